@@ -1,0 +1,83 @@
+# Every set-up step of the house. `make help` lists what a person calls.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+STAGE ?= dev
+ARCHITECTURE ?= arm64
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
+BIN := $(CURDIR)/.venv/bin
+SAM := $(CURDIR)/.tools/sam/bin/sam
+PLATFORM_arm64 := aarch64-manylinux2014
+PLATFORM_x86_64 := x86_64-manylinux2014
+
+export SAM_CLI_TELEMETRY := 0
+export UV_NO_CONFIG := 1
+
+.PHONY: help up down test lint types build deploy teardown lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv ## run the gateway on this machine, without Docker, account or key
+	@$(BIN)/qwen-gateway up
+
+down: ## stop what `make up` left running
+	@if [ -x $(BIN)/qwen-gateway ]; then $(BIN)/qwen-gateway down; else echo "nothing is installed, so nothing runs"; fi
+
+test: .venv ## every test that needs neither Docker nor an account
+	$(BIN)/pytest
+
+lint: .venv ## style, direction of imports, templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(SAM) validate --lint --template template.yaml
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/cfn-lint --template -
+
+types: .venv ## strict type check
+	$(BIN)/mypy
+
+build: .venv ## build for AWS into .aws-sam (ARCHITECTURE=arm64 or x86_64)
+	LAYER_UV=$(UV) LAYER_PYTHON=$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))') \
+	LAYER_PLATFORM=$(PLATFORM_$(ARCHITECTURE)) \
+	$(SAM) build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
+
+deploy: build ## deploy to AWS (STAGE=dev or prod)
+	$(SAM) deploy --config-env $(STAGE)
+
+teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
+	$(SAM) delete --config-env $(STAGE)
+
+lock: .venv ## resolve every requirements file anew
+	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
+	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
+	for tool in runtime sam ministack uv; do \
+	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
+	done
+
+clean: down ## remove everything that was installed or built here
+	rm -rf .venv .tools .local .aws-sam
+
+# What `make` makes from nothing. A stamp is newer than what it was made from.
+.PHONY: .venv
+.venv: .venv/ready .tools/sam/ready .tools/ministack/ready .tools/runtime/ready
+
+.venv/ready: requirements/dev.txt layers/qwen_gateway/pyproject.toml cli/pyproject.toml | $(UV)
+	@echo "python: the project's environment"
+	@$(UV) venv --quiet --clear --python 3.13 .venv || { echo "Python 3.13 is missing: install it (for example: uv python install 3.13, pyenv install 3.13, brew install python@3.13) and run make again." >&2; exit 1; }
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps -e layers/qwen_gateway -e cli
+	@touch $@
+
+.tools/%/ready: requirements/%.txt | $(UV)
+	@echo "python: $* in an environment of its own"
+	@$(UV) venv --quiet --clear --python 3.13 .tools/$*
+	@VIRTUAL_ENV=.tools/$* $(UV) pip install --quiet --require-hashes -r requirements/$*.txt
+	@touch $@
+
+.tools/uv/bin/uv: requirements/uv.txt
+	@command -v python3 >/dev/null || { echo "Python 3 is missing: install python3 and run make again." >&2; exit 1; }
+	@python3 -m venv .tools/uv || { echo "The venv module is missing: install it (Debian: apt-get install python3-venv) and run make again." >&2; exit 1; }
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
