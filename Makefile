@@ -77,7 +77,7 @@ clean: down ## remove everything that was installed or built here
 	@VIRTUAL_ENV=.tools/$* $(UV) pip install --quiet --require-hashes -r requirements/$*.txt
 	@touch $@
 
-.tools/uv/bin/uv: requirements/uv.txt
+$(CURDIR)/.tools/uv/bin/uv: requirements/uv.txt
 	@command -v python3 >/dev/null || { echo "Python 3 is missing: install python3 and run make again." >&2; exit 1; }
 	@python3 -m venv .tools/uv || { echo "The venv module is missing: install it (Debian: apt-get install python3-venv) and run make again." >&2; exit 1; }
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
