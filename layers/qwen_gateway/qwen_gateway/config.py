@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from qwen_gateway import datafile
 
@@ -43,11 +43,15 @@ class Provider(_Frozen):
         return self.base_url.replace("{workspace}", self.workspace or "{workspace}").rstrip("/")
 
 
-class Target(_Frozen):
+class RouteTarget(_Frozen):
     """A model of a provider. `provider` empty means the default provider."""
 
     model: Annotated[str, Field(min_length=1)]
     provider: str = ""
+
+
+RouteTargets = Annotated[tuple[RouteTarget, ...], Field(min_length=1, max_length=1)]
+"""A route leads to one target until the way to Qwen learns to fall back."""
 
 
 class Timeouts(_Frozen):
@@ -64,26 +68,20 @@ class Configuration(_Frozen):
 
     default_provider: str
     providers: dict[str, Provider]
-    routes: dict[str, Target] = {}
+    routes: dict[Annotated[str, Field(min_length=1)], RouteTargets] = {}
     timeouts: Timeouts = Timeouts()
-
-    @field_validator("routes", mode="after")
-    @classmethod
-    def _named(cls, routes: dict[str, Target]) -> dict[str, Target]:
-        if "" in routes:
-            raise ValueError("a route needs a name")
-        return routes
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = ", ".join(sorted(self.providers))
         if self.default_provider not in self.providers:
             raise ValueError(f"default_provider: {self.default_provider!r} is none of the providers: {known}")
-        for name, target in self.routes.items():
-            provider = target.provider or self.default_provider
-            if provider not in self.providers:
-                raise ValueError(f"routes.{name}.provider: {provider!r} is none of the providers: {known}")
-            self._refuse_missing_workspace(provider, f"routes.{name}")
+        for name, targets in self.routes.items():
+            for target in targets:
+                provider = target.provider or self.default_provider
+                if provider not in self.providers:
+                    raise ValueError(f"routes.{name}: provider {provider!r} is none of the providers: {known}")
+                self._refuse_missing_workspace(provider, f"routes.{name}")
         self._refuse_missing_workspace(self.default_provider, "default_provider")
         return self
 

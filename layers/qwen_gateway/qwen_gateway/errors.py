@@ -13,8 +13,8 @@ nothing else decides a status. The tree:
     └── ProviderError             what the provider did
         ├── ProviderThrottled  ProviderBurstThrottled  ProviderOverloaded  ProviderFault
         ├── ProviderUnreachable  ProviderTimeout  ProviderAnswerBroken
-        ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderModelMissing
-        └── ProviderRefused
+        ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderRefused
+        └── ProviderModelMissing ─ RouteModelMissing
 """
 
 from typing import NamedTuple
@@ -108,6 +108,11 @@ class ProviderError(GatewayError):
         self.code = code
         self.request_id = request_id
 
+    @property
+    def refused_before_running(self) -> bool:
+        """Whether it is certain that the model did not run, so that nothing is billed."""
+        return self.status is not None and 400 <= self.status < 500  # noqa: PLR2004 - HTTP's client errors
+
 
 class ProviderThrottled(ProviderError):
     """The account's requests or tokens per minute are spent."""
@@ -149,6 +154,10 @@ class ProviderModelMissing(ProviderError):
     """The provider has no such model, or our account may not use it."""
 
 
+class RouteModelMissing(ProviderModelMissing):
+    """The client named an alias, and the model behind it is missing: the route is wrong, not the client."""
+
+
 class ProviderRefused(ProviderError):
     """The provider judged the request itself: a parameter, its content, its length."""
 
@@ -182,7 +191,8 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     ProviderAnswerBroken: Answer(502, "server_error", "provider_answer_broken", should_retry=False),
     ProviderOutOfCredit: Answer(503, "server_error", "provider_out_of_credit", should_retry=False),
     ProviderKeyRefused: Answer(502, "server_error", "provider_auth_failed", should_retry=False),
-    ProviderModelMissing: Answer(502, "server_error", "provider_model_missing", should_retry=False),
+    ProviderModelMissing: Answer(404, "invalid_request_error", "model_not_found"),
+    RouteModelMissing: Answer(502, "server_error", "route_model_missing", should_retry=False),
     ProviderRefused: Answer(400, "invalid_request_error", "provider_refused"),
 }
 INTERNAL = Answer(500, "server_error", "internal_error")

@@ -1,0 +1,115 @@
+"""A streamed answer put together into the whole one that the client asked for."""
+
+from typing import Any
+
+Chunk = dict[str, Any]
+
+_TEXTS = ("content", "reasoning_content", "refusal")
+
+
+class Aggregate:
+    """Collects chunks of `chat.completion.chunk` and gives one `chat.completion`.
+
+    Text is joined, tool calls are joined by their index, everything that is not known is kept as it came last.
+    """
+
+    def __init__(self) -> None:
+        self._envelope: Chunk = {}
+        self._choices: dict[int, _Choice] = {}
+        self.usage: dict[str, Any] | None = None
+
+    def add(self, chunk: Chunk) -> bool:
+        """Take one chunk; True when it carried output of the model."""
+        self._envelope.update({key: value for key, value in chunk.items() if key not in {"choices", "usage"}})
+        if isinstance(chunk.get("usage"), dict):
+            self.usage = chunk["usage"]
+        progressed = False
+        for choice in chunk.get("choices") or ():
+            index = choice.get("index", 0)
+            progressed |= self._choices.setdefault(index, _Choice(index)).add(choice)
+        return progressed
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that began has said why it ended."""
+        return bool(self._choices) and all(choice.finish_reason for choice in self._choices.values())
+
+    def whole(self) -> Chunk:
+        """Return the answer as `chat.completion`."""
+        choices = [self._choices[index].whole() for index in sorted(self._choices)]
+        answer = {**self._envelope, "object": "chat.completion", "choices": choices}
+        if self.usage is not None:
+            answer["usage"] = self.usage
+        return answer
+
+
+class _Choice:
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._message: dict[str, Any] = {"role": "assistant"}
+        self._texts: dict[str, list[str]] = {}
+        self._tool_calls: dict[int, _ToolCall] = {}
+        self._logprobs: dict[str, Any] | None = None
+        self.finish_reason: str | None = None
+
+    def add(self, choice: Chunk) -> bool:
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        if isinstance(choice.get("logprobs"), dict):
+            self._add_logprobs(choice["logprobs"])
+        progressed = False
+        for key, value in (choice.get("delta") or {}).items():
+            if key in _TEXTS:
+                if isinstance(value, str):
+                    self._texts.setdefault(key, []).append(value)
+                    progressed |= bool(value)
+            elif key == "tool_calls":
+                progressed |= self._add_tool_calls(value or ())
+            elif value is not None:
+                self._message[key] = value
+        return progressed
+
+    def _add_tool_calls(self, deltas: Any) -> bool:
+        for delta in deltas:
+            index = delta.get("index", 0)
+            self._tool_calls.setdefault(index, _ToolCall()).add(delta)
+        return bool(deltas)
+
+    def _add_logprobs(self, logprobs: dict[str, Any]) -> None:
+        collected = self._logprobs = self._logprobs or {}
+        for key, values in logprobs.items():
+            collected[key] = [*(collected.get(key) or ()), *values] if isinstance(values, list) else values
+
+    def whole(self) -> Chunk:
+        texts = {key: "".join(parts) for key, parts in self._texts.items()}
+        content = texts.pop("content", None)
+        message = {**self._message, "content": content, **texts}
+        if self._tool_calls:
+            message["content"] = content or None
+            message["tool_calls"] = [self._tool_calls[index].whole() for index in sorted(self._tool_calls)]
+        return {
+            "index": self._index,
+            "message": message,
+            "logprobs": self._logprobs,
+            "finish_reason": self.finish_reason,
+        }
+
+
+class _ToolCall:
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._function: dict[str, Any] = {}
+        self._arguments: list[str] = []
+
+    def add(self, delta: Chunk) -> None:
+        """Later deltas of Qwen's streams repeat `id` and `name` empty: only what says something is taken."""
+        self._fields.update({key: value for key, value in delta.items() if value and key not in {"index", "function"}})
+        function = delta.get("function") or {}
+        self._arguments.append(function.get("arguments") or "")
+        self._function.update({key: value for key, value in function.items() if value and key != "arguments"})
+
+    def whole(self) -> Chunk:
+        return {
+            "type": "function",
+            **self._fields,
+            "function": {**self._function, "arguments": "".join(self._arguments)},
+        }

@@ -1,0 +1,150 @@
+"""A request's way to a provider: one target, one attempt, one deadline, and a whole answer or a named failure."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from qwen_gateway.config import Configuration, Timeouts
+from qwen_gateway.errors import (
+    DependencyFailed,
+    GatewayError,
+    ProviderAnswerBroken,
+    ProviderError,
+    ProviderKeyRefused,
+)
+from qwen_gateway.upstream import failures
+from qwen_gateway.upstream.advice import advised
+from qwen_gateway.upstream.aggregate import Aggregate
+from qwen_gateway.upstream.deadline import Clock, Deadline, Patience
+from qwen_gateway.upstream.routes import Target
+from qwen_gateway.upstream.sse import EventTooLarge, events
+from qwen_gateway.upstream.transport import OpenStream, Transport
+
+
+class Keys(Protocol):
+    """Where provider keys come from."""
+
+    def key(self, provider: str) -> str:
+        """Return a provider's key."""
+        ...
+
+    def reload_refused(self, provider: str) -> bool:
+        """Read the keys again because the provider refused one."""
+        ...
+
+
+class Attempt(NamedTuple):
+    """One call to a provider.
+
+    `cause` is the class of its failure or empty, `status` the provider's HTTP status, `charged` says whether
+    the provider bills it: `billed`, `presumed` (it may have run) or `none`.
+    """
+
+    target: Target
+    cause: str
+    status: int | None
+    request_id: str | None
+    latency_ms: int
+    first_token_ms: int | None
+    charged: str
+
+
+class Outcome(NamedTuple):
+    """What became of a request: a whole answer (`chat.completion`) or a failure, and every attempt made."""
+
+    attempts: tuple[Attempt, ...]
+    answer: dict[str, Any] | None = None
+    error: GatewayError | None = None
+
+
+class _Answered(NamedTuple):
+    answer: dict[str, Any]
+    request_id: str | None
+    first_token_ms: int | None
+
+
+class Upstream:
+    """The Qwen client: knows the providers, their keys and the limits of a call."""
+
+    def __init__(
+        self, configuration: Configuration, keys: Keys, transport: Transport, clock: Clock = time.monotonic
+    ) -> None:
+        self._urls = {name: provider.url for name, provider in configuration.providers.items()}
+        self._timeouts: Timeouts = configuration.timeouts
+        self._keys = keys
+        self._transport = transport
+        self._clock = clock
+
+    def complete(
+        self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
+    ) -> Outcome:
+        """Ask the first target for a whole answer; `model` is the name that the client used.
+
+        A failure is a value of the outcome, never raised.
+        """
+        target = targets[0]
+        started = self._clock()
+        try:
+            key = self._keys.key(target.provider)
+        except DependencyFailed as error:
+            return Outcome((), error=error)
+        try:
+            answered = self._attempt(target, key, body, deadline, started)
+        except ProviderError as error:
+            if isinstance(error, ProviderKeyRefused):
+                self._keys.reload_refused(target.provider)
+            return Outcome((self._failed(target, error, started),), error=advised(error, target, model))
+        attempt = Attempt(
+            target, "", 200, answered.request_id, self._since(started), answered.first_token_ms, charged="billed"
+        )
+        return Outcome((attempt,), answer=answered.answer)
+
+    def _attempt(
+        self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, started: float
+    ) -> _Answered:
+        patience = Patience(deadline, self._timeouts, self._clock)
+        asked = {**body, "model": target.model, "stream": True, "stream_options": {"include_usage": True}}
+        aggregate = Aggregate()
+        first_token_ms: int | None = None
+        with self._transport.chat(self._urls[target.provider], key, asked, patience) as stream:
+            for chunk in _chunks(stream):
+                if aggregate.add(chunk):
+                    patience.progress()
+                    first_token_ms = first_token_ms or self._since(started)
+            if not aggregate.finished:
+                raise ProviderAnswerBroken("the answer ended without a finish_reason", request_id=stream.request_id)
+            return _Answered(aggregate.whole(), stream.request_id, first_token_ms)
+
+    def _failed(self, target: Target, error: ProviderError, started: float) -> Attempt:
+        charged = "none" if error.refused_before_running else "presumed"
+        return Attempt(
+            target, type(error).__name__, error.status, error.request_id, self._since(started), None, charged
+        )
+
+    def _since(self, started: float) -> int:
+        return round((self._clock() - started) * 1000)
+
+
+def _chunks(stream: OpenStream) -> Iterator[dict[str, Any]]:
+    try:
+        for data in events(stream.pieces()):
+            if data == b"[DONE]":
+                return
+            yield _chunk(data, stream.request_id)
+    except EventTooLarge:
+        raise ProviderAnswerBroken("an event of the stream has no end", request_id=stream.request_id) from None
+
+
+def _chunk(data: bytes, request_id: str | None) -> dict[str, Any]:
+    try:
+        chunk = json.loads(data)
+    except (ValueError, RecursionError):
+        chunk = None
+    if not isinstance(chunk, dict):
+        raise ProviderAnswerBroken("a chunk of the stream is no JSON object", request_id=request_id)
+    if chunk.get("error"):
+        words = failures.said(chunk)
+        kind = failures.cause(None, words)
+        raise kind(words.message, param=words.param, code=words.code or None, request_id=request_id)
+    return chunk

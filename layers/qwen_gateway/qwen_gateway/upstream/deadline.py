@@ -1,0 +1,62 @@
+"""How long a call may take as a whole, and how long it may wait next."""
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from qwen_gateway.config import Timeouts
+
+Clock = Callable[[], float]
+
+
+class Deadline:
+    """The moment by which everything has to be done. Seconds of a monotonic clock."""
+
+    __slots__ = ("_at", "_clock")
+
+    def __init__(self, seconds: float, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock() + seconds
+
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self._at - self._clock()
+
+
+class Patience:
+    """The waits of one attempt: for a connection, for the first token, between chunks; all end at the deadline.
+
+    A socket's own timeout starts anew with each byte, so a dripping body outlives it. Here only progress that
+    the reader reports counts, and the connection asks before each read how long it may still wait.
+    """
+
+    __slots__ = ("_clock", "_deadline", "_timeouts", "_until", "limit")
+
+    def __init__(self, deadline: Deadline, timeouts: Timeouts, clock: Clock = time.monotonic) -> None:
+        self._deadline = deadline
+        self._timeouts = timeouts
+        self._clock = clock
+        self._until = clock() + timeouts.first_token
+        self.limit = f"no first token within {timeouts.first_token:g} s"
+        """In words, what is being waited for."""
+
+    def progress(self) -> None:
+        """A chunk with output arrived: from now on only silence counts."""
+        self._until = self._clock() + self._timeouts.silence
+        self.limit = f"silent for {self._timeouts.silence:g} s in mid-answer"
+
+    def connect(self) -> float:
+        """Seconds that making a connection may take; not positive when there is no time left."""
+        return min(self._timeouts.connect, self._deadline.left())
+
+    def wait(self) -> float:
+        """Seconds that the next read or write may take; not positive when there is no time left."""
+        return min(self._until - self._clock(), self._deadline.left())
+
+    def reason(self) -> str:
+        """Say in words which limit ended the attempt."""
+        return "the time for the whole call was over" if self._deadline.left() <= 0 else self.limit
+
+
+current: ContextVar[Patience] = ContextVar("patience")
+"""The patience of the attempt that runs in this thread; connections of the pool read it."""
