@@ -1,0 +1,44 @@
+"""An exception as Lambda wants to be told of it: message, type and stack trace."""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from typing import NamedTuple, Self
+
+
+class Fault(NamedTuple):
+    """What Lambda is told of an exception."""
+
+    message: str
+    type: str
+    stack: list[str]
+    """Frames, outermost first, each as Python prints it."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Describe an exception by the frames of the function: those of the loop and of importing help nobody."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_the_functions(frame.filename)]
+        return cls(str(error), type(error).__name__, traceback.format_list(frames))
+
+    def body(self) -> bytes:
+        """Return the JSON that is posted."""
+        return json.dumps({"errorMessage": self.message, "errorType": self.type, "stackTrace": self.stack}).encode()
+
+    def log(self, request_id: str | None = None) -> None:
+        """Write it to the function's log as one line, which is one event in CloudWatch."""
+        line = {"level": "ERROR", "message": self.message, "error_type": self.type, "stack": self.stack}
+        print(json.dumps(line | {"function_request_id": request_id}), file=sys.stderr, flush=True)
+
+
+def _is_the_functions(filename: str) -> bool:
+    return os.path.dirname(filename) != _own_folder() and not filename.startswith(_IMPORTING)
+
+
+def _own_folder() -> str:
+    # Not from __file__: the layer's bytecode names /opt/python wherever it lies.
+    return os.path.dirname(_own_folder.__code__.co_filename)
+
+
+_IMPORTING = ("<frozen importlib", importlib.__file__)
