@@ -12,7 +12,7 @@ nothing else decides a status. The tree:
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
     └── ProviderError             what the provider did
         ├── ProviderThrottled  ProviderBurstThrottled  ProviderOverloaded  ProviderFault
-        ├── ProviderUnreachable  ProviderTimeout  ProviderAnswerBroken
+        ├── ProviderUnreachable  ProviderDisconnected  ProviderTimeout  ProviderAnswerBroken
         ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderRefused
         └── ProviderModelMissing ─ RouteModelMissing
 """
@@ -109,9 +109,9 @@ class ProviderError(GatewayError):
         self.request_id = request_id
 
     @property
-    def refused_before_running(self) -> bool:
-        """Whether it is certain that the model did not run, so that nothing is billed."""
-        return self.status is not None and 400 <= self.status < 500  # noqa: PLR2004 - HTTP's client errors
+    def may_have_run(self) -> bool:
+        """Whether the model may have run, so that the provider may bill the call."""
+        return self.status is None or not 400 <= self.status < 500  # noqa: PLR2004 - HTTP's client errors
 
 
 class ProviderThrottled(ProviderError):
@@ -131,7 +131,16 @@ class ProviderFault(ProviderError):
 
 
 class ProviderUnreachable(ProviderError):
-    """No connection could be made, or it broke before an answer began."""
+    """No connection could be made."""
+
+    @property
+    def may_have_run(self) -> bool:
+        """Nothing was sent."""
+        return False
+
+
+class ProviderDisconnected(ProviderError):
+    """The connection broke after the request was sent and before an answer began."""
 
 
 class ProviderTimeout(ProviderError):
@@ -187,6 +196,7 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     ProviderOverloaded: Answer(503, "server_error", "provider_overloaded", should_retry=False),
     ProviderFault: Answer(503, "server_error", "provider_failed", should_retry=False),
     ProviderUnreachable: Answer(503, "server_error", "provider_unreachable", should_retry=False),
+    ProviderDisconnected: Answer(503, "server_error", "provider_unreachable", should_retry=False),
     ProviderTimeout: Answer(504, "timeout_error", "provider_timeout", should_retry=False),
     ProviderAnswerBroken: Answer(502, "server_error", "provider_answer_broken", should_retry=False),
     ProviderOutOfCredit: Answer(503, "server_error", "provider_out_of_credit", should_retry=False),

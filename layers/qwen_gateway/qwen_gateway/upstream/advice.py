@@ -3,6 +3,7 @@
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderBurstThrottled,
+    ProviderDisconnected,
     ProviderError,
     ProviderFault,
     ProviderKeyRefused,
@@ -23,6 +24,7 @@ _ADVICE: dict[type[ProviderError], str] = {
     ProviderOverloaded: "{provider} has no capacity for {model} now.",
     ProviderFault: "{provider} failed inside while it served {model}.",
     ProviderUnreachable: "{provider} could not be reached for {model}: {words}.",
+    ProviderDisconnected: "{provider} closed the connection before it answered for {model}.",
     ProviderTimeout: "{provider} took too long with {model} ({words}). Ask for fewer max_tokens, or use a faster model.",
     ProviderAnswerBroken: "{provider} broke off its answer from {model}: {words}.",
     ProviderOutOfCredit: "{provider} refuses calls because the account has no credit. Its owner has to pay there.",

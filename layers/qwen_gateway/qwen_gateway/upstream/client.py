@@ -117,7 +117,7 @@ class Upstream:
             return _Answered(aggregate.whole(), stream.request_id, first_token_ms)
 
     def _failed(self, target: Target, error: ProviderError, started: float) -> Attempt:
-        charged = "none" if error.refused_before_running else "presumed"
+        charged = "presumed" if error.may_have_run else "none"
         return Attempt(
             target, type(error).__name__, error.status, error.request_id, self._since(started), None, charged
         )

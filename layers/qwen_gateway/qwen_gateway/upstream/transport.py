@@ -16,6 +16,7 @@ from openai import APIStatusError, OpenAI, Stream
 
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
+    ProviderDisconnected,
     ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
@@ -119,8 +120,10 @@ def _json(response: httpx2.Response) -> Any:
 def _disconnected(error: Exception, patience: Patience, *, began: bool) -> ProviderError:
     if isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout):
         return ProviderUnreachable("no connection could be made in time")
+    if isinstance(error, httpcore2.ConnectError):
+        return ProviderUnreachable("no connection could be made")
     if isinstance(error, httpcore2.TimeoutException):
         return ProviderTimeout(patience.reason())
     if began:
         return ProviderAnswerBroken("the connection broke in mid-answer")
-    return ProviderUnreachable("no connection could be made, or it broke before an answer began")
+    return ProviderDisconnected("the connection broke before an answer began")

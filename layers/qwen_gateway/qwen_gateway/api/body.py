@@ -1,0 +1,74 @@
+"""A request's body as a JSON object, or a refusal that says what is wrong with it."""
+
+import json
+from typing import Any, NoReturn
+
+from qwen_gateway.errors import RequestInvalid, RequestTooLarge
+
+LARGEST = 5_500_000
+"""Bytes. A Lambda event holds 6 MB, of which the escaped body is the larger part."""
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Parse a body.
+
+    Raises:
+        RequestTooLarge: more than `LARGEST` bytes.
+        RequestInvalid: empty, not UTF-8, not JSON as RFC 8259 has it, nested too deep, or no object.
+    """
+    if len(body) > LARGEST:
+        message = f"The body has {len(body)} bytes; at most {LARGEST} fit. Send images and files as links."
+        raise RequestTooLarge(message)
+    if not body.strip():
+        raise RequestInvalid("The body is empty; a JSON object is expected.")
+    value = _parse(_text(body))
+    if not isinstance(value, dict):
+        raise RequestInvalid(f"The body is a JSON {_KINDS[type(value)]}; an object is expected.")
+    return value
+
+
+_KINDS: dict[type, str] = {
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit.") from None
+
+
+def _parse(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            _refuse_lone_surrogates(value)
+    except RecursionError:
+        raise RequestInvalid("The body is nested too deep.") from None
+    except ValueError as error:
+        raise RequestInvalid(f"The body is not JSON: {_reason(error)}.") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise RequestInvalid(f"The body is not JSON: {name} is no number there.")
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RequestInvalid("The body escapes half a surrogate pair (\\ud800 to \\udfff), which is no text.") from None
+
+
+def _reason(error: ValueError) -> str:
+    """The decoder's words and place. They never quote the body."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    return "a number has too many digits"

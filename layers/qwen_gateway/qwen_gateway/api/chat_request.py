@@ -1,0 +1,104 @@
+"""A chat request: what the gateway itself uses is checked, everything else goes through as it came.
+
+Types and ranges are checked where OpenAI and Qwen agree. Unknown fields at any depth, nulls and Qwen's own
+parameters stay in `body` verbatim; the provider judges them.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qwen_gateway.api.body import json_object
+from qwen_gateway.errors import RequestInvalid
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Number = Annotated[float, Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Part(_Checked):
+    type: Text
+
+
+class _Message(_Checked):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Text | list[_Part] | None = None
+
+
+class _StreamOptions(_Checked):
+    include_usage: bool | None = None
+
+
+class _Function(_Checked):
+    name: Annotated[str, Field(strict=True, min_length=1)]
+
+
+class _Tool(_Checked):
+    type: Text = "function"
+    function: _Function | None = None
+
+
+class _ResponseFormat(_Checked):
+    type: Literal["text", "json_object", "json_schema"]
+
+
+class _Chat(_Checked):
+    model: Annotated[str, Field(strict=True, min_length=1)]
+    messages: Annotated[list[_Message], Field(min_length=1)]
+    stream: Annotated[bool, Field(strict=True)] | None = None
+    stream_options: _StreamOptions | None = None
+    n: Annotated[int, Field(strict=True, ge=1, le=4)] | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(ge=0, le=1)] | None = None
+    tools: list[_Tool] | None = None
+    response_format: _ResponseFormat | None = None
+
+
+class ChatRequest(NamedTuple):
+    """`model` as the client named it, and the body as it was sent."""
+
+    model: str
+    body: dict[str, Any]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "ChatRequest":
+        """Read a body.
+
+        Raises:
+            RequestTooLarge: it does not fit.
+            RequestInvalid: it is no JSON object, or a field that the gateway uses has the wrong form.
+        """
+        body = json_object(raw)
+        try:
+            checked = _Chat.model_validate(body)
+        except ValidationError as error:
+            raise _refusal(error) from None
+        if checked.stream:
+            message = "Streaming is not available yet: send stream: false, or leave it out."
+            raise RequestInvalid(message, param="stream")
+        return cls(checked.model, body)
+
+
+def _refusal(error: ValidationError) -> RequestInvalid:
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = _spelled(problem["loc"])
+    if problem["type"] == "missing":
+        return RequestInvalid(f"{param} is missing.", param=param)
+    return RequestInvalid(f"{param}: {problem['msg']}.", param=param)
+
+
+def _spelled(location: tuple[int | str, ...]) -> str:
+    """`messages[0].role`, without the names that pydantic gives the members of a union."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.isidentifier() and not part.startswith("_") and part not in {"str", "constrained"}:
+            path += f".{part}" if path else part
+    return path

@@ -1,0 +1,89 @@
+"""Every answer leaves here: OpenAI's shape, request id, CORS, and a status from the one table of errors."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from qwen_gateway import observability
+from qwen_gateway.api import event as proxy
+from qwen_gateway.api.event import HttpRequest
+from qwen_gateway.config import environment
+from qwen_gateway.errors import ANSWERS, INTERNAL, Answer, GatewayError, KeyRefused, RequestRefused
+
+EXPOSED = "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-should-retry, retry-after"
+"""Headers that a browser's script may read; `*` would not cover requests with an Authorization header."""
+
+ProxyAnswer = dict[str, Any]
+
+
+class Served(NamedTuple):
+    """A whole answer: a JSON body, or a failure, and the headers that say how it came about."""
+
+    body: Mapping[str, Any] | GatewayError
+    headers: Mapping[str, str] = {}
+
+
+Handle = Callable[[HttpRequest, str], Served]
+
+
+def serve(event: Mapping[str, Any], handle: Handle) -> ProxyAnswer:
+    """Answer a proxy event with what `handle(request, request_id)` returns or raises; nothing else gets out."""
+    request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
+    try:
+        served = handle(proxy.read(event), request_id)
+    except GatewayError as error:
+        return failed(error, request_id)
+    except Exception:
+        observability.logger().exception("defect", extra={"request_id": request_id})
+        return _defect(request_id)
+    if isinstance(served.body, GatewayError):
+        return failed(served.body, request_id, served.headers)
+    return _answer(200, served.body, {**served.headers, "x-request-id": request_id})
+
+
+def failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
+    """Tell a failure as the table of errors has it, and count it."""
+    told = _told(error)
+    if isinstance(error, RequestRefused | KeyRefused):
+        observability.count("request_refused")
+    else:
+        observability.count(told.code)
+        observability.logger().warning(
+            "call failed",
+            extra={"request_id": request_id, "cause": type(error).__name__, "status": told.status},
+        )
+    extra = {"x-request-id": request_id, **headers}
+    if error.retry_after is not None:
+        extra["retry-after"] = str(math.ceil(error.retry_after))
+    if told.should_retry is not None:
+        extra["x-should-retry"] = str(told.should_retry).lower()
+    return _answer(told.status, _error_body(error.message, told, error.param), extra)
+
+
+def _told(error: GatewayError) -> Answer:
+    return next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+
+
+def _defect(request_id: str) -> ProxyAnswer:
+    observability.count(INTERNAL.code)
+    message = "The gateway has a defect. Its owner finds it in the function's log under this x-request-id."
+    return _answer(INTERNAL.status, _error_body(message, INTERNAL, None), {"x-request-id": request_id})
+
+
+def _error_body(message: str, told: Answer, param: str | None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": told.type, "param": param, "code": told.code}}
+
+
+def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyAnswer:
+    return {
+        "statusCode": status,
+        "headers": {
+            "content-type": "application/json",
+            "access-control-allow-origin": environment().allowed_origin,
+            "access-control-expose-headers": EXPOSED,
+            **headers,
+        },
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
