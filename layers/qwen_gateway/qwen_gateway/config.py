@@ -1,4 +1,4 @@
-"""The gateway's configuration: gateway.toml, GATEWAY_CONFIG merged over it, and what the template puts into the environment.
+"""The configuration: gateway.toml, GATEWAY_CONFIG merged over it, and what the template puts into the environment.
 
 Nothing is read on import. A wrong configuration raises `ConfigurationWrong`, whose message names the key.
 """
@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 Seconds = Annotated[float, Field(gt=0, le=900)]
 
 
-class ConfigurationWrong(Exception):  # noqa: N818 - named by cause, as every error of the house
+class ConfigurationWrong(Exception):
     """gateway.toml, GATEWAY_CONFIG or the environment is wrong; the message names the key."""
 
 
@@ -142,7 +142,7 @@ def _object(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigurationWrong(f"GATEWAY_CONFIG is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ConfigurationWrong("GATEWAY_CONFIG has to be a JSON object, for example {\"timeouts\": {\"connect\": 3}}")
+        raise ConfigurationWrong('GATEWAY_CONFIG has to be a JSON object, for example {"timeouts": {"connect": 3}}')
     return value
 
 

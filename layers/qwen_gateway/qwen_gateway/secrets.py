@@ -30,7 +30,7 @@ _CAUSES = {
 }
 
 
-class SecretMalformed(Exception):  # noqa: N818 - named by cause, as every error of the house
+class SecretMalformed(Exception):
     """The secret is not of the form above; the message says where, without any value."""
 
 

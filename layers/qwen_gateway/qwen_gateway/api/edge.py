@@ -11,6 +11,7 @@ from qwen_gateway.api import event as proxy
 from qwen_gateway.api.event import HttpRequest
 from qwen_gateway.config import environment
 from qwen_gateway.errors import ANSWERS, INTERNAL, Answer, GatewayError, KeyRefused, RequestRefused
+from qwen_gateway.ledger import ulid
 
 EXPOSED = "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-should-retry, retry-after"
 """Headers that a browser's script may read; `*` would not cover requests with an Authorization header."""
@@ -35,7 +36,7 @@ def serve(event: Mapping[str, Any], handle: Handle) -> ProxyAnswer:
         served = handle(proxy.read(event), request_id)
     except GatewayError as error:
         return failed(error, request_id)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a defect is told to the client and its traceback to the log
         observability.logger().exception("defect", extra={"request_id": request_id})
         return _defect(request_id)
     if isinstance(served.body, GatewayError):
@@ -45,24 +46,25 @@ def serve(event: Mapping[str, Any], handle: Handle) -> ProxyAnswer:
 
 def failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
     """Tell a failure as the table of errors has it, and count it."""
-    told = _told(error)
+    answer = told(error)
     if isinstance(error, RequestRefused | KeyRefused):
         observability.count("request_refused")
     else:
-        observability.count(told.code)
+        observability.count(answer.code)
         observability.logger().warning(
             "call failed",
-            extra={"request_id": request_id, "cause": type(error).__name__, "status": told.status},
+            extra={"request_id": request_id, "cause": type(error).__name__, "status": answer.status},
         )
     extra = {"x-request-id": request_id, **headers}
     if error.retry_after is not None:
         extra["retry-after"] = str(math.ceil(error.retry_after))
-    if told.should_retry is not None:
-        extra["x-should-retry"] = str(told.should_retry).lower()
-    return _answer(told.status, _error_body(error.message, told, error.param), extra)
+    if answer.should_retry is not None:
+        extra["x-should-retry"] = str(answer.should_retry).lower()
+    return _answer(answer.status, _error_body(error.message, answer, error.param), extra)
 
 
-def _told(error: GatewayError) -> Answer:
+def told(error: GatewayError) -> Answer:
+    """Return the row of the table of errors that a failure is told by."""
     return next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
 
 
@@ -72,8 +74,8 @@ def _defect(request_id: str) -> ProxyAnswer:
     return _answer(INTERNAL.status, _error_body(message, INTERNAL, None), {"x-request-id": request_id})
 
 
-def _error_body(message: str, told: Answer, param: str | None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": told.type, "param": param, "code": told.code}}
+def _error_body(message: str, answer: Answer, param: str | None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": answer.type, "param": param, "code": answer.code}}
 
 
 def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyAnswer:

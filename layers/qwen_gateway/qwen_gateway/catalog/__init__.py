@@ -3,8 +3,8 @@
 Figures carry their source and date in the file, and are never repeated in code.
 """
 
-import datetime
 import functools
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,4 +53,4 @@ def section(name: str) -> dict[str, Model]:
 
 
 def _epoch(day: str) -> int:
-    return int(datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp())
+    return int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 type KeyState = Literal["active", "revoked", "expired"]
 
 
-class KeyNotChanged(Exception):  # noqa: N818 - named by cause, as every error of the house
+class KeyNotChanged(Exception):
     """The key stays as it is; the message says why."""
 
 

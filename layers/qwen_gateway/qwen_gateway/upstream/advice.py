@@ -25,7 +25,8 @@ _ADVICE: dict[type[ProviderError], str] = {
     ProviderFault: "{provider} failed inside while it served {model}.",
     ProviderUnreachable: "{provider} could not be reached for {model}: {words}.",
     ProviderDisconnected: "{provider} closed the connection before it answered for {model}.",
-    ProviderTimeout: "{provider} took too long with {model} ({words}). Ask for fewer max_tokens, or use a faster model.",
+    ProviderTimeout: "{provider} took too long with {model} ({words}). "
+    "Ask for fewer max_tokens, or use a faster model.",
     ProviderAnswerBroken: "{provider} broke off its answer from {model}: {words}.",
     ProviderOutOfCredit: "{provider} refuses calls because the account has no credit. Its owner has to pay there.",
     ProviderKeyRefused: "{provider} refuses the gateway's key. Its owner sets a new one: "

@@ -54,8 +54,7 @@ class Outcome(NamedTuple):
     """What became of a request: a whole answer (`chat.completion`) or a failure, and every attempt made."""
 
     attempts: tuple[Attempt, ...]
-    answer: dict[str, Any] | None = None
-    error: GatewayError | None = None
+    result: dict[str, Any] | GatewayError
 
 
 class _Answered(NamedTuple):
@@ -76,9 +75,7 @@ class Upstream:
         self._transport = transport
         self._clock = clock
 
-    def complete(
-        self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
-    ) -> Outcome:
+    def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
         """Ask the first target for a whole answer; `model` is the name that the client used.
 
         A failure is a value of the outcome, never raised.
@@ -88,17 +85,17 @@ class Upstream:
         try:
             key = self._keys.key(target.provider)
         except DependencyFailed as error:
-            return Outcome((), error=error)
+            return Outcome((), error)
         try:
             answered = self._attempt(target, key, body, deadline, started)
         except ProviderError as error:
             if isinstance(error, ProviderKeyRefused):
                 self._keys.reload_refused(target.provider)
-            return Outcome((self._failed(target, error, started),), error=advised(error, target, model))
+            return Outcome((self._failed(target, error, started),), advised(error, target, model))
         attempt = Attempt(
             target, "", 200, answered.request_id, self._since(started), answered.first_token_ms, charged="billed"
         )
-        return Outcome((attempt,), answer=answered.answer)
+        return Outcome((attempt,), answered.answer)
 
     def _attempt(
         self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, started: float

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 _LARGEST_EVENT = 16 * 1024 * 1024
 
 
-class EventTooLarge(Exception):  # noqa: N818 - named by cause, as every error of the house
+class EventTooLarge(Exception):
     """An event grew beyond 16 MiB without an end."""
 
 

@@ -1,0 +1,96 @@
+"""What a call leaves in the ledger."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from qwen_gateway.api import ChatRequest, told
+from qwen_gateway.errors import GatewayError
+from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, tags
+from qwen_gateway.upstream import Attempt, Outcome
+
+
+class Started(NamedTuple):
+    """When a call came in: seconds since 1970, and the same moment on the monotonic clock."""
+
+    epoch: float
+    monotonic: float
+
+    @classmethod
+    def now(cls) -> "Started":
+        """Return this moment."""
+        return cls(time.time(), time.monotonic())
+
+
+def usage_record(  # noqa: PLR0913 - a record is where everything about a call meets
+    *,
+    request_id: str,
+    key: ApiKey,
+    chat: ChatRequest,
+    headers: Mapping[str, str],
+    outcome: Outcome,
+    started: Started,
+) -> UsageRecord:
+    """Return the record of a call that was let through, answered or not."""
+    failure = told(outcome.result) if isinstance(outcome.result, GatewayError) else None
+    last = outcome.attempts[-1] if outcome.attempts else None
+    return UsageRecord(
+        id=request_id.removeprefix("req_"),
+        key_id=key.id,
+        created=int(started.epoch),
+        model_asked=chat.model,
+        streamed=False,
+        status=failure.status if failure else 200,
+        outcome=failure.code if failure else "answered",
+        latency_ms=round((time.monotonic() - started.monotonic) * 1000),
+        first_token_ms=last.first_token_ms if last else None,
+        model_used=last.target.model if last else None,
+        provider=last.target.provider if last else None,
+        attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
+        end_user=_text(chat.body.get("user")),
+        tags=tags(chat.body.get("metadata")),
+        client_retry_count=_count(headers.get("x-stainless-retry-count")),
+        **_tokens(outcome.result),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptRecord:
+    return AttemptRecord(
+        provider=attempt.target.provider,
+        model=attempt.target.model,
+        charged=attempt.charged,
+        latency_ms=attempt.latency_ms,
+        cause=attempt.cause,
+        http_status=attempt.status,
+        provider_request_id=attempt.request_id,
+    )
+
+
+def _tokens(result: Mapping[str, Any] | GatewayError) -> dict[str, int | None]:
+    """DashScope's usage, in whose details the cached, cache-written and thinking tokens stand."""
+    usage = _object({} if isinstance(result, GatewayError) else result, "usage")
+    prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
+    return {
+        "tokens_in": _whole(usage.get("prompt_tokens")),
+        "tokens_out": _whole(usage.get("completion_tokens")),
+        "tokens_cached": _whole(prompt.get("cached_tokens")),
+        "tokens_cache_write": _whole(prompt.get("cache_creation_input_tokens")),
+        "tokens_thinking": _whole(completion.get("reasoning_tokens")),
+    }
+
+
+def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: str | None) -> int | None:
+    return int(value) if value and value.isdecimal() and value.isascii() and len(value) < 6 else None  # noqa: PLR2004 - no client repeats a hundred thousand times

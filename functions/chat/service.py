@@ -1,0 +1,120 @@
+"""One chat call, from the key to the usage record."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from chat.record import Started, usage_record
+from qwen_gateway import observability
+from qwen_gateway.api import ChatRequest, HttpRequest, Served, bearer_token
+from qwen_gateway.errors import LedgerUnavailable
+from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
+from qwen_gateway.upstream import Deadline, Outcome, Target
+
+
+class Keys(Protocol):
+    """Who calls."""
+
+    def refuse_garbage(self, token_text: str) -> None:
+        """Refuse what cannot be a token, without a call to AWS."""
+        ...
+
+    def authenticate(self, token_text: str, now: float) -> ApiKey:
+        """Return the key that a token opens, or refuse it."""
+        ...
+
+
+class Routes(Protocol):
+    """Where a model's calls go."""
+
+    def targets(self, name: str) -> tuple[Target, ...]:
+        """Return the targets of a model name, or refuse it."""
+        ...
+
+
+class Upstream(Protocol):
+    """The way to the providers."""
+
+    def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
+        """Return the whole answer or the failure, as a value."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where records go."""
+
+    def put(self, record: UsageRecord) -> None:
+        """Write a record, or raise LedgerUnavailable."""
+        ...
+
+
+class ChatService:
+    """Answers chat calls: each one that was let through leaves exactly one usage record."""
+
+    def __init__(self, keys: Keys, routes: Routes, upstream: Upstream, ledger: Ledger) -> None:
+        self._keys = keys
+        self._routes = routes
+        self._upstream = upstream
+        self._ledger = ledger
+
+    def complete(self, request: HttpRequest, request_id: str, seconds: float) -> Served:
+        """Answer a request within `seconds`.
+
+        Raises:
+            GatewayError: the request or its key was refused; no provider was called and no record is left.
+        """
+        started = Started.now()
+        token = bearer_token(request.headers)
+        self._keys.refuse_garbage(token)
+        chat = ChatRequest.parse(request.body)
+        key = self._keys.authenticate(token, started.epoch)
+        targets = self._routes.targets(chat.model)
+        outcome = self._upstream.complete(chat.model, targets, chat.body, _deadline(request, seconds))
+        self._keep(
+            usage_record(
+                request_id=request_id,
+                key=key,
+                chat=chat,
+                headers=request.headers,
+                outcome=outcome,
+                started=started,
+            )
+        )
+        return _served(outcome)
+
+    def _keep(self, record: UsageRecord) -> None:
+        try:
+            self._ledger.put(record)
+        except LedgerUnavailable:
+            observability.count("usage_record_lost")
+            observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
+
+
+def _deadline(request: HttpRequest, seconds: float) -> Deadline:
+    """Lambda's time, or less when the client says that it waits for less."""
+    announced = (
+        _seconds(request.headers.get("x-gateway-timeout-ms"), unit=0.001),
+        _seconds(request.headers.get("x-stainless-read-timeout"), unit=1),
+    )
+    return Deadline(min(seconds, *announced))
+
+
+def _seconds(value: str | None, unit: float) -> float:
+    """A client's number in seconds; what is missing or makes no sense limits nothing."""
+    try:
+        seconds = float(value or "") * unit
+    except ValueError:
+        return math.inf
+    return seconds if seconds > 0 else math.inf
+
+
+def _served(outcome: Outcome) -> Served:
+    headers: dict[str, str] = {}
+    if outcome.attempts:
+        last = outcome.attempts[-1].target
+        headers = {
+            "x-gateway-provider": last.provider,
+            "x-gateway-model": last.model,
+            "x-gateway-attempts": str(len(outcome.attempts)),
+        }
+    return Served(outcome.result, headers)

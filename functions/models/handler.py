@@ -1,0 +1,31 @@
+"""GET /v1/models and GET /v1/models/{model}."""
+
+import functools
+from typing import Any
+from urllib.parse import unquote
+
+from models.service import ModelsService
+from qwen_gateway import aws
+from qwen_gateway.api import HttpRequest, Served, serve
+from qwen_gateway.config import configuration, environment
+from qwen_gateway.ledger import Keys
+from qwen_gateway.upstream import Routes
+
+
+@functools.cache
+def _service() -> ModelsService:
+    return ModelsService(Keys(aws.dynamodb(), environment().keys_table), Routes(configuration()))
+
+
+def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """List the models, or show the one that the path names; its name may hold slashes."""
+    name = unquote((event.get("pathParameters") or {}).get("model") or "").rstrip("/")
+
+    def answer(request: HttpRequest, _request_id: str) -> Served:
+        headers = request.headers
+        return Served(_service().retrieve(headers, name) if name else _service().list(headers))
+
+    return serve(event, answer)
+
+
+_service()
