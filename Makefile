@@ -34,7 +34,7 @@ lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml
-	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/cfn-lint --template -
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/cfn-lint /dev/stdin
 
 types: .venv ## strict type check
 	$(BIN)/mypy
