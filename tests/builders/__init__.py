@@ -1,0 +1,43 @@
+"""What tests are made of: events, requests, provider answers, tokens, records; each valid until a test changes it."""
+
+from tests.builders.answers import (
+    broken_off,
+    chunk,
+    error_event,
+    finish,
+    pieces,
+    refusal,
+    stream,
+    text_chunks,
+    usage,
+    whole_stream,
+)
+from tests.builders.events import Context, chat_event, models_event, proxy_event
+from tests.builders.requests import chat_request
+from tests.builders.tokens import KEY_ID, api_key, garbage_token, key_item, mistyped, token
+from tests.builders.usage import usage_record
+
+__all__ = [
+    "KEY_ID",
+    "Context",
+    "api_key",
+    "broken_off",
+    "chat_event",
+    "chat_request",
+    "chunk",
+    "error_event",
+    "finish",
+    "garbage_token",
+    "key_item",
+    "mistyped",
+    "models_event",
+    "pieces",
+    "proxy_event",
+    "refusal",
+    "stream",
+    "text_chunks",
+    "token",
+    "usage",
+    "usage_record",
+    "whole_stream",
+]

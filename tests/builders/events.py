@@ -1,0 +1,70 @@
+"""REST API proxy events (version 1.0) as API Gateway sends them, and the context that Lambda gives with them."""
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+
+class Context:
+    """As much of Lambda's context as a handler uses."""
+
+    function_name = "chat"
+    memory_limit_in_mb = "512"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:chat:live"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    def __init__(self, seconds: float = 28) -> None:
+        self._milliseconds = int(seconds * 1000)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+def proxy_event(
+    method: str,
+    path: str,
+    *,
+    body: str | bytes | None = None,
+    headers: dict[str, str] | None = None,
+    path_parameters: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return an event; a body of bytes travels in base64, as API Gateway does it with what is no text."""
+    sent = {"Host": "api.example.com", "X-Forwarded-For": "192.0.2.1", **(headers or {})}
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": path_parameters,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "stage": "api",
+            "httpMethod": method,
+            "path": f"/api{path}",
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "OpenAI/Python 3.54.0"},
+        },
+        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+
+
+def chat_event(body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a POST of a chat request; anything but a text, bytes or None is sent as JSON."""
+    sent = body if isinstance(body, str | bytes | None) else json.dumps(body)
+    own = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    return proxy_event("POST", "/v1/chat/completions", body=sent, headers=own | (headers or {}))
+
+
+def models_event(token: str | None = None, model: str | None = None) -> dict[str, Any]:
+    """Return a GET of the list, or of one model, whose name is percent-encoded as OpenAI's clients do it."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if model is None:
+        return proxy_event("GET", "/v1/models", headers=headers)
+    encoded = quote(model, safe="")
+    event = proxy_event("GET", f"/v1/models/{encoded}", headers=headers, path_parameters={"model": encoded})
+    return event | {"resource": "/v1/models/{model+}"}
