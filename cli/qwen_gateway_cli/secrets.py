@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="Keys with which the gateway calls 
 _SECONDS_A_DAY = 86_400
 _PRINTABLE_ASCII = re.compile(r"[!-~]+")
 _PLACEHOLDER = re.compile(
-    r"(sk-)?[x*.]+|<.*>|\$.*|.*\byour\b.*|(sk-)?\.\.\..*|.*(api|provider|dashscope)[-_]?key|change[-_]?me",
+    r"(sk-)?[x*.]+|<.*>|\$.*|.*\byour[-_ ].*|(sk-)?\.\.\..*|.*(api|provider|dashscope)[-_]?key|change[-_]?me",
     re.IGNORECASE,
 )
 
@@ -119,5 +119,5 @@ def _age_days(set_at: str | None) -> int | None:
 
 def _age(row: dict[str, Any]) -> str:
     if not row["stored"]:
-        return f"no key: qwen-gateway secrets set {row['provider']}"
+        return "no key"
     return "unknown" if row["age_days"] is None else f"{row['age_days']} days"

@@ -19,7 +19,7 @@ from qwen_gateway.upstream.aggregate import Aggregate
 from qwen_gateway.upstream.deadline import Clock, Deadline, Patience
 from qwen_gateway.upstream.routes import Target
 from qwen_gateway.upstream.sse import EventTooLarge, events
-from qwen_gateway.upstream.transport import OpenStream, Transport
+from qwen_gateway.upstream.transport import Transport
 
 
 class Keys(Protocol):
@@ -105,12 +105,12 @@ class Upstream:
         aggregate = Aggregate()
         first_token_ms: int | None = None
         with self._transport.chat(self._urls[target.provider], key, asked, patience) as stream:
-            for chunk in _chunks(stream):
+            for chunk in _chunks(stream.pieces()):
                 if aggregate.add(chunk):
                     patience.progress()
-                    first_token_ms = first_token_ms or self._since(started)
+                    first_token_ms = self._since(started) if first_token_ms is None else first_token_ms
             if not aggregate.finished:
-                raise ProviderAnswerBroken("the answer ended without a finish_reason", request_id=stream.request_id)
+                raise ProviderAnswerBroken("the answer ended without a finish_reason")
             return _Answered(aggregate.whole(), stream.request_id, first_token_ms)
 
     def _failed(self, target: Target, error: ProviderError, started: float) -> Attempt:
@@ -123,25 +123,24 @@ class Upstream:
         return round((self._clock() - started) * 1000)
 
 
-def _chunks(stream: OpenStream) -> Iterator[dict[str, Any]]:
+def _chunks(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     try:
-        for data in events(stream.pieces()):
+        for data in events(pieces):
             if data == b"[DONE]":
                 return
-            yield _chunk(data, stream.request_id)
+            yield _chunk(data)
     except EventTooLarge:
-        raise ProviderAnswerBroken("an event of the stream has no end", request_id=stream.request_id) from None
+        raise ProviderAnswerBroken("an event of the stream has no end") from None
 
 
-def _chunk(data: bytes, request_id: str | None) -> dict[str, Any]:
+def _chunk(data: bytes) -> dict[str, Any]:
     try:
         chunk = json.loads(data)
     except (ValueError, RecursionError):
         chunk = None
     if not isinstance(chunk, dict):
-        raise ProviderAnswerBroken("a chunk of the stream is no JSON object", request_id=request_id)
+        raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
     if chunk.get("error"):
         words = failures.said(chunk)
-        kind = failures.cause(None, words)
-        raise kind(words.message, param=words.param, code=words.code or None, request_id=request_id)
+        raise failures.cause(None, words)(words.message, param=words.param, code=words.code or None)
     return chunk

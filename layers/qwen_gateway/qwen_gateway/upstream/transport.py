@@ -31,6 +31,7 @@ class OpenStream:
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
+        self.status = response.status_code
         self.request_id = request_id(response.headers)
 
     def pieces(self) -> Iterator[bytes]:
@@ -55,18 +56,20 @@ class Transport:
                 began or while the caller reads it.
         """
         token = deadline.current.set(patience)
-        began = False
+        opened: OpenStream | None = None
         try:
             with self._open(url, key, body) as stream:
-                began = True
+                opened = OpenStream(stream.response)
                 _refuse_anything_but_events(stream.response)
-                yield OpenStream(stream.response)
+                yield opened
         except APIStatusError as error:
             raise _refusal(error) from None
+        except ProviderError as error:
+            raise _traced(error, opened) from None
         except httpx2.DecodingError:
-            raise ProviderAnswerBroken("the answer's encoding is broken") from None
+            raise _traced(ProviderAnswerBroken("the answer's encoding is broken"), opened) from None
         except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise _disconnected(error, patience, began=began) from None
+            raise _traced(_disconnected(error, patience, began=opened is not None), opened) from None
         finally:
             deadline.current.reset(token)
 
@@ -94,7 +97,14 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 def _refuse_anything_but_events(response: httpx2.Response) -> None:
     if "text/event-stream" not in response.headers.get("content-type", ""):
-        raise ProviderAnswerBroken("The provider's answer was no event stream.", status=response.status_code)
+        raise ProviderAnswerBroken("the answer was no event stream")
+
+
+def _traced(error: ProviderError, opened: OpenStream | None) -> ProviderError:
+    """Add what the head of the answer said to a failure that came after it."""
+    if opened:
+        error.status, error.request_id = opened.status, opened.request_id
+    return error
 
 
 def _refusal(error: APIStatusError) -> ProviderError:
