@@ -1,7 +1,7 @@
 """The Lambda Runtime API as a client: one kept-alive connection, one request at a time."""
 
 import sys
-from http.client import HTTPConnection, HTTPException
+from http.client import BAD_REQUEST, OK, HTTPConnection, HTTPException
 from typing import NamedTuple
 
 from qwen_gateway.runtime.faults import Fault
@@ -38,7 +38,7 @@ class RuntimeApi:
     def next(self) -> Invocation:
         """Wait for the next call."""
         status, headers, event = self._exchange("GET", "/invocation/next")
-        if status != 200:
+        if status != OK:
             raise RuntimeApiGone(f"the Runtime API refused the next call with status {status}")
         return Invocation(
             request_id=headers["lambda-runtime-aws-request-id"],
@@ -65,7 +65,7 @@ class RuntimeApi:
     def _post(self, path: str, body: bytes, headers: dict[str, bytes]) -> None:
         status, _, _ = self._exchange("POST", path, body, {"Content-Type": b"application/json", **headers})
         # A refused answer, one above 6 MB for instance, has already failed the call: there is nothing left to report.
-        if status >= 400:
+        if status >= BAD_REQUEST:
             print(f"The Runtime API refused POST {path} with status {status}.", file=sys.stderr)
 
     def _exchange(

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import sys
 import traceback
 from typing import NamedTuple, Self
@@ -33,12 +32,16 @@ class Fault(NamedTuple):
 
 
 def _is_the_functions(filename: str) -> bool:
-    return os.path.dirname(filename) != _own_folder() and not filename.startswith(_IMPORTING)
+    return _folder(filename) != _own_folder() and not filename.startswith(_IMPORTING)
 
 
 def _own_folder() -> str:
     # Not from __file__: the layer's bytecode names /opt/python wherever it lies.
-    return os.path.dirname(_own_folder.__code__.co_filename)
+    return _folder(_own_folder.__code__.co_filename)
+
+
+def _folder(filename: str) -> str:
+    return filename.rpartition("/")[0]
 
 
 _IMPORTING = ("<frozen importlib", importlib.__file__)
