@@ -1,8 +1,9 @@
 """A request's body as a JSON object, or a refusal that says what is wrong with it."""
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
+from qwen_gateway import strictjson
 from qwen_gateway.errors import RequestInvalid, RequestTooLarge
 
 LARGEST = 5_500_000
@@ -46,7 +47,7 @@ def _text(body: bytes) -> str:
 
 def _parse(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = strictjson.loads(text)
         if "\\u" in text:
             _refuse_lone_surrogates(value)
     except RecursionError:
@@ -54,10 +55,6 @@ def _parse(text: str) -> Any:
     except ValueError as error:
         raise RequestInvalid(f"The body is not JSON: {_reason(error)}.") from None
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise RequestInvalid(f"The body is not JSON: {name} is no number there.")
 
 
 def _refuse_lone_surrogates(value: Any) -> None:
@@ -71,4 +68,6 @@ def _reason(error: ValueError) -> str:
     """The decoder's words and place. They never quote the body."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, strictjson.NumberRefused):
+        return str(error)
     return "a number has too many digits"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from qwen_gateway.errors import ProviderAnswerBroken
+
 Chunk = dict[str, Any]
 
 _TEXTS = ("content", "reasoning_content", "refusal")
@@ -19,13 +21,17 @@ class Aggregate:
         self.usage: dict[str, Any] | None = None
 
     def add(self, chunk: Chunk) -> bool:
-        """Take one chunk; True when it carried output of the model."""
+        """Take one chunk; True when it carried output of the model.
+
+        Raises:
+            ProviderAnswerBroken: a part of it is not of the kind that the protocol has there.
+        """
         self._envelope.update({key: value for key, value in chunk.items() if key not in {"choices", "usage"}})
         if isinstance(chunk.get("usage"), dict):
             self.usage = chunk["usage"]
         progressed = False
-        for choice in chunk.get("choices") or ():
-            index = choice.get("index", 0)
+        for choice in _objects(chunk.get("choices")):
+            index = _index(choice)
             progressed |= self._choices.setdefault(index, _Choice(index)).add(choice)
         return progressed
 
@@ -53,31 +59,31 @@ class _Choice:
         self.finish_reason: str | None = None
 
     def add(self, choice: Chunk) -> bool:
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
-        if isinstance(choice.get("logprobs"), dict):
-            self._add_logprobs(choice["logprobs"])
+        self.finish_reason = _text(choice.get("finish_reason")) or self.finish_reason
+        if choice.get("logprobs") is not None:
+            self._add_logprobs(_object(choice["logprobs"]))
         progressed = False
-        for key, value in (choice.get("delta") or {}).items():
+        for key, value in _object(choice.get("delta")).items():
+            if value is None:
+                continue
             if key in _TEXTS:
-                if isinstance(value, str):
-                    self._texts.setdefault(key, []).append(value)
-                    progressed |= bool(value)
+                self._texts.setdefault(key, []).append(_text(value))
+                progressed |= bool(value)
             elif key == "tool_calls":
-                progressed |= self._add_tool_calls(value or ())
-            elif value is not None:
+                progressed |= self._add_tool_calls(_objects(value))
+            else:
                 self._message[key] = value
         return progressed
 
-    def _add_tool_calls(self, deltas: Any) -> bool:
+    def _add_tool_calls(self, deltas: list[Chunk]) -> bool:
         for delta in deltas:
-            index = delta.get("index", 0)
-            self._tool_calls.setdefault(index, _ToolCall()).add(delta)
+            self._tool_calls.setdefault(_index(delta), _ToolCall()).add(delta)
         return bool(deltas)
 
-    def _add_logprobs(self, logprobs: dict[str, Any]) -> None:
+    def _add_logprobs(self, logprobs: Chunk) -> None:
         collected = self._logprobs = self._logprobs or {}
         for key, values in logprobs.items():
-            collected[key] = [*(collected.get(key) or ()), *values] if isinstance(values, list) else values
+            collected[key] = [*(collected.get(key) or ()), *_objects(values)] if values else collected.get(key, values)
 
     def whole(self) -> Chunk:
         texts = {key: "".join(parts) for key, parts in self._texts.items()}
@@ -103,8 +109,8 @@ class _ToolCall:
     def add(self, delta: Chunk) -> None:
         """Later deltas of Qwen's streams repeat `id` and `name` empty: only what says something is taken."""
         self._fields.update({key: value for key, value in delta.items() if value and key not in {"index", "function"}})
-        function = delta.get("function") or {}
-        self._arguments.append(function.get("arguments") or "")
+        function = _object(delta.get("function"))
+        self._arguments.append(_text(function.get("arguments")))
         self._function.update({key: value for key, value in function.items() if value and key != "arguments"})
 
     def whole(self) -> Chunk:
@@ -113,3 +119,29 @@ class _ToolCall:
             **self._fields,
             "function": {**self._function, "arguments": "".join(self._arguments)},
         }
+
+
+# Null counts as empty, as what is left out does.
+
+
+def _object(value: object) -> Chunk:
+    return {} if value is None else _of_kind(value, dict)
+
+
+def _objects(value: object) -> list[Chunk]:
+    return [] if value is None else [_of_kind(each, dict) for each in _of_kind(value, list)]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else _of_kind(value, str)
+
+
+def _index(part: Chunk) -> int:
+    index = part.get("index")
+    return 0 if index is None else _of_kind(index, int)
+
+
+def _of_kind[Kind](value: object, kind: type[Kind]) -> Kind:
+    if not isinstance(value, kind):
+        raise ProviderAnswerBroken("a chunk of the stream is not of the protocol's form")
+    return value

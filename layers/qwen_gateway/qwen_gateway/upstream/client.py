@@ -1,10 +1,10 @@
 """A request's way to a provider: one target, one attempt, one deadline, and a whole answer or a named failure."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from qwen_gateway import strictjson
 from qwen_gateway.config import Configuration, Timeouts
 from qwen_gateway.errors import (
     DependencyFailed,
@@ -135,7 +135,7 @@ def _chunks(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
 
 def _chunk(data: bytes) -> dict[str, Any]:
     try:
-        chunk = json.loads(data)
+        chunk = strictjson.loads(data)
     except (ValueError, RecursionError):
         chunk = None
     if not isinstance(chunk, dict):
