@@ -13,7 +13,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class CommandRefused(Exception):  # noqa: N818 - named by cause, as every error of the house
+class CommandRefused(Exception):
     """The command cannot do what was asked; the message says why and what helps. It ends with status 1."""
 
 

@@ -30,7 +30,7 @@ Limit = Annotated[str | None, typer.Option(callback=_refuse_limit, help="Not enf
 
 
 @app.command()
-def create(  # noqa: PLR0913 - the options of the command
+def create(  # noqa: PLR0913, PLR0917 - the options of the command
     name: Annotated[str, typer.Option(help="Whom or what the key is for.")],
     expires_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days after which it ends.")] = None,
     budget: Limit = None,  # noqa: ARG001 - refused by its callback, as the next five

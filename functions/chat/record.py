@@ -60,7 +60,7 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         model=attempt.target.model,
         charged=attempt.charged,
         latency_ms=attempt.latency_ms,
-        cause=attempt.cause,
+        cause=attempt.cause or None,
         http_status=attempt.status,
         provider_request_id=attempt.request_id,
     )

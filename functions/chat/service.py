@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from chat.record import Started, usage_record
 from qwen_gateway import observability
 from qwen_gateway.api import ChatRequest, HttpRequest, Served, bearer_token
-from qwen_gateway.errors import LedgerUnavailable
+from qwen_gateway.errors import Defect, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
 from qwen_gateway.upstream import Deadline, Outcome, Target
 
@@ -69,7 +69,7 @@ class ChatService:
         chat = ChatRequest.parse(request.body)
         key = self._keys.authenticate(token, started.epoch)
         targets = self._routes.targets(chat.model)
-        outcome = self._upstream.complete(chat.model, targets, chat.body, _deadline(request, seconds))
+        outcome = self._ask(chat, targets, _deadline(request, seconds), request_id)
         self._keep(
             usage_record(
                 request_id=request_id,
@@ -81,6 +81,13 @@ class ChatService:
             )
         )
         return _served(outcome)
+
+    def _ask(self, chat: ChatRequest, targets: tuple[Target, ...], deadline: Deadline, request_id: str) -> Outcome:
+        try:
+            return self._upstream.complete(chat.model, targets, chat.body, deadline)
+        except Exception as defect:  # noqa: BLE001 - also a call that a defect ended has to leave its record
+            observability.report(defect, request_id)
+            return Outcome((), Defect())
 
     def _keep(self, record: UsageRecord) -> None:
         try:

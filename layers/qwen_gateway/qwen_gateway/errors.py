@@ -8,6 +8,7 @@ nothing else decides a status. The tree:
     │   ├── RequestInvalid  RequestTooLarge  ModelUnknown
     ├── KeyRefused                who the client is
     │   ├── KeyMissing  KeyUnknown  KeyRevoked  KeyExpired
+    ├── Defect                    what the gateway did wrong itself
     ├── DependencyFailed          what the gateway itself needs
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
     └── ProviderError             what the provider did
@@ -68,6 +69,13 @@ class KeyRevoked(KeyRefused):
 
 class KeyExpired(KeyRefused):
     """The key's time is over."""
+
+
+class Defect(GatewayError):
+    """An exception that nobody foresaw, as the client reads of it."""
+
+    def __init__(self) -> None:
+        super().__init__("The gateway has a defect. Its owner finds it in the function's log under this x-request-id.")
 
 
 class DependencyFailed(GatewayError):
@@ -188,6 +196,7 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     KeyUnknown: Answer(401, "authentication_error", "invalid_api_key"),
     KeyRevoked: Answer(401, "authentication_error", "revoked_api_key"),
     KeyExpired: Answer(401, "authentication_error", "expired_api_key"),
+    Defect: Answer(500, "server_error", "internal_error"),
     LedgerUnavailable: Answer(503, "server_error", "ledger_unavailable"),
     SecretsUnavailable: Answer(503, "server_error", "secrets_unavailable"),
     ProviderNotConfigured: Answer(503, "server_error", "provider_not_configured", should_retry=False),
@@ -205,5 +214,3 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     RouteModelMissing: Answer(502, "server_error", "route_model_missing", should_retry=False),
     ProviderRefused: Answer(400, "invalid_request_error", "provider_refused"),
 }
-INTERNAL = Answer(500, "server_error", "internal_error")
-"""For a defect of the gateway: an exception that is no `GatewayError`."""

@@ -1,6 +1,7 @@
 """Logger and metrics of a function. No prompt, no answer, no provider's message and no key ever goes through here."""
 
 import functools
+import traceback
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,6 +16,12 @@ def logger() -> Logger:
 @functools.cache
 def _metrics() -> Metrics:
     return Metrics()
+
+
+def report(defect: Exception, request_id: str) -> None:
+    """Log where an exception arose that nobody foresaw. Its words stay out: they may quote a prompt or a key."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)]
+    logger().error("defect", extra={"request_id": request_id, "error_type": type(defect).__name__, "frames": frames})
 
 
 def count(name: str) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from qwen_gateway.errors import ProviderNotConfigured, SecretsUnavailable
 
@@ -124,7 +123,7 @@ class ProviderKeys:
         try:
             answer = self._client.get_secret_value(SecretId=self._secret_name, VersionStage="AWSCURRENT")
             keys = {provider: entry["key"] for provider, entry in entries(answer.get("SecretString", "")).items()}
-        except (ClientError, BotoCoreError, ResponseParserError, SecretMalformed) as error:
+        except (ClientError, BotoCoreError, SecretMalformed) as error:
             self.failure = _cause(error)
             self._failed_at = self._clock()
             return

@@ -10,7 +10,7 @@ from qwen_gateway import observability
 from qwen_gateway.api import event as proxy
 from qwen_gateway.api.event import HttpRequest
 from qwen_gateway.config import environment
-from qwen_gateway.errors import ANSWERS, INTERNAL, Answer, GatewayError, KeyRefused, RequestRefused
+from qwen_gateway.errors import ANSWERS, Answer, Defect, GatewayError, KeyRefused, RequestRefused
 from qwen_gateway.ledger import ulid
 
 EXPOSED = "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-should-retry, retry-after"
@@ -36,9 +36,9 @@ def serve(event: Mapping[str, Any], handle: Handle) -> ProxyAnswer:
         served = handle(proxy.read(event), request_id)
     except GatewayError as error:
         return failed(error, request_id)
-    except Exception:  # noqa: BLE001 - a defect is told to the client and its traceback to the log
-        observability.logger().exception("defect", extra={"request_id": request_id})
-        return _defect(request_id)
+    except Exception as defect:  # noqa: BLE001 - whatever it is, the client is answered
+        observability.report(defect, request_id)
+        return failed(Defect(), request_id)
     if isinstance(served.body, GatewayError):
         return failed(served.body, request_id, served.headers)
     return _answer(200, served.body, {**served.headers, "x-request-id": request_id})
@@ -68,12 +68,6 @@ def told(error: GatewayError) -> Answer:
     return next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
 
 
-def _defect(request_id: str) -> ProxyAnswer:
-    observability.count(INTERNAL.code)
-    message = "The gateway has a defect. Its owner finds it in the function's log under this x-request-id."
-    return _answer(INTERNAL.status, _error_body(message, INTERNAL, None), {"x-request-id": request_id})
-
-
 def _error_body(message: str, answer: Answer, param: str | None) -> dict[str, Any]:
     return {"error": {"message": message, "type": answer.type, "param": param, "code": answer.code}}
 
@@ -87,5 +81,10 @@ def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) ->
             "access-control-expose-headers": EXPOSED,
             **headers,
         },
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "body": _text(json.dumps(body, ensure_ascii=False, separators=(",", ":"))),
     }
+
+
+def _text(text: str) -> str:
+    """Join surrogate pairs that a provider broke over two chunks; replace halves, which UTF-8 cannot hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

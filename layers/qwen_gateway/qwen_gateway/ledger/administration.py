@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from qwen_gateway.ledger import token
-from qwen_gateway.ledger.attributes import Item, Plain, from_item, to_attribute, to_item
+from qwen_gateway.ledger.attributes import Item, Plain, from_item, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -139,12 +139,14 @@ class KeyAdministration:
                     "#token_hash": "token_hash",
                     "#version": "version",
                 },
-                ExpressionAttributeValues={
-                    ":until": to_attribute(int(now) + grace_seconds),
-                    ":hash": to_attribute(token.digest(text)),
-                    ":read": to_attribute(before.version),
-                    ":next": to_attribute(before.version + 1),
-                },
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":until": int(now) + grace_seconds,
+                        ":hash": token.digest(text),
+                        ":read": before.version,
+                        ":next": before.version + 1,
+                    }
+                ),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -169,7 +171,7 @@ class KeyAdministration:
                 UpdateExpression="SET #disabled = :yes, #version = #version + :one",
                 ConditionExpression="attribute_exists(#id)",
                 ExpressionAttributeNames={"#disabled": "disabled", "#version": "version", "#id": "id"},
-                ExpressionAttributeValues={":yes": to_attribute(True), ":one": to_attribute(1)},
+                ExpressionAttributeValues=to_item({":yes": True, ":one": 1}),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as failure:

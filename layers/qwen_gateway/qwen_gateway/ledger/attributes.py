@@ -19,11 +19,15 @@ def to_item(fields: Mapping[str, Plain | None]) -> "dict[str, AttributeValueType
     Raises:
         TypeError: a value of another type, a float above all.
     """
-    return {name: to_attribute(value) for name, value in fields.items() if value is not None}
+    return {name: _attribute(value) for name, value in fields.items() if value is not None}
 
 
-def to_attribute(value: Plain) -> "AttributeValueTypeDef":
-    """Return the attribute value of one plain value."""
+def from_item(item: Item) -> dict[str, Any]:
+    """Return an item's plain values."""
+    return {name: _plain(attribute) for name, attribute in item.items()}
+
+
+def _attribute(value: Plain) -> "AttributeValueTypeDef":
     match value:
         case str():
             return {"S": value}
@@ -34,13 +38,8 @@ def to_attribute(value: Plain) -> "AttributeValueTypeDef":
         case Mapping():
             return {"M": to_item(value)}
         case list() | tuple():
-            return {"L": [to_attribute(each) for each in value if each is not None]}
+            return {"L": [_attribute(each) for each in value if each is not None]}
     raise TypeError(f"the ledger holds no {type(value).__name__}")
-
-
-def from_item(item: Item) -> dict[str, Any]:
-    """Return an item's plain values."""
-    return {name: _plain(attribute) for name, attribute in item.items()}
 
 
 def _plain(attribute: "AttributeValueTypeDef") -> Any:

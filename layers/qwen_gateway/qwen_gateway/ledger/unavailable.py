@@ -1,12 +1,11 @@
 """What a client is told when DynamoDB fails: one sentence, whatever the cause, and none of its words."""
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from qwen_gateway.errors import LedgerUnavailable
 
-FAILURES = (ClientError, BotoCoreError, ResponseParserError)
-"""Down, throttled, denied, table missing, an answer that is none: everything that a call may raise."""
+FAILURES = (ClientError, BotoCoreError)
+"""Down, throttled, denied, table missing: whatever a call may raise."""
 
 
 def ledger_unavailable() -> LedgerUnavailable:

@@ -1,0 +1,50 @@
+"""Where the local stack keeps its things: all below `.local`, the tools below `.tools`."""
+
+from pathlib import Path
+
+from qwen_gateway_cli.local import stackfile
+
+
+class Layout:
+    """The paths of one repository. What `down` keeps: the build, its cache, the logs and the lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.template = root / "template.yaml"
+        self.samconfig = root / "samconfig.toml"
+        self.functions = root / "functions"
+        self.layer = root / "layers" / "qwen_gateway"
+
+        self.sam = root / ".tools" / "sam" / "bin" / "sam"
+        self.ministack = root / ".tools" / "ministack" / "bin" / "ministack"
+        self.runtime_python = root / ".tools" / "runtime" / "bin" / "python"
+        self.own_uv = root / ".tools" / "uv" / "bin" / "uv"
+
+        self.local = root / stackfile.LOCAL
+        self.build = self.local / "build"
+        self.built_template = self.build / "template.yaml"
+        self.build_stamp = self.local / "build.stamp"
+        self.build_cache = self.local / "cache"
+        self.logs = self.local / "logs"
+        self.lock = self.local / "up.lock"
+
+        self.home = self.local / "home"
+        self.temporary = self.local / "tmp"
+        self.state = self.local / "state"
+        self.processes = self.local / "processes.json"
+        self.parameters = self.local / "parameters.yaml"
+        self.front_settings = self.local / "front.json"
+
+    @property
+    def transient_folders(self) -> tuple[Path, ...]:
+        """The folders that live and die with one stack."""
+        return self.home, self.temporary, self.state
+
+    @property
+    def transient_files(self) -> tuple[Path, ...]:
+        """The files that live and die with one stack, beside stack.json."""
+        return self.parameters, self.front_settings
+
+    def log(self, name: str) -> Path:
+        """The log of one process or one step."""
+        return self.logs / f"{name}.log"
