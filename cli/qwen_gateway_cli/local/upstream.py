@@ -63,7 +63,7 @@ def _of_url(url: str) -> Upstream:
     provider = {"providers": {_URL_PROVIDER: {"base_url": url}}, "default_provider": _URL_PROVIDER}
     config.parse(json.dumps(provider))
     models = _models(url, key)
-    routes = {name: _target(models[0]) for name in _ALIASES} | {model: _target(model) for model in models}
+    routes = {name: [_target(models[0])] for name in _ALIASES} | {model: [_target(model)] for model in models}
     gateway_config = provider | {"routes": routes}
     config.parse(json.dumps(gateway_config))
     return Upstream(_root(url), gateway_config, {_URL_PROVIDER: key})
