@@ -67,11 +67,11 @@ def repository_root() -> Path:
     Raises:
         CommandRefused: neither is part of a repository of the gateway.
     """
-    for start in (Path.cwd(), Path(__file__).parent):
-        for folder in (start, *start.parents):
-            if (folder / "template.yaml").is_file() and (folder / "samconfig.toml").is_file():
-                return folder
-    refuse(
+    here, installed = Path.cwd(), Path(__file__)
+    for folder in (here, *here.parents, *installed.parents):
+        if (folder / "template.yaml").is_file() and (folder / "samconfig.toml").is_file():
+            return folder
+    return refuse(
         "Neither this folder nor the command's own belongs to the gateway's repository. Change into it, or clone it."
     )
 

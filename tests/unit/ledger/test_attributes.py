@@ -32,4 +32,4 @@ def test_what_is_not_known_is_left_out() -> None:
 
 def test_a_float_is_refused() -> None:
     with pytest.raises(TypeError, match="float"):
-        to_item({"a": 1.0})  # type: ignore[arg-type]
+        to_item({"a": 1.0})  # type: ignore[dict-item]

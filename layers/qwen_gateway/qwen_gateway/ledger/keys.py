@@ -58,14 +58,6 @@ class Keys:
         """
         token.parse(token_text)
 
-    def refuse_garbage(self, token_text: str) -> None:
-        """Refuse what cannot be a token, without a call to AWS.
-
-        Raises:
-            KeyUnknown: the form or the checksum is wrong.
-        """
-        token.parse(token_text)
-
     def authenticate(self, token_text: str, now: float) -> ApiKey:
         """Return the key that a token opens.
 
