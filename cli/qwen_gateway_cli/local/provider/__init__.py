@@ -1,5 +1,5 @@
 """A stand-in for Qwen: DashScope's manners, envelopes, refusals and failures, on loopback and without a model."""
 
-from .server import RunningProvider, running_provider
+from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
 
 __all__ = ["RunningProvider", "running_provider"]

@@ -4,8 +4,8 @@ import argparse
 import json
 import sys
 
-from .control import Control
-from .server import listen, server, url
+from qwen_gateway_cli.local.provider.control import Control
+from qwen_gateway_cli.local.provider.server import listen, server, url
 
 
 def main() -> int:

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .control import Settings
-from .models import Model
-from .request import BYTES_A_TOKEN, ChatRequest, tokens, utf8
-from .samples import sample
+from qwen_gateway_cli.local.provider.control import Settings
+from qwen_gateway_cli.local.provider.models import Model
+from qwen_gateway_cli.local.provider.request import BYTES_A_TOKEN, ChatRequest, tokens, utf8
+from qwen_gateway_cli.local.provider.samples import sample
 
 ECHO_CHARACTERS = 200
 TOOLS_AT_ONCE = 2

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from . import faults, wire
-from .answers import choices
-from .control import Control, Fault, WrongControl
-from .models import listed_models, served_model
-from .refusals import BAD_BODY, Refusal, model_not_found, refusal
-from .request import ChatRequest
-from .usage import usage
-from .wire import Chunk
+from qwen_gateway_cli.local.provider.answers import choices
+from qwen_gateway_cli.local.provider.control import Control, Fault, WrongControl
+from qwen_gateway_cli.local.provider.models import listed_models, served_model
+from qwen_gateway_cli.local.provider.refusals import BAD_BODY, Refusal, model_not_found, refusal
+from qwen_gateway_cli.local.provider.request import ChatRequest
+from qwen_gateway_cli.local.provider.usage import usage
+from qwen_gateway_cli.local.provider.wire import Chunk
 
 BAD_KEY_MARK = "invalid"
 """A key that contains this word is refused, so that a bad key can be shown."""

@@ -1,120 +1,111 @@
-"""A fault played out: what reaches the caller of an answer that goes wrong."""
+"""How each kind of fault looks on the wire."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from qwen_gateway_cli.local.provider.connection import Exchange
+from qwen_gateway_cli.local.provider.control import Fault
+from qwen_gateway_cli.local.provider.envelopes import encoded, error_document, event
+from qwen_gateway_cli.local.provider.reply import Reply
 
-from .control import Fault
-from .wire import Chunk, event
+DRIP_MS = 200.0
+"""Pause between two bytes of a dripping body when `chunk_gap_ms` sets none."""
 
-DRIP_S = 0.2
-_PAGE = "<!doctype html><title>502 Bad Gateway</title><h1>Bad Gateway</h1>"
-_CODES = {
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
+CODES = {
     400: "invalid_parameter_error",
-    401: "invalid_api_key",
+    401: "InvalidApiKey",
     403: "AccessDenied",
     404: "model_not_found",
     429: "limit_requests",
-    500: "InternalError",
     503: "ModelUnavailable",
 }
 
 
-class Disconnected(Exception):  # noqa: N818 - an order to the server, not an error of it
-    """Break the connection here."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Sends one reply, at the pace that the control document sets; headers go with every answer, also a faulty one."""
+
+    exchange: Exchange
+    headers: dict[str, str]
+    request_id: str
+    gap_ms: float
+
+    async def send(self, reply: Reply) -> None:
+        """Send `reply` as it is."""
+        if reply.streamed:
+            await self._start(200, reply.content_type)
+            await self._pour(reply, 0, len(reply.parts))
+            await self.exchange.end()
+        else:
+            await self.send_body(200, reply.content_type, reply.body)
+
+    async def send_body(self, status: int, content_type: str, body: bytes) -> None:
+        """Send a whole body with its length."""
+        length = {"content-length": str(len(body))}
+        await self.exchange.start(status, {"content-type": content_type, **length, **self.headers})
+        await self.exchange.end(body)
+
+    async def fail(self, fault: Fault, reply: Reply | None) -> None:
+        """Show `fault`. A reply is needed for every fault that lets some of an answer through (`needs_reply`)."""
+        faulty = replace(self, headers={**self.headers, **{name.lower(): text for name, text in fault.headers.items()}})
+        if reply is None:
+            await _WITHOUT_REPLY[fault.kind](faulty, fault)
+        else:
+            await _WITH_REPLY[fault.kind](faulty, fault, reply)
+
+    async def _start(self, status: int, content_type: str) -> None:
+        await self.exchange.start(status, {"content-type": content_type, **self.headers})
+
+    async def _start_up_to(self, deltas: int, reply: Reply) -> int:
+        """Send the headers and the parts up to so many deltas; return the number of parts sent."""
+        await self._start(200, reply.content_type)
+        sent = reply.cut(deltas)
+        await self._pour(reply, 0, sent)
+        return sent
+
+    async def _pour(self, reply: Reply, first: int, end: int) -> None:
+        """Send some of the parts, with a gap before each delta but the first."""
+        gap_due = any(part.is_delta for part in reply.parts[:first])
+        for part in reply.parts[first:end]:
+            if part.is_delta and gap_due:
+                await self.exchange.pause(self.gap_ms)
+            gap_due = gap_due or part.is_delta
+            await self.exchange.write(part.data)
 
 
-class Hung(Exception):  # noqa: N818 - an order to the server, not an error of it
-    """Say nothing more until the caller leaves."""
+def needs_reply(fault: Fault) -> bool:
+    """Whether `fault` lets something of an answer through."""
+    return fault.kind not in _WITHOUT_REPLY or (fault.kind in _WITH_REPLY and fault.after_chunks > 0)
 
 
-def instead(fault: Fault, request_id: str) -> Response | None:
-    """The response that takes the answer's place, or None when the fault strikes inside of it.
-
-    Raises:
-        Disconnected, Hung: before any byte of the answer.
-    """
-    if fault.kind == "error":
-        return error_response(fault.status or 500, fault.code, fault.message, request_id, fault.headers)
-    if fault.kind == "html":
-        return HTMLResponse(_PAGE, fault.status or 200, {**fault.headers, "x-request-id": request_id})
-    if fault.after_chunks == 0 and fault.kind == "disconnect":
-        raise Disconnected
-    if fault.after_chunks == 0 and fault.kind == "hang":
-        raise Hung
-    return None
+def _error(delivery: Delivery, fault: Fault) -> bytes:
+    code = fault.code or CODES.get(fault.status or 500, "InternalError")
+    message = fault.message or f"The stand-in was told to fail with {code}."
+    return encoded(error_document(delivery.request_id, {"message": message, "type": code, "param": None, "code": code}))
 
 
-async def within(fault: Fault, chunks: Iterator[Chunk], request_id: str) -> AsyncIterator[Chunk]:
-    """A stream's chunks up to the fault, then the fault."""
-    deltas = 0
-    for chunk in chunks:
-        if chunk.is_delta and deltas == fault.after_chunks:
-            break
-        deltas += chunk.is_delta
-        yield chunk
-    match fault.kind:
-        case "disconnect":
-            raise Disconnected
-        case "hang":
-            raise Hung
-        case "error_event":
-            yield Chunk(event(error_body(fault.status or 500, fault.code, fault.message, request_id)))
-        case "bad_json":
-            yield Chunk(b'data: {"id": "chatcmpl-broken", "choices": [{"index"\n\n')
-        case "drip":
-            for chunk in chunks:
-                async for byte in _dripped(chunk.data):
-                    yield byte
+async def _refuse(delivery: Delivery, fault: Fault) -> None:
+    await delivery.send_body(fault.status or 500, "application/json", _error(delivery, fault))
 
 
-async def within_whole(fault: Fault, body: bytes) -> AsyncIterator[Chunk]:
-    """A whole body up to the fault: nothing of it, or half when `after_chunks` is above 0."""
-    if fault.kind == "drip":
-        async for byte in _dripped(body):
-            yield byte
-        return
-    yield Chunk(body[: len(body) // 2] if fault.after_chunks or fault.kind == "bad_json" else b"")
-    if fault.kind == "disconnect":
-        raise Disconnected
-    if fault.kind == "hang":
-        raise Hung
+async def _show_page(delivery: Delivery, fault: Fault) -> None:
+    await delivery.send_body(fault.status or 200, "text/html", PAGE)
 
 
-async def _dripped(data: bytes) -> AsyncIterator[Chunk]:
-    for byte in data:
-        await asyncio.sleep(DRIP_S)
-        yield Chunk(bytes([byte]))
+async def _hang_silently(delivery: Delivery, fault: Fault) -> None:
+    await delivery.exchange.hang()
 
 
-def error_response(
-    status: int, code: str | None, message: str | None, request_id: str, headers: dict[str, str] | None = None
-) -> Response:
-    """An error in DashScope's envelope."""
-    body = error_body(status, code, message, request_id)
-    return JSONResponse(body, status, {**(headers or {}), "x-request-id": request_id})
+async def _hang_up(delivery: Delivery, fault: Fault) -> None:
+    await delivery.exchange.break_off()
 
 
-def error_body(
-    status: int, code: str | None, message: str | None, request_id: str, kind: str | None = None
-) -> dict[str, Any]:
-    """DashScope's error envelope; code and message follow from the status when they are not told."""
-    shown = code or _CODES.get(status, "InternalError")
-    return {
-        "error": {
-            "message": message or f"The stand-in was told to fail with {shown}.",
-            "type": kind or shown,
-            "param": None,
-            "code": shown,
-        },
-        "id": f"chatcmpl-{request_id}",
-        "request_id": request_id,
-    }
+async def _hang_midway(delivery: Delivery, fault: Fault, reply: Reply) -> None:
+    await delivery._start_up_to(fault.after_chunks, reply)
+    await delivery.exchange.hang()
 
 
-def dumped(document: dict[str, Any]) -> bytes:
-    """A body's bytes."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+async def _hang_up_midway(delivery: Delivery, fault: Fault, reply: Reply) -> None:
+    await delivery._start_up_to(fault.after_chunks, reply)
+    await delivery.exchange.break_off()

@@ -6,8 +6,8 @@ Source: QwenCloud's page of error messages and bodies captured by third parties,
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .models import Model, served_model
-from .request import ChatRequest
+from qwen_gateway_cli.local.provider.models import Model, served_model
+from qwen_gateway_cli.local.provider.request import ChatRequest
 
 ROLES = ("system", "assistant", "user", "tool", "function")
 

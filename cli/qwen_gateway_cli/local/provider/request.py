@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from .models import Model
+from qwen_gateway_cli.local.provider.models import Model
 
 BYTES_A_TOKEN = 4
 TOKENS_A_MESSAGE = 4

@@ -12,8 +12,8 @@ import httpx2
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .app import application
-from .control import Control
+from qwen_gateway_cli.local.provider.app import application
+from qwen_gateway_cli.local.provider.control import Control
 
 LEAVE_S = 1
 """Seconds that open calls get when the server ends."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .answers import Choice
-from .control import Settings
-from .request import ChatRequest
+from qwen_gateway_cli.local.provider.answers import Choice
+from qwen_gateway_cli.local.provider.control import Settings
+from qwen_gateway_cli.local.provider.request import ChatRequest
 
 
 def usage(request: ChatRequest, choices: list[Choice], settings: Settings) -> dict[str, Any]:

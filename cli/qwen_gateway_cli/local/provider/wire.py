@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .answers import Choice, FunctionCall
+from qwen_gateway_cli.local.provider.answers import Choice, FunctionCall
 
 DONE = b"data: [DONE]\n\n"
 ARGUMENT_PIECES = 2
