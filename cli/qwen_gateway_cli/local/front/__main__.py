@@ -13,6 +13,7 @@ import uvicorn
 
 from qwen_gateway_cli.local.front.gateway import Gateway
 from qwen_gateway_cli.local.front.settings import FrontSettings
+from qwen_gateway_cli.local.listening import listen, url
 
 KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none finds it closed just as it sends."""
@@ -52,10 +53,10 @@ def main() -> None:
     settings = FrontSettings.read(Path(sys.argv[1]))
     gateway = Gateway(settings)
     try:
-        listener = socket.create_server(("127.0.0.1", settings.port))
+        listener = listen("127.0.0.1", settings.port)
     except OSError as error:
         sys.exit(f"Port {settings.port} cannot be had: {error.strerror}. Choose another one, or 0 for any.")
-    sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}"}) + "\n")
+    sys.stdout.write(json.dumps({"url": url(listener)}) + "\n")
     sys.stdout.flush()
     Front(gateway).run([listener])
 

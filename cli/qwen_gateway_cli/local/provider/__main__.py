@@ -4,8 +4,9 @@ import argparse
 import json
 import sys
 
+from qwen_gateway_cli.local.listening import listen, url
 from qwen_gateway_cli.local.provider.control import Control
-from qwen_gateway_cli.local.provider.server import listen, server, url
+from qwen_gateway_cli.local.provider.server import server
 
 
 def main() -> int:

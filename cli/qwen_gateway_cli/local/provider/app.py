@@ -1,175 +1,156 @@
-"""The stand-in's HTTP interface: chat, the list of models, and the control document."""
+"""The stand-in's routes: chat, models, and the control interface."""
 
-import asyncio
 import json
-import time
 import uuid
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
-from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
-from . import faults, wire
 from qwen_gateway_cli.local.provider.answers import choices
-from qwen_gateway_cli.local.provider.control import Control, Fault, WrongControl
+from qwen_gateway_cli.local.provider.connection import ClientLeft, Exchange
+from qwen_gateway_cli.local.provider.control import Control, WrongControl
+from qwen_gateway_cli.local.provider.delivery import Delivery
+from qwen_gateway_cli.local.provider.envelopes import Envelope, encoded, error_document
+from qwen_gateway_cli.local.provider.faults import fail_at_once, fail_midway, lets_some_through
 from qwen_gateway_cli.local.provider.models import listed_models, served_model
 from qwen_gateway_cli.local.provider.refusals import BAD_BODY, Refusal, model_not_found, refusal
+from qwen_gateway_cli.local.provider.reply import Reply
 from qwen_gateway_cli.local.provider.request import ChatRequest
 from qwen_gateway_cli.local.provider.usage import usage
-from qwen_gateway_cli.local.provider.wire import Chunk
 
-BAD_KEY_MARK = "invalid"
-"""A key that contains this word is refused, so that a bad key can be shown."""
-_BAD_KEY = Refusal(401, "invalid_api_key", "Incorrect API key provided.")
+_PREFIXES: Final = ("", "/{prefix:path}")
+_CREATED: Final = 1_700_000_000
+_REFUSED_KEY: Final = {
+    "error": {
+        "message": 'Incorrect API key provided. The stand-in takes any key without "invalid" in it.',
+        "code": "InvalidApiKey",
+    }
+}
 
 
-def application(control: Control) -> Starlette:
-    """The stand-in as an ASGI application; any prefix may stand before its routes."""
-    provider = _Provider(control)
-    return Starlette(
-        routes=[
-            Route("/_control", provider.control, methods=["GET", "PUT", "DELETE"]),
-            Route("/{prefix:path}/chat/completions", provider.chat, methods=["POST"]),
-            Route("/{prefix:path}/models/{model:path}", provider.model),
-            Route("/{prefix:path}/models", provider.models),
+def application(control: Control) -> Router:
+    """Return the ASGI application; what it was told and received stands in `control`."""
+    routes = [Route("/_control", _ControlInterface(control), methods=["GET", "PUT", "DELETE"])]
+    for prefix in _PREFIXES:
+        routes += [
+            Route(f"{prefix}/chat/completions", _ChatCompletions(control), methods=["POST"]),
+            Route(f"{prefix}/models", _list_models, methods=["GET"]),
+            Route(f"{prefix}/models/{{model:path}}", _show_model, methods=["GET"]),
         ]
-    )
+    return Router(routes, redirect_slashes=False)
 
 
-class _Provider:
+class _ChatCompletions:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    async def control(self, request: Request) -> Response:
-        if request.method == "GET":
-            return JSONResponse(self._control.document())
-        if request.method == "DELETE":
-            self._control.reset()
-            return Response(status_code=204)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        request_id = str(uuid.uuid4())
+        delivery = Delivery(
+            exchange, request_id, {"x-request-id": request_id}, gap_ms=self._control.settings.chunk_gap_ms
+        )
         try:
-            self._control.apply(json.loads(await request.body()))
-        except (WrongControl, ValueError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(self._control.document())
+            await self._answer(delivery, await exchange.read(), Headers(scope=scope))
+        except ClientLeft:
+            return
 
-    async def models(self, request: Request) -> Response:
-        if not _accepts(request):
-            return _refused(_BAD_KEY, _new_id())
-        return JSONResponse({"object": "list", "data": [_listed(name) for name in listed_models()]})
-
-    async def model(self, request: Request) -> Response:
-        name = request.path_params["model"]
-        if not _accepts(request):
-            return _refused(_BAD_KEY, _new_id())
-        return JSONResponse(_listed(name)) if served_model(name) else _refused(model_not_found(name), _new_id())
-
-    async def chat(self, request: Request) -> Response:
-        request_id = _new_id()
-        raw = await request.body()
-        body = _object(raw)
+    async def _answer(self, delivery: Delivery, raw: bytes, headers: Headers) -> None:
+        body = _json_object(raw)
         if body is not None:
             self._control.record(raw)
-        try:
-            return await self._answer(request, body, request_id)
-        except faults.Disconnected:
-            _break(request)
-        except faults.Hung:
-            await _until_the_caller_leaves(request)
-        return Response()
-
-    async def _answer(self, request: Request, body: dict[str, Any] | None, request_id: str) -> Response:
-        if not _accepts(request):
-            return _refused(_BAD_KEY, request_id)
+        if not _key_is_accepted(headers):
+            await delivery.send_body(401, "application/json", encoded(_REFUSED_KEY))
+            return
+        await delivery.exchange.pause(self._control.settings.latency_ms)
         if body is None:
-            return _refused(BAD_BODY, request_id)
+            await _refuse(delivery, BAD_BODY)
+            return
+        await self._answer_request(delivery, ChatRequest(body))
+
+    async def _answer_request(self, delivery: Delivery, request: ChatRequest) -> None:
+        fault = self._control.due_fault(request.model_name)
+        if fault is not None:
+            await delivery.exchange.pause(fault.delay_ms)
+            if not lets_some_through(fault):
+                await fail_at_once(delivery, fault)
+                return
+        if refused := refusal(request):
+            await _refuse(delivery, refused)
+            return
+        reply = self._reply(request, delivery.request_id)
+        await (delivery.send(reply) if fault is None else fail_midway(delivery, fault, reply))
+
+    def _reply(self, request: ChatRequest, request_id: str) -> Reply:
         settings = self._control.settings
-        fault = self._control.due_fault(body.get("model"))
-        await asyncio.sleep((settings.latency_ms + (fault.delay_ms if fault else 0)) / 1000)
-        if fault and (response := faults.instead(fault, request_id)):
-            return response
-        chat = ChatRequest(body)
-        if no := refusal(chat):
-            return _refused(no, request_id)
-        return self._answered(request, chat, fault, request_id)
-
-    def _answered(self, request: Request, chat: ChatRequest, fault: Fault | None, request_id: str) -> Response:
-        settings = self._control.settings
-        model = served_model(chat.model_name)
-        assert model is not None  # noqa: S101 - `refusal` has refused the others
-        answers = choices(chat, model, settings)
-        counts = usage(chat, answers, settings)
-        envelope = wire.Envelope(f"chatcmpl-{request_id}", model.name, int(time.time()), chat["logprobs"] is True)
-        headers = {"x-request-id": request_id, **(fault.headers if fault else {})}
-        if chat.streamed:
-            chunks = wire.stream(envelope, answers, counts if chat.usage_asked else None, settings.chunks)
-            played = faults.within(fault, chunks, request_id) if fault else _unharmed(chunks)
-            paced = _paced(played, settings.chunk_gap_ms / 1000)
-            return StreamingResponse(_body(request, paced), 200, headers, "text/event-stream")
-        document = faults.dumped(wire.whole(envelope, answers, counts))
-        if fault is None:
-            return Response(document, 200, headers, "application/json")
-        body = _body(request, faults.within_whole(fault, document))
-        return StreamingResponse(body, 200, headers, "application/json")
+        model = served_model(request.model_name)
+        assert model is not None  # noqa: S101 - `refusal` refuses every other name
+        answers = choices(request, model, settings)
+        return Envelope(request, request_id, answers, usage(request, answers, settings), settings.chunks).reply()
 
 
-async def _unharmed(chunks: Any) -> AsyncIterator[Chunk]:
-    for chunk in chunks:
-        yield chunk
+class _ControlInterface:
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = self._answer(request.method, await request.body())
+        await response(scope, receive, send)
+
+    def _answer(self, method: str, raw: bytes) -> Response:
+        if method == "DELETE":
+            self._control.reset()
+            return Response(status_code=204)
+        if method == "PUT":
+            try:
+                self._control.apply(json.loads(raw))
+            except (WrongControl, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(self._control.document())
 
 
-async def _paced(chunks: AsyncIterator[Chunk], gap: float) -> AsyncIterator[Chunk]:
-    deltas = 0
-    async for chunk in chunks:
-        if gap and chunk.is_delta and deltas:
-            await asyncio.sleep(gap)
-        deltas += chunk.is_delta
-        yield chunk
+async def _list_models(request: Request) -> Response:
+    if not _key_is_accepted(request.headers):
+        return JSONResponse(_REFUSED_KEY, 401)
+    return JSONResponse({"object": "list", "data": [_listed(name) for name in listed_models()]})
 
 
-async def _body(request: Request, chunks: AsyncIterator[Chunk]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in chunks:
-            yield chunk.data
-    except faults.Disconnected:
-        _break(request)
-    except faults.Hung:
-        # The server cancels this when the caller leaves.
-        await asyncio.Event().wait()
+async def _show_model(request: Request) -> Response:
+    if not _key_is_accepted(request.headers):
+        return JSONResponse(_REFUSED_KEY, 401)
+    name = request.path_params["model"]
+    if served_model(name) is None:
+        return JSONResponse(_refused(str(uuid.uuid4()), model_not_found(name)), 404)
+    return JSONResponse(_listed(name))
 
 
-def _break(request: Request) -> None:
-    request.state.transport.abort()
+async def _refuse(delivery: Delivery, refused: Refusal) -> None:
+    await delivery.send_body(refused.status, "application/json", encoded(_refused(delivery.request_id, refused)))
 
 
-async def _until_the_caller_leaves(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _refused(request_id: str, refused: Refusal) -> dict[str, Any]:
+    error = {"message": refused.message, "type": refused.type, "param": None, "code": refused.code}
+    return error_document(request_id, error)
 
 
-def _accepts(request: Request) -> bool:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and bool(key.strip()) and BAD_KEY_MARK not in key
-
-
-def _refused(no: Refusal, request_id: str) -> Response:
-    body = faults.error_body(no.status, no.code, no.message, request_id, kind=no.type)
-    return JSONResponse(body, no.status, {"x-request-id": request_id})
+def _key_is_accepted(headers: Headers) -> bool:
+    """Any key will do that has no "invalid" in it, so that a refused key can be shown too."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and bool(key.strip()) and "invalid" not in key
 
 
 def _listed(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "system"}
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "system"}
 
 
-def _object(raw: bytes) -> dict[str, Any] | None:
+def _json_object(raw: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())

@@ -68,8 +68,10 @@ class Envelope:
 
     def _interleaved(self) -> Iterator[Part]:
         """Each choice's deltas in turn, thoughts first, as the model writes them side by side."""
-        thoughts = [[{"content": None, "reasoning_content": piece} for piece in split(choice.reasoning, REASONING_DELTAS)]
-                    for choice in self.choices]
+        thoughts = [
+            [{"content": None, "reasoning_content": piece} for piece in split(choice.reasoning, REASONING_DELTAS)]
+            for choice in self.choices
+        ]
         yield from (self._chunk(index, delta) for index, delta in _in_turn(thoughts))
         answers = [[*self._text_deltas(choice), *self._call_deltas(choice.calls)] for choice in self.choices]
         for index, delta in _in_turn(answers):

@@ -108,10 +108,7 @@ def _json_object_refused(request: ChatRequest, model: Model) -> str | None:
     if request.thinks(model):
         return "Json mode response is not supported when enable_thinking is true"
     if not any("json" in text.lower() for text in request.texts):
-        return (
-            "'messages' must contain the word 'json' in some form, "
-            "to use 'response_format' of type 'json_object'."
-        )
+        return "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
     return None
 
 

@@ -1,8 +1,6 @@
 """The stand-in as a running server: in a thread of a test, or as a program of the local stack."""
 
-import asyncio
 import json
-import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,40 +8,21 @@ from typing import Any
 
 import httpx2
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from qwen_gateway_cli.local.listening import listen, url
 from qwen_gateway_cli.local.provider.app import application
+from qwen_gateway_cli.local.provider.connection import BreakableProtocol
 from qwen_gateway_cli.local.provider.control import Control
 
 LEAVE_S = 1
 """Seconds that open calls get when the server ends."""
 
 
-class BreakableConnection(H11Protocol):
-    """Hands each request its connection, so that a fault can break it."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the connection in the state that requests see."""
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "transport": transport}
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError when the port is taken."""
-    return socket.create_server((host, port), backlog=256)
-
-
-def url(listener: socket.socket) -> str:
-    """The server's root, without a path."""
-    host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
-
-
 def server(control: Control) -> uvicorn.Server:
     """A server for the stand-in, not yet running."""
     config = uvicorn.Config(
         application(control),
-        http=BreakableConnection,
+        http=BreakableProtocol,
         lifespan="off",
         log_level="warning",
         access_log=False,

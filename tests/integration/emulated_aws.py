@@ -1,0 +1,73 @@
+"""AWS by moto, with the tables and the secret that template.yaml describes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import boto3
+import yaml
+from moto import mock_aws
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+class Aws(NamedTuple):
+    """An emulated account that holds the stack's state. Names are the logical ids of the template."""
+
+    dynamodb: "DynamoDBClient"
+    secretsmanager: "SecretsManagerClient"
+    keys_table: str
+    usage_table: str
+    provider_keys_secret: str
+
+    def store_provider_keys(self, **keys: str) -> None:
+        """Fill the secret as the operator's command does."""
+        document = {provider: {"key": key, "set_at": "2026-11-24T09:00:00Z"} for provider, key in keys.items()}
+        self.secretsmanager.put_secret_value(SecretId=self.provider_keys_secret, SecretString=json.dumps(document))
+
+
+@contextmanager
+def emulated_aws() -> Iterator[Aws]:
+    """Make tables and secret in an account of their own; the environment names region and credentials."""
+    resources = _template()["Resources"]
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        secretsmanager = boto3.client("secretsmanager")
+        for name in ("KeysTable", "UsageTable"):
+            _make_table(dynamodb, name, resources[name]["Properties"])
+        secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]
+        secretsmanager.create_secret(Name="ProviderKeysSecret", SecretString=secret)
+        yield Aws(dynamodb, secretsmanager, "KeysTable", "UsageTable", "ProviderKeysSecret")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's YAML; a short intrinsic function becomes its name and argument."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+def _template() -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    return template
+
+
+def _make_table(dynamodb: "DynamoDBClient", name: str, properties: dict[str, Any]) -> None:
+    same = ("BillingMode", "AttributeDefinitions", "KeySchema")
+    dynamodb.create_table(TableName=name, **{each: properties[each] for each in same})
+    if lifetime := properties.get("TimeToLiveSpecification"):
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=lifetime)
