@@ -5,7 +5,6 @@ import socket
 from pathlib import Path
 
 from qwen_gateway import config
-
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local.layout import Layout
 

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from qwen_gateway.ledger.administration import KeyAdministration
-
 from qwen_gateway_cli.local import aws, build, deployment, front_settings, preflight, upstream
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.processes import Processes

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
-from qwen_gateway import config
 
+from qwen_gateway import config
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")

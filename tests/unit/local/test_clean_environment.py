@@ -13,7 +13,7 @@ HOSTILE = {
     "AWS_REGION": "eu-central-1",
     "AWS_ENDPOINT_URL": "https://dynamodb.eu-central-1.amazonaws.com",
     "AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.eu-central-1.amazonaws.com",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "TRUE",
     "AWS_CONFIG_FILE": "/home/owner/.aws/config",
     "DASHSCOPE_API_KEY": "sk-real",
     "PYTHONPATH": "/somewhere",

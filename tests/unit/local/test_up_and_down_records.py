@@ -81,7 +81,7 @@ def test_two_commands_at_once_do_not_collide(layout: Layout) -> None:
 def test_an_interrupt_waits_until_the_deferring_block_is_done() -> None:
     done = False
 
-    with pytest.raises(KeyboardInterrupt), interrupts.as_keyboard_interrupt(), interrupts.deferred():
+    with pytest.raises(KeyboardInterrupt), interrupts.as_keyboard_interrupt(), interrupts.deferred():  # noqa: PT012
         os.kill(os.getpid(), interrupts.signal.SIGTERM)
         done = True
 
@@ -102,7 +102,7 @@ def test_a_server_that_ends_while_it_starts_is_refused_with_its_last_words(layou
     log = layout.log("provider")
     process = processes.start("provider", ["sh", "-c", "echo no port left"], {"PATH": "/bin"}, layout.root, log)
 
-    with pytest.raises(CommandRefused, match="(?s)provider ended while it was starting.*no port left"):
+    with pytest.raises(CommandRefused, match=r"(?s)provider ended while it was starting.*no port left"):
         readiness.wait_for(processes, process, log, lambda: None)
 
     processes.stop([process])

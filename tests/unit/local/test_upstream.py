@@ -102,7 +102,7 @@ def test_each_model_of_a_url_is_a_route_and_the_aliases_mean_the_first(
     chosen = upstream.chosen(URL + "/")
     routes = config.parse(json.dumps(chosen.gateway_config)).routes
 
-    assert {name: (route.provider, route.model) for name, route in routes.items()} == {
+    assert {name: (target.provider, target.model) for name, (target,) in routes.items()} == {
         "qwen3:8b": ("local", "qwen3:8b"),
         "qwen-plus": ("local", "qwen-plus"),
         "qwen-max": ("local", "qwen3:8b"),

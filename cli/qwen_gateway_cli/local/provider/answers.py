@@ -33,10 +33,12 @@ class Choice:
 
     @property
     def text_tokens(self) -> int:
+        """Tokens of the text and of the calls' arguments."""
         return tokens(len(utf8(self.content))) + sum(tokens(len(utf8(call.arguments))) for call in self.calls)
 
     @property
     def reasoning_tokens(self) -> int:
+        """Tokens of the thoughts."""
         return tokens(len(utf8(self.reasoning)))
 
 

@@ -52,6 +52,7 @@ class Exchange:
         await self._send_unless_gone({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
         await self._send_unless_gone({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:

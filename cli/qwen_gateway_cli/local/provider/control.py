@@ -58,6 +58,7 @@ class Call:
     body: bytes
 
     def document(self) -> dict[str, Any]:
+        """Return the call as `calls` shows it."""
         body = json.loads(self.body)
         return {"time": self.time, "model": body.get("model"), "stream": body.get("stream") is True, "body": body}
 
@@ -89,6 +90,7 @@ class Control:
         self.settings = replace(self.settings, **changes)
 
     def record(self, body: bytes) -> None:
+        """Keep a call; the oldest go when the memory is full."""
         self._calls.append(Call(time.time(), body))
         self._call_bytes += len(body)
         while self._call_bytes > CALL_BYTES_KEPT:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from qwen_gateway_cli.local.provider.answers import Choice, FunctionCall
@@ -33,6 +34,7 @@ def event(document: object) -> bytes:
 
 
 def error_document(request_id: str, error: dict[str, Any]) -> dict[str, Any]:
+    """Return an error in DashScope's envelope."""
     return {"error": error, "id": f"chatcmpl-{request_id}", "request_id": request_id}
 
 
@@ -47,6 +49,7 @@ class Envelope:
     chunks: int
 
     def reply(self) -> Reply:
+        """Return the answer as the request wants it."""
         return self._stream() if self.request.streamed else self._whole()
 
     def _whole(self) -> Reply:
@@ -145,7 +148,7 @@ class Envelope:
 def split(text: str, count: int) -> list[str]:
     """`text` in `count` pieces of about one length; fewer when it has fewer characters."""
     edges = [len(text) * number // count for number in range(count + 1)]
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [text[start:end] for start, end in pairwise(edges) if end > start]
 
 
 def _in_turn(deltas: list[list[Delta]]) -> Iterator[tuple[int, Delta]]:

@@ -1,4 +1,4 @@
-"""The stand-in's own table of models. It shares nothing with the gateway's catalog, so that it cannot share its errors."""
+"""The stand-in's own table of models. It shares nothing with the gateway's catalog, so neither its errors."""
 
 import functools
 import importlib.resources

@@ -37,10 +37,11 @@ def refusal(request: ChatRequest) -> Refusal | None:
 
 
 def model_not_found(name: object) -> Refusal:
+    """Return the refusal of a name that no model has."""
     return Refusal(404, "model_not_found", f"The model `{name}` does not exist or you do not have access to it.")
 
 
-def _messages_of_wrong_form(request: ChatRequest, model: Model) -> str | None:
+def _messages_of_wrong_form(request: ChatRequest, _model: Model) -> str | None:
     messages = request["messages"]
     if not isinstance(messages, list):
         return "'messages' is a required property and has to be an array"
@@ -67,7 +68,7 @@ def _output_cap_outside_the_range(request: ChatRequest, model: Model) -> str | N
     return None
 
 
-def _n_outside_the_range(request: ChatRequest, model: Model) -> str | None:
+def _n_outside_the_range(request: ChatRequest, _model: Model) -> str | None:
     if request["n"] is not None and not _whole(request["n"], 1, 4):
         return "Range of n should be [1, 4]"
     return None

@@ -21,10 +21,11 @@ class Reply:
 
     @property
     def body(self) -> bytes:
+        """The parts in one."""
         return b"".join(part.data for part in self.parts)
 
     def cut(self, deltas: int) -> int:
-        """The number of parts that end with so many deltas: none for 0, all up to the last delta when there are fewer."""
+        """Return how many parts end with so many deltas: none for 0, all up to the last when there are fewer."""
         ends = [number for number, part in enumerate(self.parts, 1) if part.is_delta]
         return ends[min(deltas, len(ends)) - 1] if deltas and ends else 0
 

@@ -24,10 +24,12 @@ class ChatRequest:
 
     @property
     def model_name(self) -> Any:
+        """The model as the client named it."""
         return self["model"]
 
     @property
     def streamed(self) -> bool:
+        """Whether the answer is to come in events."""
         return self["stream"] is True
 
     @property
@@ -38,6 +40,7 @@ class ChatRequest:
 
     @functools.cached_property
     def messages(self) -> list[dict[str, Any]]:
+        """The messages that are objects."""
         return _objects(self["messages"])
 
     @functools.cached_property
@@ -60,19 +63,23 @@ class ChatRequest:
 
     @property
     def forces_a_tool(self) -> bool:
+        """Whether some tool has to be called."""
         return self["tool_choice"] == FORCED or self.forced_function is not None
 
     @property
     def ends_in_tool_result(self) -> bool:
+        """Whether a tool spoke last."""
         return bool(self.messages) and self.messages[-1].get("role") == "tool"
 
     @property
     def response_format(self) -> dict[str, Any]:
+        """The asked format, or an empty object."""
         wanted = self["response_format"]
         return wanted if isinstance(wanted, dict) else {}
 
     @property
     def choices(self) -> int:
+        """How many answers are asked for."""
         return self["n"] or 1
 
     def thinks(self, model: Model) -> bool:
@@ -94,6 +101,7 @@ class ChatRequest:
 
     @property
     def texts(self) -> Iterator[str]:
+        """Every text of the conversation."""
         for message in self.messages:
             yield from _texts(message)
 

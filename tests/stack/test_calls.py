@@ -1,0 +1,115 @@
+"""The main job, through front, function processes, built layer, emulated AWS and the stand-in provider."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+MESSAGES: Any = [{"role": "user", "content": "Who are you?"}]
+Records = Callable[[], list[dict[str, Any]]]
+
+
+def test_starting_a_stack_makes_no_chat_call(stack: dict[str, Any], provider: httpx2.Client, records: Records) -> None:
+    before = len(records())
+    listed = httpx2.get(f"{stack['base_url']}/models", headers={"authorization": f"Bearer {stack['api_key']}"})
+
+    assert listed.status_code == 200
+    assert len(records()) == before
+    assert provider.get("/_control").json()["calls"] == []
+
+
+def test_a_chat_call_is_answered_and_leaves_one_record(client: openai.OpenAI, records: Records) -> None:
+    before = len(records())
+
+    answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
+
+    completion = answer.parse()
+    assert "stand-in for qwen3-max" in (completion.choices[0].message.content or "")
+    assert completion.usage is not None
+    assert answer.headers["x-gateway-provider"] == "dashscope"
+    assert answer.headers["x-gateway-model"] == "qwen3-max"
+    assert answer.headers["x-gateway-attempts"] == "1"
+    assert len(records()) == before + 1
+    record = next(item for item in records() if item["sk"]["S"] == f"USE#{completion._request_id[4:]}")
+    assert record["tokens_in"]["N"] == str(completion.usage.prompt_tokens)
+    assert record["tokens_out"]["N"] == str(completion.usage.completion_tokens)
+    assert record["outcome"]["S"] == "answered"
+
+
+def test_the_provider_is_always_asked_for_a_stream_with_usage(client: openai.OpenAI, provider: httpx2.Client) -> None:
+    client.chat.completions.create(model="qwen-plus", messages=MESSAGES, extra_body={"top_k": 7})
+
+    (call,) = provider.get("/_control").json()["calls"]
+    assert call["stream"] is True
+    assert call["body"]["stream_options"] == {"include_usage": True}
+    assert call["body"]["top_k"] == 7
+
+
+def test_a_failing_provider_is_called_once_and_recorded(
+    client: openai.OpenAI, provider: httpx2.Client, records: Records
+) -> None:
+    before = len(records())
+    provider.put("/_control", json={"faults": [{"model": "*", "times": 9, "status": 503, "code": "ModelUnavailable"}]})
+
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
+
+    assert caught.value.code == "provider_overloaded"
+    assert len(provider.get("/_control").json()["calls"]) == 1
+    assert len(records()) == before + 1
+
+
+def test_calls_run_side_by_side(client: openai.OpenAI, provider: httpx2.Client) -> None:
+    """Six calls of 1.5 s each, one after another, would take the client longer than its timeout."""
+    provider.put("/_control", json={"latency_ms": 1500})
+    hurried = client.with_options(timeout=7.5, max_retries=0)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(
+            pool.map(lambda _: hurried.chat.completions.create(model="qwen-plus", messages=MESSAGES), range(6))
+        )
+
+    assert len({answer.id for answer in answers}) == 6
+
+
+def test_the_same_call_through_the_emulators_own_gateway_and_lambda(stack: dict[str, Any]) -> None:
+    client = openai.OpenAI(base_url=f"{stack['rest_api_url']}/v1", api_key=stack["api_key"], timeout=60)
+
+    answer = client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
+
+    assert "stand-in" in (answer.choices[0].message.content or "")
+
+
+def test_models_with_and_without_a_slash(client: openai.OpenAI) -> None:
+    assert "qwen-max" in [model.id for model in client.models.list()]
+    assert client.models.retrieve("qwen-max").to_dict()["max_output_tokens"] == 65_536
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("some/model")
+    assert "some/model" in str(caught.value)
+
+
+def test_the_edges_own_errors_have_openais_shape(stack: dict[str, Any]) -> None:
+    unknown = httpx2.post(f"{stack['base_url']}/responses", json={})
+    wrong_method = httpx2.get(f"{stack['base_url']}/chat/completions")
+
+    for answer in (unknown, wrong_method):
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "unknown_route"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["x-request-id"]
+
+
+def test_a_browser_may_ask_first_without_a_key(stack: dict[str, Any]) -> None:
+    answer = httpx2.options(f"{stack['base_url']}/chat/completions", headers={"origin": "https://app.example"})
+
+    assert answer.status_code == 200
+    assert "authorization" in answer.headers["access-control-allow-headers"]
+
+
+def test_a_trailing_slash_is_the_same_route(stack: dict[str, Any]) -> None:
+    headers = {"authorization": f"Bearer {stack['api_key']}"}
+
+    assert httpx2.get(f"{stack['base_url']}/models/", headers=headers).status_code == 200
