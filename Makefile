@@ -35,7 +35,7 @@ test-sam-local: .venv ## the functions in containers under sam local (needs Dock
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	PYTHONPATH=functions $(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/cfn-lint /dev/stdin
 

@@ -1,0 +1,128 @@
+"""The chat and models functions over emulated AWS and a provider that answers over real HTTP."""
+
+import functools
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TextIO, cast
+
+import pytest
+
+from chat.service import ChatService
+from models.service import ModelsService
+from qwen_gateway import aws as aws_clients
+from qwen_gateway import config, observability
+from qwen_gateway.api import HttpRequest, Served, serve
+from qwen_gateway.ledger import Keys, UsageLedger
+from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.secrets import ProviderKeys
+from qwen_gateway.upstream import Routes, Transport, Upstream
+from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from tests.builders import chat_event, key_item, models_event, token
+from tests.integration.emulated_aws import Aws
+
+PROVIDER_KEY = "sk-marked-provider-key"
+HURRIED = {"connect": 0.5, "first_token": 0.6, "silence": 0.6}
+SECONDS = 5.0
+
+
+class Answer(NamedTuple):
+    """What a client sees."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        """Status, type and code."""
+        return self.status, self.body["error"]["type"], self.body["error"]["code"]
+
+
+class Gateway:
+    """Both functions, put together as their handlers do it."""
+
+    def __init__(self, aws: Aws, provider_url: str, timeouts: dict[str, float]) -> None:
+        self.aws = aws
+        self.token = token()
+        aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(self.token))
+        names, dynamodb = config.environment(), aws_clients.dynamodb()
+        settings = config.parse(
+            json.dumps({"providers": {"dashscope": {"base_url": f"{provider_url}/v1"}}, "timeouts": timeouts})
+        )
+        keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
+        provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
+        upstream = Upstream(settings, provider_keys, Transport())
+        ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
+        self._chat = ChatService(keys, routes, upstream, ledger)
+        self._models = ModelsService(keys, routes)
+
+    def chat(self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """POST a chat request; `key` empty sends none."""
+        event = chat_event(body, self.token if key is None else key, headers)
+        return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, SECONDS))
+
+    def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
+        """GET the models, or one."""
+        event = models_event(self.token if key is None else key, model)
+
+        def handle(request: HttpRequest, _: str) -> Served:
+            if model is None:
+                return Served(self._models.list(request.headers))
+            return Served(self._models.retrieve(request.headers, model))
+
+        return self.send(event, handle)
+
+    def send(self, event: dict[str, Any], handle: Callable[[HttpRequest, str], Served]) -> Answer:
+        """Send an event through the edge."""
+        answer = serve(event, handle)
+        return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every usage record."""
+        items = self.aws.dynamodb.scan(TableName=self.aws.usage_table)["Items"]
+        return [dict(from_item(item)) for item in items]
+
+
+class _CurrentStdout:
+    """Where a test looks, while a logger keeps the stream that it was made with."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def _logger() -> Logger:
+    return Logger(service=f"test-{uuid.uuid4()}", stream=cast("TextIO", _CurrentStdout()))
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[RunningProvider]:
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(_running: RunningProvider) -> RunningProvider:
+    """The stand-in provider, as if just started."""
+    _running.reset()
+    return _running
+
+
+@pytest.fixture
+def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Gateway]:
+    """Return a maker of gateways that call the provider at a URL."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
+    monkeypatch.setattr(observability, "logger", functools.cache(_logger))
+    aws.store_provider_keys(dashscope=PROVIDER_KEY)
+    return lambda url: Gateway(aws, url, HURRIED)
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[[str], Gateway], provider: RunningProvider) -> Gateway:
+    """A gateway that calls the stand-in."""
+    return make_gateway(provider.url)

@@ -1,0 +1,132 @@
+"""Who is let in, what is written down, and what happens when DynamoDB fails."""
+
+import json
+import time
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from qwen_gateway.ledger import UsageLedger
+from qwen_gateway.ledger.unavailable import ledger_unavailable
+from qwen_gateway_cli.local.provider import RunningProvider
+from tests.builders import chat_request, garbage_token, key_item, mistyped, token
+from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
+
+ASKED = "marked words of a prompt"
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistyped(token()), "invalid_api_key")],
+)
+def test_what_is_no_key_costs_no_call_to_aws(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        pytest.fail("AWS was asked")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
+
+    for answer in (gateway.chat(chat_request(), key=key), gateway.models(key=key)):
+        assert answer.error == (401, "authentication_error", code)
+
+
+def test_an_unknown_id_and_a_wrong_secret_read_alike(gateway: Gateway) -> None:
+    unknown = gateway.chat(chat_request(), key=token("Unknown00001"))
+    wrong = gateway.chat(chat_request(), key=token())
+
+    assert unknown.body == wrong.body
+    assert unknown.error == (401, "authentication_error", "invalid_api_key")
+
+
+def test_revoked_expired_and_replaced_keys_are_told_apart(gateway: Gateway) -> None:
+    now = int(time.time())
+    cases = {
+        "revoked_api_key": {"disabled": True},
+        "expired_api_key": {"expires": now - 1},
+    }
+    for code, fields in cases.items():
+        text = token()
+        gateway.aws.dynamodb.put_item(TableName=gateway.aws.keys_table, Item=key_item(text, **fields))
+        assert gateway.chat(chat_request(), key=text).error == (401, "authentication_error", code)
+
+
+def test_a_rotated_key_works_until_its_grace_is_over(gateway: Gateway) -> None:
+    old, new = token(), token()
+    old_hash = key_item(old)["token_hash"]["S"]
+    for expires, status in ((int(time.time()) + 60, 200), (int(time.time()) - 1, 401)):
+        item = key_item(new, previous_hash=old_hash, previous_expires=expires)
+        gateway.aws.dynamodb.put_item(TableName=gateway.aws.keys_table, Item=item)
+        assert gateway.chat(chat_request(), key=old).status == status
+        assert gateway.chat(chat_request(), key=new).status == 200
+
+
+def test_a_call_leaves_one_record_with_what_was_used_and_nothing_of_what_was_said(
+    gateway: Gateway, provider: RunningProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
+    asked = chat_request(
+        model="qwen-max",
+        messages=[{"role": "user", "content": ASKED}],
+        user="u" * 500,
+        metadata={"team": "blue", "n": 7},
+    )
+
+    answer = gateway.chat(asked, headers={"x-stainless-retry-count": "2"})
+
+    (record,) = gateway.records()
+    assert record["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
+    assert (record["tokens_in"], record["tokens_out"]) == (40, 9)
+    assert (record["tokens_cached"], record["tokens_thinking"]) == (30, 5)
+    assert (record["model_asked"], record["model_used"], record["provider"]) == ("qwen-max", "qwen3-max", "dashscope")
+    assert record["attempts"][0]["charged"] == "billed"
+    assert record["tags"] == {"team": "blue"}
+    assert len(record["end_user"]) == 128
+    assert record["client_retry_count"] == 2
+    assert record["expires_at"] > record["created"]
+    written = capsys.readouterr()
+    for secret in (ASKED, PROVIDER_KEY, gateway.token, "stand-in for"):
+        assert secret not in json.dumps(record, default=str) + written.out + written.err
+
+
+def test_without_dynamodb_nobody_is_let_in(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise EndpointConnectionError(endpoint_url="http://dynamodb")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", down)
+
+    answer = gateway.chat(chat_request())
+
+    assert answer.error == (503, "server_error", "ledger_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert "x-should-retry" not in answer.headers
+
+
+def test_a_record_that_cannot_be_written_is_logged_whole_and_the_answer_is_given(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost(*_: object) -> None:
+        raise ledger_unavailable()
+
+    monkeypatch.setattr(UsageLedger, "put", lost)
+
+    answer = gateway.chat(chat_request(messages=[{"role": "user", "content": ASKED}]))
+
+    assert answer.status == 200
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    (record,) = [line["usage_record"] for line in lines if line.get("message") == "usage record lost"]
+    assert record["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
+    assert record["tokens_out"] == answer.body["usage"]["completion_tokens"]
+    assert any("usage_record_lost" in line for line in lines)
+    assert ASKED not in json.dumps(lines)
+
+
+def test_the_list_of_models_holds_aliases_and_limits(gateway: Gateway) -> None:
+    listed = {model["id"]: model for model in gateway.models().body["data"]}
+
+    assert {"qwen-max", "qwen-plus", "qwen-turbo", "qwen3.8-max"} <= listed.keys()
+    assert listed["qwen-max"] == {**listed["qwen3-max"], "id": "qwen-max"}
+    assert listed["qwen-max"].keys() >= {"id", "object", "created", "owned_by", "context_length", "max_output_tokens"}
+    assert gateway.models("qwen-max").body == listed["qwen-max"]
+    assert gateway.models("no/such").error == (404, "invalid_request_error", "model_not_found")
+    assert gateway.records() == []
