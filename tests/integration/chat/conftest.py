@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TextIO, cast
 
 import pytest
+from aws_lambda_powertools import Logger
 
 from chat.service import ChatService
 from models.service import ModelsService
