@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import boto3.session
 import typer
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from qwen_gateway_cli.console import note, refuse
+from qwen_gateway_cli.failures import AWS_FAILURES
 from qwen_gateway_cli.local import aws, stackfile
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _running_here() -> Stack | None:
     )
     try:
         description = _describe(clients.cloudformation, local.stack_name)
-    except (ClientError, HTTPClientError):
+    except AWS_FAILURES:
         refuse("The local stack does not answer. Start it anew: `qwen-gateway down`, then `qwen-gateway up`.")
     return _stack(description, clients)._replace(base_url=local.base_url)
 
