@@ -13,9 +13,9 @@ from tests.builders.answers import (
     whole_stream,
 )
 from tests.builders.events import Context, chat_event, models_event, proxy_event
+from tests.builders.records import usage_record
 from tests.builders.requests import chat_request
 from tests.builders.tokens import KEY_ID, api_key, garbage_token, key_item, mistyped, token
-from tests.builders.usage import usage_record
 
 __all__ = [
     "KEY_ID",

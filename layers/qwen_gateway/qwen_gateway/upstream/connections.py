@@ -4,6 +4,7 @@ httpx takes one read timeout a request, and it starts anew with each byte. So th
 that asks `deadline.current` before each wait. Failures are httpcore's own exceptions.
 """
 
+import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -50,7 +51,24 @@ class _PatientBackend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[_SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        return _PatientStream(super().connect_tcp(host, port, _time_to_connect(), local_address, socket_options))
+        failure: Exception = httpcore2.ConnectError("the name has no address")
+        addresses = _addresses(host, port)
+        for tried, address in enumerate(addresses):
+            # Each gets its share: `create_connection` would give the whole time to every address of a name.
+            share = _time_to_connect() / (len(addresses) - tried)
+            try:
+                return _PatientStream(super().connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from error
+    return [str(address[0]) for *_, address in found]
 
 
 def _remaining(timeout: type[httpcore2.TimeoutException]) -> float:

@@ -30,12 +30,13 @@ class Patience:
     the reader reports counts, and the connection asks before each read how long it may still wait.
     """
 
-    __slots__ = ("_clock", "_deadline", "_timeouts", "_until", "limit")
+    __slots__ = ("_clock", "_connected_by", "_deadline", "_timeouts", "_until", "limit")
 
     def __init__(self, deadline: Deadline, timeouts: Timeouts, clock: Clock = time.monotonic) -> None:
         self._deadline = deadline
         self._timeouts = timeouts
         self._clock = clock
+        self._connected_by = clock() + timeouts.connect
         self._until = clock() + timeouts.first_token
         self.limit = f"no first token within {timeouts.first_token:g} s"
         """In words, what is being waited for."""
@@ -46,8 +47,8 @@ class Patience:
         self.limit = f"silent for {self._timeouts.silence:g} s in mid-answer"
 
     def connect(self) -> float:
-        """Seconds that making a connection may take; not positive when there is no time left."""
-        return min(self._timeouts.connect, self._deadline.left())
+        """Seconds that making a connection may still take, with all that belongs to it; not positive: none."""
+        return min(self._connected_by - self._clock(), self._deadline.left())
 
     def wait(self) -> float:
         """Seconds that the next read or write may take; not positive when there is no time left."""

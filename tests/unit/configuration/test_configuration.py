@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_gateway import catalog, config, datafile
+from qwen_gateway.config import ConfigurationWrong, Environment
+from qwen_gateway.upstream import Routes, Target
+
+PACKAGE = Path(config.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"timeout": {}}, "timeout"),
+        ({"timeouts": {"connect": -1}}, "timeouts.connect"),
+        ({"timeouts": {"connect": "soon"}}, "timeouts.connect"),
+        ({"default_provider": "nobody"}, "default_provider"),
+        ({"routes": {"a": []}}, "routes.a"),
+        ({"routes": {"a": [{}]}}, "routes.a.0.model"),
+        ({"routes": {"a": [{"model": "m", "provider": "nobody"}]}}, "routes.a"),
+        ({"providers": {"mine": {}}}, "providers.mine.base_url"),
+        ({"providers": {"mine": {"base_url": "ftp://example"}}}, "providers.mine.base_url"),
+        ({"default_provider": "dashscope-frankfurt"}, "providers.dashscope-frankfurt.workspace"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_by_the_key_that_is_wrong(overrides: Any, named: str) -> None:
+    with pytest.raises(ConfigurationWrong) as caught:
+        config.parse(json.dumps(overrides))
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationWrong, match="GATEWAY_CONFIG"):
+        config.parse(text)
+
+
+def test_objects_merge_key_by_key_and_null_removes() -> None:
+    merged = config.parse('{"timeouts": {"connect": 3}, "routes": {"qwen-turbo": null}}')
+
+    assert (merged.timeouts.connect, merged.timeouts.silence) == (3, config.parse("").timeouts.silence)
+    assert "qwen-max" in merged.routes
+    assert "qwen-turbo" not in merged.routes
+
+
+def test_frankfurt_works_with_a_workspace() -> None:
+    own = {"providers": {"dashscope-frankfurt": {"workspace": "ws-1"}}, "default_provider": "dashscope-frankfurt"}
+
+    provider = config.parse(json.dumps(own)).providers["dashscope-frankfurt"]
+
+    assert provider.url == "https://ws-1.eu-central-1.maas.aliyuncs.com/compatible-mode/v1"
+
+
+def test_an_unknown_section_of_the_catalog_is_refused() -> None:
+    configuration = config.parse('{"providers": {"dashscope": {"catalog": "nowhere"}}}')
+
+    with pytest.raises(ConfigurationWrong, match=r"providers\.dashscope\.catalog"):
+        Routes(configuration)
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(ConfigurationWrong, match="KEYS_TABLE"):
+        Environment.read({})
+
+
+def test_every_model_of_the_default_catalog_is_a_route_of_its_own_name() -> None:
+    routes = Routes(config.parse(""))
+
+    for model in catalog.section("dashscope-intl"):
+        assert routes.targets(model) == (Target("dashscope", model),)
+
+
+def test_every_alias_leads_to_a_model_that_singapore_and_beijing_have() -> None:
+    for (target,) in config.parse("").routes.values():
+        assert target.model in catalog.section("dashscope-intl").keys() & catalog.section("dashscope-cn").keys()
+
+
+def test_the_layers_json_says_what_the_toml_says(tmp_path: Path) -> None:
+    copy = tmp_path / "qwen_gateway"
+    for source in PACKAGE.rglob("*.toml"):
+        target = copy / source.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    datafile.compile_tree(tmp_path)
+
+    assert not list(copy.rglob("*.toml"))
+    assert datafile.load(copy, "gateway") == datafile.load(PACKAGE, "gateway")
+    for name in catalog.sections():
+        assert datafile.load(copy / "catalog", name) == datafile.load(PACKAGE / "catalog", name)

@@ -1,0 +1,74 @@
+"""Deadlines, patience, and when repeating helps."""
+
+from email.utils import formatdate
+from time import time
+
+import pytest
+
+from qwen_gateway.config import Timeouts
+from qwen_gateway.errors import ProviderBurstThrottled, ProviderFault, ProviderThrottled
+from qwen_gateway.upstream.deadline import Deadline, Patience
+from qwen_gateway.upstream.failures import wait
+
+TIMEOUTS = Timeouts(connect=5, first_token=30, silence=20)
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_token_has_its_own_limit_and_then_silence_counts() -> None:
+    clock = Clock()
+    patience = Patience(Deadline(600, clock), TIMEOUTS, clock)
+    assert patience.wait() == 30
+
+    clock.now += 29
+    assert patience.wait() == 1
+    patience.progress()
+    assert patience.wait() == 20
+    assert "silent for 20 s" in patience.reason()
+
+
+def test_bytes_without_progress_win_no_time() -> None:
+    clock = Clock()
+    patience = Patience(Deadline(600, clock), TIMEOUTS, clock)
+    for _ in range(30):
+        clock.now += 1
+        patience.wait()
+
+    assert patience.wait() == 0
+
+
+def test_every_wait_ends_at_the_deadline() -> None:
+    clock = Clock()
+    patience = Patience(Deadline(3, clock), TIMEOUTS, clock)
+    assert (patience.connect(), patience.wait()) == (3, 3)
+
+    clock.now += 4
+    assert patience.wait() < 0
+    assert patience.reason() == "the time for the whole call was over"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), ("0.5", 0.5), ("-3", 2), ("0", 2), ("soon", 2), ("", 2), ("inf", 2), ("nan", 2), ("99999", 3600)],
+)
+def test_a_providers_retry_after_counts_when_it_makes_sense(value: str, seconds: float) -> None:
+    assert wait(ProviderThrottled, {"retry-after": value}) == seconds
+
+
+def test_a_date_is_understood() -> None:
+    asked = wait(ProviderThrottled, {"retry-after": formatdate(time() + 60, usegmt=True)})
+
+    assert asked == pytest.approx(60, abs=5)
+
+
+def test_without_a_word_the_cause_decides() -> None:
+    assert wait(ProviderBurstThrottled, {}) == 5
+    assert wait(ProviderFault, {}) is None
