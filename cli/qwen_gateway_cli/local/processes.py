@@ -69,11 +69,13 @@ class Processes:
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], directory: Path, log: Path
     ) -> int:
         """Run a process to its end and return its exit status. Interrupted, it leaves nothing running."""
-        process = self.start(name, command, environment, directory, log)
+        before = self.recorded()
         try:
+            process = self.start(name, command, environment, directory, log)
             return self._children[process.pid].wait()
         finally:
-            self.stop([process])
+            # An interrupt may come out of `start` itself, after the process was written down.
+            self.stop([process for process in self.recorded() if process not in before])
 
     def lives(self, process: Process) -> bool:
         """Whether this very process still runs."""

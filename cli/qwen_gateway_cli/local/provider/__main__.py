@@ -1,29 +1,25 @@
-"""`python -m qwen_gateway_cli.local.provider --port N`: serves until it is told to end."""
+"""Serve the stand-in: prints `{"url": ...}` in one line when it listens, and ends on SIGTERM or Ctrl-C."""
 
 import argparse
 import json
 import sys
 
-from qwen_gateway_cli.local.listening import listen, url
-from qwen_gateway_cli.local.provider.control import Control
-from qwen_gateway_cli.local.provider.server import server
+from qwen_gateway_cli.local.provider.server import listen, server, url_of
 
 
-def main() -> int:
-    """Listen, say where, and serve."""
-    parser = argparse.ArgumentParser(description="A stand-in for Qwen.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    arguments = parser.parse_args()
+def main() -> None:
+    """Serve until a signal ends it."""
+    arguments = argparse.ArgumentParser(prog="python -m qwen_gateway_cli.local.provider", description=__doc__)
+    arguments.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    port = arguments.parse_args().port
     try:
-        listener = listen(arguments.host, arguments.port)
-    except OSError as error:
-        print(f"{arguments.host}:{arguments.port} cannot be used: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps({"url": url(listener)}), flush=True)
-    server(Control()).run(sockets=[listener])
-    return 0
+        listener = listen(port)
+    except OSError as taken:
+        sys.exit(f"The stand-in provider cannot listen on port {port}: {taken.strerror}.")
+    sys.stdout.write(json.dumps({"url": url_of(listener)}) + "\n")
+    sys.stdout.flush()
+    server().run([listener])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -104,9 +104,13 @@ class Control:
                 return fault
         return None
 
+    def settings_document(self) -> dict[str, Any]:
+        """The settings, with the times left of each fault."""
+        return asdict(self.settings)
+
     def document(self) -> dict[str, Any]:
-        """The settings, with the times left of each fault, and the calls."""
-        return {**asdict(self.settings), "calls": [call.document() for call in self._calls]}
+        """The settings and the calls."""
+        return {**self.settings_document(), "calls": [call.document() for call in self._calls]}
 
 
 type Check = tuple[str, Callable[[Any], bool]]

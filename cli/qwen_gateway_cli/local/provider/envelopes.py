@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from qwen_gateway_cli.local.provider.answers import Choice, FunctionCall
+from qwen_gateway_cli.local.provider.refusals import Refusal
 from qwen_gateway_cli.local.provider.reply import Part, Reply
 from qwen_gateway_cli.local.provider.request import ChatRequest
 
@@ -31,6 +32,14 @@ def encoded(document: object) -> bytes:
 def event(document: object) -> bytes:
     """`document` as one server-sent event."""
     return b"data: %b\n\n" % encoded(document)
+
+
+def refusal_document(request_id: str, refused: Refusal) -> dict[str, Any]:
+    """The body of a refusal. That of a refused key has neither type nor ids, as captured."""
+    error = {"message": refused.message, "code": refused.code}
+    if refused.type is None:
+        return {"error": error}
+    return error_document(request_id, {**error, "type": refused.type, "param": None})
 
 
 def error_document(request_id: str, error: dict[str, Any]) -> dict[str, Any]:

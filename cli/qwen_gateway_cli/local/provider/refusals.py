@@ -6,7 +6,7 @@ Source: QwenCloud's page of error messages and bodies captured by third parties,
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qwen_gateway_cli.local.provider.models import Model, served_model
+from qwen_gateway_cli.local.provider.models import Model
 from qwen_gateway_cli.local.provider.request import ChatRequest
 
 ROLES = ("system", "assistant", "user", "tool", "function")
@@ -14,22 +14,27 @@ ROLES = ("system", "assistant", "user", "tool", "function")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error answer: HTTP status, and the `code`, `type` and `message` of its body."""
+    """An error answer: HTTP status, and the `code`, `message` and `type` of its body; refused keys have no type."""
 
     status: int
     code: str
     message: str
-    type: str = "invalid_request_error"
+    type: str | None = "invalid_request_error"
 
 
 BAD_BODY = Refusal(400, "invalid_parameter_error", "Required body invalid, please check the request body format.")
 
 
-def refusal(request: ChatRequest) -> Refusal | None:
-    """Why the provider would not answer `request`, or None when it would."""
-    model = served_model(request.model_name)
-    if model is None:
-        return model_not_found(request.model_name)
+def refused_key(authorization: str | None) -> Refusal | None:
+    """Why a key is refused: it is missing, or marked by the word "invalid". Any other key is accepted."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip() and "invalid" not in key.lower():
+        return None
+    return Refusal(401, "InvalidApiKey", "Incorrect API key provided.", type=None)
+
+
+def refusal(request: ChatRequest, model: Model) -> Refusal | None:
+    """Why the provider would not let `model` answer `request`, or None when it would."""
     for rule in RULES:
         if message := rule(request, model):
             return Refusal(400, "invalid_parameter_error", message)
