@@ -1,0 +1,34 @@
+"""What Debian's package archive gives when the tier runs as root on Debian, as in CI."""
+
+import os
+import shutil
+
+from tests.sam_local.commands import CommandFailed, run
+
+_INSTALL_S = 240
+
+
+def can_install() -> bool:
+    """Whether this process may install Debian packages."""
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+def install(*packages: str) -> None:
+    """Install packages from where apt is configured to get them."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    run("apt-get", "update", "-qq", environment=environment, seconds=_INSTALL_S)
+    command = ("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *packages)
+    run(*command, environment=environment, seconds=_INSTALL_S)
+
+
+def archive() -> str:
+    """Return the address of the Debian archive that apt is configured with.
+
+    Raises:
+        CommandFailed: apt knows of none.
+    """
+    filters = ("Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main")
+    listed = run("apt-get", "indextargets", "--format", "$(REPO_URI)", *filters, seconds=30).split()
+    if not listed:
+        raise CommandFailed("apt-get indextargets names no Debian archive: run apt-get update")
+    return listed[0]
