@@ -1,0 +1,114 @@
+"""What the front reads from a processed template, the project's own among them."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from qwen_gateway_cli.local.front import refusals
+from qwen_gateway_cli.local.front.api import Api, Mock, Proxy, api_of
+from qwen_gateway_cli.local.front.refusals import Refusal
+from tests.integration.front.fronts import ROOT, Route, template
+
+REFUSALS = [
+    refusals.UNKNOWN_ROUTE,
+    refusals.TOO_LARGE,
+    refusals.TIMED_OUT,
+    refusals.FUNCTION_FAILED,
+    refusals.BROKEN,
+]
+
+
+@pytest.fixture(scope="module")
+def ours() -> Api:
+    command = [ROOT / ".tools" / "sam" / "bin" / "python", ROOT / "tests" / "transform.py", ROOT / "template.yaml"]
+    printed = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    return api_of(json.loads(printed), {"AllowedOrigin": "https://app.example.com"})
+
+
+def test_our_routes_lead_to_our_functions(ours: Api) -> None:
+    proxies = {
+        (method, path): integration.function
+        for path, methods in ours.routes.items()
+        for method, integration in methods.items()
+        if isinstance(integration, Proxy)
+    }
+
+    assert proxies[("POST", "/v1/chat/completions")] == "ChatFunction"
+    assert proxies[("GET", "/v1/models")] == "ModelsFunction"
+    assert proxies[("GET", "/v1/models/{model+}")] == "ModelsFunction"
+    assert ours.stage == "api"
+
+
+def test_every_route_of_ours_answers_a_preflight_for_the_allowed_origin(ours: Api) -> None:
+    for methods in ours.routes.values():
+        preflight = methods["OPTIONS"]
+        assert isinstance(preflight, Mock)
+        assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert "authorization" in preflight.headers["access-control-allow-headers"].split(",")
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(ours: Api, refusal: Refusal) -> None:
+    response = refusals.response_of(refusal, ours, "the-request")
+
+    error = json.loads(bytes(response.body))["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert all(isinstance(error[name], str) and error[name] for name in ("message", "type", "code"))
+    assert response.headers["x-request-id"] == "the-request"
+    assert response.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert "x-request-id" in response.headers["access-control-expose-headers"].split(",")
+
+
+def test_every_wording_of_ours_is_json_whatever_the_message(ours: Api) -> None:
+    for kind in ours.gateway_responses:
+        response = refusals.response_of(Refusal(kind, 400, 'a "quoted"\nmessage', "SomeException"), ours, "r")
+        assert json.loads(bytes(response.body))["error"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [(refusals.UNKNOWN_ROUTE, 403), (refusals.TOO_LARGE, 413), (refusals.TIMED_OUT, 504), (refusals.BROKEN, 500)],
+)
+def test_a_template_that_words_nothing_gets_api_gateways_words(refusal: Refusal, status: int) -> None:
+    response = refusals.response_of(refusal, api_of(template([], wordings={}), {}), "r")
+
+    assert (response.status_code, json.loads(bytes(response.body))) == (status, {"message": refusal.message})
+
+
+def test_an_error_without_words_of_its_own_takes_those_of_its_class_and_keeps_its_status() -> None:
+    response = refusals.response_of(refusals.TIMED_OUT, api_of(template([]), {}), "r")
+
+    assert (response.status_code, json.loads(bytes(response.body))["error"]["message"]) == (504, "failed")
+
+
+@pytest.mark.parametrize(("timeout_ms", "timeout_s"), [(None, 29.0), (120_000, 120.0)])
+def test_an_integration_has_its_own_timeout_or_api_gateways(timeout_ms: int | None, timeout_s: float) -> None:
+    api = api_of(template([Route("/v1/do", "Do", timeout_ms=timeout_ms)]), {})
+
+    assert api.routes["/v1/do"]["POST"] == Proxy("Do", timeout_s)
+
+
+@pytest.mark.parametrize(
+    ("stage", "complaint"),
+    [
+        ({"Fn::If": ["IsProd", "a", "b"]}, "cannot resolve"),
+        ({"Ref": "Stranger"}, "knows no parameter 'Stranger'"),
+        ({"Fn::Sub": "${AWS::Region}"}, "knows no parameter 'AWS::Region'"),
+    ],
+)
+def test_what_the_front_does_not_understand_is_refused_at_its_start(stage: Any, complaint: str) -> None:
+    strange = template([])
+    strange["Resources"]["Stage"]["Properties"]["StageName"] = stage
+
+    with pytest.raises(ValueError, match=complaint):
+        api_of(strange, {})
+
+
+def test_two_apis_are_refused() -> None:
+    strange = template([])
+    strange["Resources"]["Other"] = strange["Resources"]["Api"]
+
+    with pytest.raises(ValueError, match=r"must have one AWS::ApiGateway::RestApi, and has 2"):
+        api_of(strange, {})
