@@ -5,7 +5,6 @@ no packet is forwarded, and no rule of the firewall is touched.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -125,8 +124,15 @@ def _command(host: str, scratch: Path) -> list[str]:
     # The daemon must not outlive us, however we end.
     command = ["setpriv", "--pdeathsig", "TERM", "dockerd", "--host", host]
     command += ["--data-root", f"{scratch}/data", "--exec-root", f"{scratch}/exec", "--pidfile", f"{scratch}/pid"]
-    command += ["--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
-    return [*command, "--config-file", os.devnull] if Path("/etc/docker/daemon.json").exists() else command
+    # The machine's own settings are meant for a daemon that stays, and clash with these.
+    command += ["--config-file", str(_no_settings(scratch))]
+    return [*command, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
+
+
+def _no_settings(scratch: Path) -> Path:
+    settings = scratch / "daemon.json"
+    settings.write_text("{}", encoding="utf-8")
+    return settings
 
 
 def _await(daemon: Docker, process: subprocess.Popen[bytes], log: Path) -> None:
