@@ -4,21 +4,24 @@ import argparse
 import json
 import sys
 
-from qwen_gateway_cli.local.provider.server import listen, server, url_of
+from qwen_gateway_cli.local.listening import listen, url
+from qwen_gateway_cli.local.provider.control import Control
+from qwen_gateway_cli.local.provider.server import server
 
 
 def main() -> None:
     """Serve until a signal ends it."""
-    arguments = argparse.ArgumentParser(prog="python -m qwen_gateway_cli.local.provider", description=__doc__)
-    arguments.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
-    port = arguments.parse_args().port
+    parser = argparse.ArgumentParser(prog="python -m qwen_gateway_cli.local.provider", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    arguments = parser.parse_args()
     try:
-        listener = listen(port)
-    except OSError as taken:
-        sys.exit(f"The stand-in provider cannot listen on port {port}: {taken.strerror}.")
-    sys.stdout.write(json.dumps({"url": url_of(listener)}) + "\n")
+        listener = listen(arguments.host, arguments.port)
+    except OSError as error:
+        sys.exit(f"{arguments.host}:{arguments.port} cannot be had: {error.strerror}.")
+    sys.stdout.write(json.dumps({"url": url(listener)}) + "\n")
     sys.stdout.flush()
-    server().run([listener])
+    server(Control()).run([listener])
 
 
 if __name__ == "__main__":

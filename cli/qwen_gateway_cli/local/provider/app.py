@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 from qwen_gateway_cli.local.provider.chat import ChatCompletions
 from qwen_gateway_cli.local.provider.control import Control, WrongControl
 from qwen_gateway_cli.local.provider.envelopes import refusal_document
-from qwen_gateway_cli.local.provider.models import listed_models
+from qwen_gateway_cli.local.provider.models import listed_models, served_model
 from qwen_gateway_cli.local.provider.refusals import Refusal, model_not_found, refused_key
 
 _PREFIXES = ("", "/{prefix:path}")
@@ -63,7 +63,7 @@ async def _show_model(request: Request) -> Response:
     name = request.path_params["model"]
     if refused := refused_key(request.headers.get("authorization")):
         return _refusal(refused)
-    return JSONResponse(_model(name)) if name in listed_models() else _refusal(model_not_found(name))
+    return _refusal(model_not_found(name)) if served_model(name) is None else JSONResponse(_model(name))
 
 
 def _model(name: str) -> dict[str, object]:

@@ -27,6 +27,7 @@ class ChatCompletions:
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
         request_id = str(uuid.uuid4())
         exchange = Exchange(scope, receive, send)
         gap_ms = self._control.settings.chunk_gap_ms
