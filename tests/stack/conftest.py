@@ -1,11 +1,6 @@
-"""The stack that `up --detach` starts, once for all tests of this tier; `down` ends it."""
+"""One stack that `up --detach` starts for all tests that only call it, and a repository for those that stop theirs."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,37 +8,40 @@ import httpx2
 import openai
 import pytest
 
-ROOT = Path(__file__).parents[2]
-COMMAND = Path(sys.executable).with_name("qwen-gateway")
-HOSTILE = {
-    "AWS_PROFILE": "production",
-    "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
-    "AWS_SECRET_ACCESS_KEY": "real-looking",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
-}
-"""What a caller's shell may hold. With it in force, whatever left loopback would fail or reach a real account."""
-
-
-def qwen_gateway(*arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
-    """Run the operator's command from the repository, as a caller with a real account would."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        cwd=ROOT,
-        env=os.environ | HOSTILE,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+from tests.stack.repository import Repository
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[dict[str, Any]]:
-    """Return stack.json of a running stack."""
-    started = qwen_gateway("up", "--detach")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Return the repository of the shared stack."""
+    return Repository(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
+def welcome(repository: Repository) -> Iterator[str]:
+    """Return what `up --detach` printed; the shared stack runs."""
+    started = repository.run("up", "--detach")
     assert started.returncode == 0, started.stderr
-    yield json.loads((ROOT / ".local/stack.json").read_text(encoding="utf-8"))
-    qwen_gateway("down")
+    yield started.stdout
+    repository.run("down")
+
+
+@pytest.fixture(scope="session")
+def stack(repository: Repository, welcome: str) -> dict[str, Any]:
+    """Return stack.json of the shared stack."""
+    return repository.stack
+
+
+@pytest.fixture(scope="session")
+def _second_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return Repository(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture
+def own(_second_repository: Repository) -> Iterator[Repository]:
+    """Return a repository in which no stack runs, and in which none runs afterwards."""
+    yield _second_repository
+    _second_repository.run("down")
 
 
 @pytest.fixture

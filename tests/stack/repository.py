@@ -1,0 +1,131 @@
+"""A repository of its own for a stack, so that tests never meet the stack that a developer runs in this one."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("qwen-gateway")
+PATIENCE_S = 120
+
+HOSTILE = {
+    "AWS_PROFILE": "production",
+    "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
+    "AWS_SECRET_ACCESS_KEY": "real-looking",
+    "AWS_SESSION_TOKEN": "real-looking",
+    "AWS_REGION": "eu-central-1",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+}
+"""What a caller's shell may hold. With it in force, whatever left loopback would fail or reach a real account."""
+
+
+class Repository:
+    """A copy of what the local stack is made from, and the operator's command in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.local = folder / ".local"
+        for name in ("template.yaml", "samconfig.toml"):
+            shutil.copy(ROOT / name, folder / name)
+        for name in ("functions", "layers"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / ".tools").symlink_to(ROOT / ".tools")
+
+    @property
+    def stack(self) -> dict[str, Any]:
+        """What stack.json says."""
+        document: dict[str, Any] = json.loads((self.local / "stack.json").read_text(encoding="utf-8"))
+        return document
+
+    def run(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end; it would not come while a process that was left running held the pipes."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    @contextmanager
+    def in_front(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> Iterator["InFront"]:
+        """Run `up` in the foreground for a while."""
+        output = self.folder / "output"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [COMMAND, "up", *arguments],
+                cwd=self.folder,
+                env=os.environ | environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        try:
+            yield InFront(process, output)
+        finally:
+            process.kill()
+            process.wait()
+            self.run("down")
+
+    def processes(self) -> list[int]:
+        """Return the processes that were started for this repository's stack: their home lies in it."""
+        mark = f"HOME={self.local}/".encode()
+        if Path("/proc/self/environ").exists():
+            return [
+                int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and mark in seen(entry)
+            ]
+        listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], check=True, capture_output=True)
+        return [int(line.split(None, 1)[0]) for line in listing.stdout.splitlines() if mark in line]
+
+
+class InFront:
+    """An `up` that was started in the foreground."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self._process = process
+        self._output = output
+
+    @property
+    def said(self) -> str:
+        """All that it printed so far."""
+        return self._output.read_text(encoding="utf-8")
+
+    def wait_until_ready(self) -> None:
+        """Return when the pasteable lines are printed."""
+        wait_until(lambda: "Ctrl-C stops it." in self.said or self._process.poll() is not None)
+        assert self._process.poll() is None, self.said
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone, not to what it started."""
+        self._process.send_signal(number)
+
+    def status(self) -> int:
+        """Wait for the end and return the exit status."""
+        return self._process.wait(timeout=PATIENCE_S)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; fail when that takes too long."""
+    limit = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.05)
+
+
+def seen(entry: Path) -> bytes:
+    """Return the environment of a process of ours, or nothing."""
+    try:
+        return (entry / "environ").read_bytes()
+    except OSError:
+        return b""
