@@ -40,7 +40,7 @@ class Environment:
         self._api.idle.result()
 
     async def serve(self, call: Call, answer: asyncio.Future[bytes]) -> None:
-        """Let the process answer a call; return when it asks for the next one, which may be later than the answer.
+        """Let the process answer a call; return when it asks for the next one.
 
         Raises FunctionFailed when the process ends, or outlives the function's timeout and is killed.
         """
@@ -48,11 +48,15 @@ class Environment:
         timed_out = f"timed out after {self._timeout_s} s"
         posted = self._api.hand_over(call, deadline_ms=int((time.time() + self._timeout_s) * 1000))
         await self._until(posted, limit, timed_out)
-        if failure := posted.exception():
-            answer.set_exception(failure)
-        else:
-            answer.set_result(posted.result())
-        await self._until(self._api.idle, limit, timed_out)
+        # The answer waits for the moment until the process is idle again: a client that calls back at once would find
+        # it busy, and start another one.
+        try:
+            await self._until(self._api.idle, limit, timed_out)
+        finally:
+            if failure := posted.exception():
+                answer.set_exception(failure)
+            else:
+                answer.set_result(posted.result())
 
     async def stop(self) -> None:
         """End the process and close its Runtime API."""
