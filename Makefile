@@ -15,10 +15,10 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test test-sam-local lint types build deploy teardown lock clean
+.PHONY: help up down test lint types build deploy teardown lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## run the gateway on this machine, without Docker, account or key
 	@$(BIN)/qwen-gateway up
@@ -28,9 +28,6 @@ down: ## stop what `make up` left running
 
 test: .venv ## every test that needs neither Docker nor an account
 	$(BIN)/pytest
-
-test-sam-local: .venv ## the functions in containers under sam local (needs Docker; installs it on Debian as root)
-	$(BIN)/pytest tests/sam_local
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .
