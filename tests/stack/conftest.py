@@ -33,8 +33,12 @@ def stack(repository: Repository, welcome: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def _second_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return Repository(tmp_path_factory.mktemp("own"))
+def _second_repository(
+    repository: Repository, stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Repository:
+    second = Repository(tmp_path_factory.mktemp("own"))
+    second.take_build_of(repository)
+    return second
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ class Repository:
         document: dict[str, Any] = json.loads((self.local / "stack.json").read_text(encoding="utf-8"))
         return document
 
+    def take_build_of(self, other: "Repository") -> None:
+        """Start from what was built from the same sources already."""
+        shutil.copytree(other.local / "build", self.local / "build")
+        shutil.copy(other.local / "build.stamp", self.local / "build.stamp")
+
     def run(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> subprocess.CompletedProcess[str]:
         """Run the command to its end; it would not come while a process that was left running held the pipes."""
         return subprocess.run(

@@ -91,6 +91,6 @@ def test_a_failed_build_is_refused_with_its_last_words_and_is_not_current(layout
     ("machine", "expected"), [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64")]
 )
 def test_the_machine_is_named_as_lambda_names_it(machine: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build.platform, "machine", lambda: machine)
+    monkeypatch.setattr("platform.machine", lambda: machine)
 
     assert build.architecture() == expected

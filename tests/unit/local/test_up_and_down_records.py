@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_an_interrupt_waits_until_the_deferring_block_is_done() -> None:
     done = False
 
     with pytest.raises(KeyboardInterrupt), interrupts.as_keyboard_interrupt(), interrupts.deferred():  # noqa: PT012
-        os.kill(os.getpid(), interrupts.signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
         done = True
 
     assert done

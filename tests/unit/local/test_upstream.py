@@ -33,7 +33,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], list[httpx2
         def client(**options: object) -> httpx2.Client:
             return real_client(transport=httpx2.MockTransport(record), **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(upstream.httpx2, "Client", client)
+        monkeypatch.setattr(httpx2, "Client", client)
         return requests
 
     return answer_with
