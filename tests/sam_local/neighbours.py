@@ -1,0 +1,56 @@
+"""What the functions talk to: AWS by moto's server and the stand-in provider, on an address that containers reach."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from moto.server import ThreadedMotoServer
+
+from qwen_gateway.ledger.administration import KeyAdministration
+from qwen_gateway_cli.local import upstream
+from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
+from tests.integration.emulated_aws import Aws, emulated_aws
+from tests.sam_local.daemon import Reach
+
+_OURS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class Neighbours(NamedTuple):
+    """Everything around the functions, with a key that opens the gateway."""
+
+    aws: Aws
+    aws_url: str
+    provider: RunningProvider
+    gateway_config: dict[str, Any]
+    token: str
+
+
+@contextmanager
+def neighbours(reach: Reach) -> Iterator[Neighbours]:
+    """Run AWS and the provider; the URLs are those that containers use."""
+    # moto keeps its state in this process: what the server takes from containers, the clients here see.
+    with _no_account(), emulated_aws() as aws, running_provider(reach.listen) as provider, _served(reach) as aws_url:
+        stand_in = upstream.stand_in(provider.url.replace(reach.listen, reach.name))
+        aws.store_provider_keys(**stand_in.keys)
+        issued = KeyAdministration(aws.dynamodb, aws.keys_table).create("sam local", time.time())
+        yield Neighbours(aws, aws_url, provider, stand_in.gateway_config, issued.token)
+
+
+@contextmanager
+def _no_account() -> Iterator[None]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with patch.dict(os.environ, others | _OURS, clear=True):
+        yield
+
+
+@contextmanager
+def _served(reach: Reach) -> Iterator[str]:
+    server = ThreadedMotoServer(reach.listen, port=0, verbose=False)
+    server.start()
+    try:
+        yield f"http://{reach.name}:{server.get_host_and_port()[1]}"
+    finally:
+        server.stop()
