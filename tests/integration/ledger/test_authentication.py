@@ -1,5 +1,7 @@
 """Who is let in: one consistent read, and a clear refusal for everybody else."""
 
+import json
+
 import pytest
 
 from qwen_gateway.errors import GatewayError, KeyExpired, KeyRevoked, KeyUnknown, LedgerUnavailable
@@ -7,7 +9,7 @@ from qwen_gateway.ledger import Keys, token
 from qwen_gateway.ledger.administration import KeyAdministration
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import NOBODY, impatient
-from tests.integration.stand_ins import refusing
+from tests.integration.stand_ins import answering, refusing
 
 NOW = 1_790_000_000.5
 HOUR = 3_600
@@ -33,6 +35,15 @@ def test_the_token_of_a_key_opens_the_gateway(keys: Keys, administration: KeyAdm
     issued = administration.create("tests", NOW)
     key = keys.authenticate(issued.token, NOW)
     assert (key.id, key.name, key.disabled, key.expires) == (issued.settings.id, "tests", False, None)
+
+
+def test_a_well_formed_token_costs_one_consistent_read(aws_environment: None) -> None:
+    seen: list[dict[str, str]] = []
+    with answering(200, "{}", seen) as url:
+        refused(Keys(impatient(url), "KeysTable"), token.create(token.new_id()), KeyUnknown)
+    [call] = seen
+    assert call["x-amz-target"] == "DynamoDB_20120810.GetItem"
+    assert json.loads(call["body"])["ConsistentRead"] is True
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "sk-proj-4f6f0b4e", "sk-qg-x-y"])

@@ -2,6 +2,7 @@
 
 import math
 import string
+import zlib
 
 import pytest
 from hypothesis import assume, given
@@ -49,6 +50,12 @@ def test_a_cut_token_is_no_token(key_id: str, data: st.DataObject) -> None:
 def test_garbage_is_no_token(text: str) -> None:
     with pytest.raises(KeyUnknown):
         token.parse(text)
+
+
+def test_a_right_checksum_does_not_excuse_a_wrong_form() -> None:
+    for body in (f"{token.create('Key000000001')}More00", "sk-qg-Short-" + "0" * 22, "sk-qg-Key000000001-" + "_" * 22):
+        with pytest.raises(KeyUnknown):
+            token.parse(body + base62.encode(zlib.crc32(body.encode()), 6))
 
 
 def test_white_space_around_a_token_is_not_guessed_away() -> None:

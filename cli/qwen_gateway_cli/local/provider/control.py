@@ -1,6 +1,7 @@
 """The stand-in's memory: how it was told to answer, which faults are still due, and which calls it received."""
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from typing import Any
 KINDS = ("error", "hang", "truncate", "disconnect", "drip", "bad_json", "error_event", "html")
 CALL_BYTES_KEPT = 256 * 2**20
 """Bodies kept for `calls`, in bytes; beyond that the oldest calls are forgotten."""
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class WrongControl(Exception):
@@ -132,8 +136,8 @@ FAULT_CHECKS: dict[str, Check] = {
     "code": TEXT,
     "message": TEXT,
     "headers": (
-        "an object of strings",
-        lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values()),
+        "an object of header names and texts of one line",
+        lambda value: isinstance(value, dict) and all(_is_header(name, text) for name, text in value.items()),
     ),
     "delay_ms": MILLISECONDS,
     "after_chunks": _whole(0),
@@ -164,3 +168,7 @@ def _checked(document: object, checks: dict[str, Check], defaults: Settings | Fa
             raise WrongControl(f"{where}{name} has to be {wording}")
         values[name] = initial[name] if value is None else value
     return values
+
+
+def _is_header(name: str, text: object) -> bool:
+    return bool(_HEADER_NAME.fullmatch(name)) and isinstance(text, str) and text.isprintable() and text.isascii()

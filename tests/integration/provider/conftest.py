@@ -1,0 +1,37 @@
+"""A stand-in that runs for all tests of this folder, and is as just started for each."""
+
+from collections.abc import Iterator
+
+import httpx2
+import openai
+import pytest
+
+from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from tests.integration.provider.asking import PATIENCE_S
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[RunningProvider]:
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(_running: RunningProvider) -> RunningProvider:
+    """The stand-in, told nothing yet."""
+    _running.reset()
+    return _running
+
+
+@pytest.fixture
+def client(provider: RunningProvider) -> Iterator[openai.OpenAI]:
+    """The real client; one request a call."""
+    http = httpx2.Client(trust_env=False)
+    with openai.OpenAI(
+        base_url=f"{provider.url}/compatible-mode/v1",
+        api_key="sk-any",
+        max_retries=0,
+        timeout=PATIENCE_S,
+        http_client=http,
+    ) as client:
+        yield client
