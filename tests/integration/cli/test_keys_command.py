@@ -119,10 +119,10 @@ def test_a_revocation_works_at_once_and_can_be_repeated(aws: Aws, on_aws: Run) -
 
 @pytest.mark.parametrize("command", ["show", "rotate", "revoke"])
 def test_an_unknown_id_is_one_clear_line(on_aws: Run, command: str) -> None:
-    ended = on_aws("keys", command, "Nobody000000")
+    ended = on_aws("keys", command, "[red]Nobody")
     assert ended.status == 1
     assert ended.out == ""
-    assert ended.err.splitlines()[1:] == ["There is no API key with the id 'Nobody000000'."]
+    assert ended.err.splitlines()[1:] == ["There is no API key with the id '[red]Nobody'."]
 
 
 def test_a_revoked_key_cannot_be_rotated(on_aws: Run) -> None:
