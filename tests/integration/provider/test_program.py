@@ -52,8 +52,7 @@ def test_it_ends_promptly_and_quietly_although_calls_hang(sent: signal.Signals) 
         for call in hanging:
             call.close()
 
-    assert "Traceback" not in errors or sent == signal.SIGINT
-    assert chat_request()["messages"][0]["content"] not in errors
+    assert errors == ""
 
 
 def test_a_taken_port_is_named() -> None:

@@ -1,6 +1,7 @@
 """Serve the stand-in: prints `{"url": ...}` in one line when it listens, and ends on SIGTERM or Ctrl-C."""
 
 import argparse
+import contextlib
 import json
 import sys
 
@@ -21,7 +22,8 @@ def main() -> None:
         sys.exit(f"{arguments.host}:{arguments.port} cannot be had: {error.strerror}.")
     sys.stdout.write(json.dumps({"url": url(listener)}) + "\n")
     sys.stdout.flush()
-    server(Control()).run([listener])
+    with contextlib.suppress(KeyboardInterrupt):
+        server(Control()).run([listener])
 
 
 if __name__ == "__main__":
