@@ -42,17 +42,21 @@ class RunningApi(NamedTuple):
 
 
 class Sam:
-    """`sam local` on one image and with one set of parameters; `scratch` is an empty folder for its things."""
+    """`sam local` on one image, among these neighbours; `scratch` is an empty folder for its things."""
 
-    def __init__(self, daemon: Docker, image: BaseImage, parameters: Mapping[str, str], scratch: Path) -> None:
+    def __init__(self, daemon: Docker, image: BaseImage, around: Neighbours, architecture: str, scratch: Path) -> None:
         layout = Layout(scratch)
         for folder in layout.transient_folders:
             folder.mkdir(parents=True)
         self._scratch = scratch
-        self._environment = clean_environment.clean(layout) | {"DOCKER_HOST": daemon.host}
+        self._environment = clean_environment.clean(layout) | {
+            "DOCKER_HOST": daemon.host,
+            # sam asks AWS for the account's number, which nothing here needs.
+            "AWS_ENDPOINT_URL_STS": around.aws_url,
+        }
         # sam reads YAML here, which JSON is; on its command line a JSON value does not survive.
         file = scratch / "parameters.yaml"
-        file.write_text(json.dumps(parameters), encoding="utf-8")
+        file.write_text(json.dumps(_parameters(around, architecture)), encoding="utf-8")
         self._options = ("--template-file", BUILT_TEMPLATE, "--parameter-overrides", f"file://{file}")
         self._options += ("--skip-pull-image", "--invoke-image", image.reference)
 
@@ -90,8 +94,7 @@ class Sam:
         return answer
 
 
-def parameters(around: Neighbours, architecture: str) -> dict[str, str]:
-    """Return the template's parameters that lead a stack to its neighbours."""
+def _parameters(around: Neighbours, architecture: str) -> dict[str, str]:
     return {
         "Stage": "local",
         "Architecture": architecture,

@@ -10,7 +10,7 @@ from qwen_gateway_cli.local.build import architecture
 from tests.sam_local.base_image import BaseImage, base_image
 from tests.sam_local.daemon import Docker, docker
 from tests.sam_local.neighbours import Neighbours, neighbours
-from tests.sam_local.sam import Sam, build, parameters
+from tests.sam_local.sam import Sam, build
 
 
 class Scene(NamedTuple):
@@ -38,4 +38,4 @@ def scene() -> Iterator[Scene]:
         tempfile.TemporaryDirectory(prefix="qwen-gateway-sam-") as scratch,
     ):
         image = base_image(daemon, processor)
-        yield Scene(daemon, image, around, Sam(daemon, image, parameters(around, processor), Path(scratch)))
+        yield Scene(daemon, image, around, Sam(daemon, image, around, processor, Path(scratch)))
