@@ -6,7 +6,7 @@ parameters stay in `body` verbatim; the provider judges them.
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from qwen_gateway.api.body import json_object
 from qwen_gateway.errors import RequestInvalid
@@ -24,13 +24,21 @@ class _Part(_Checked):
     type: Text
 
 
+def _kind(content: object) -> str:
+    """Which of the two forms a content has, so that a refusal speaks of that one."""
+    return "<parts>" if isinstance(content, list) else "<text>"
+
+
+_Content = Annotated[Annotated[Text, Tag("<text>")] | Annotated[list[_Part], Tag("<parts>")], Discriminator(_kind)]
+
+
 class _Message(_Checked):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Text | list[_Part] | None = None
+    content: _Content | None = None
 
 
 class _StreamOptions(_Checked):
-    include_usage: bool | None = None
+    include_usage: Annotated[bool, Field(strict=True)] | None = None
 
 
 class _Function(_Checked):
@@ -90,15 +98,16 @@ def _refusal(error: ValidationError) -> RequestInvalid:
     param = _spelled(problem["loc"])
     if problem["type"] == "missing":
         return RequestInvalid(f"{param} is missing.", param=param)
-    return RequestInvalid(f"{param}: {problem['msg']}.", param=param)
+    words = "Input should be an object" if problem["type"] == "model_type" else problem["msg"]
+    return RequestInvalid(f"{param}: {words}.", param=param)
 
 
 def _spelled(location: tuple[int | str, ...]) -> str:
-    """`messages[0].role`, without the names that pydantic gives the members of a union."""
+    """`messages[0].role`, without the tags of unions."""
     path = ""
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part.isidentifier() and not part.startswith("_") and part not in {"str", "constrained"}:
+        elif not part.startswith("<"):
             path += f".{part}" if path else part
     return path

@@ -8,6 +8,9 @@ from qwen_gateway.config import Timeouts
 
 Clock = Callable[[], float]
 
+_LAST_BYTES = 0.05
+"""Seconds that the end of a body may take after the last event: it mostly comes with it."""
+
 
 class Deadline:
     """The moment by which everything has to be done. Seconds of a monotonic clock."""
@@ -45,6 +48,10 @@ class Patience:
         """A chunk with output arrived: from now on only silence counts."""
         self._until = self._clock() + self._timeouts.silence
         self.limit = f"silent for {self._timeouts.silence:g} s in mid-answer"
+
+    def wind_up(self) -> None:
+        """The last event arrived: what is left of the body has to come at once."""
+        self._until = self._clock() + _LAST_BYTES
 
     def connect(self) -> float:
         """Seconds that making a connection may still take, with all that belongs to it; not positive: none."""

@@ -7,7 +7,7 @@ The SDK serves as a transport. Its retries are off, because the attempts are cou
 import json
 import ssl
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpcore2
@@ -30,13 +30,13 @@ class OpenStream:
     """A chat call that the provider began to answer."""
 
     def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
+        self._pieces = response.iter_bytes()
         self.status = response.status_code
         self.request_id = request_id(response.headers)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body as it comes, broken anywhere."""
-        return self._response.iter_bytes()
+        """Return the body as it comes, broken anywhere; a second call goes on where the first was left."""
+        return self._pieces
 
 
 class Transport:
@@ -62,6 +62,7 @@ class Transport:
                 opened = OpenStream(stream.response)
                 _refuse_anything_but_events(stream.response)
                 yield opened
+                _read_to_its_end(opened, patience)
         except APIStatusError as error:
             raise _refusal(error) from None
         except ProviderError as error:
@@ -88,6 +89,14 @@ class Transport:
             # Each call brings its own key; the SDK wants one all the same.
             self._clients[url] = OpenAI(base_url=url, api_key="-", max_retries=0, http_client=self._http)
         return self._clients[url]
+
+
+def _read_to_its_end(stream: OpenStream, patience: Patience) -> None:
+    """Take what follows the last event, so that the connection can serve the next call."""
+    patience.wind_up()
+    with suppress(httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, httpx2.DecodingError):
+        for _ in stream.pieces():
+            pass
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
