@@ -17,10 +17,10 @@ def main() -> int:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
     try:
-        with scene() as around_it, around_it.sam.start_api() as api:
-            typer.echo(f"The functions run on {around_it.image.description}. The first call starts a container.")
+        with scene() as running, running.sam.start_api() as api:
+            typer.echo(f"Base image: {running.image.description}. A function's first call starts its container.")
             typer.echo(f"Their log: {api.log}")
-            typer.echo(_line(api.base_url, around_it.around.token))
+            typer.echo(_line(api.base_url, running.around.token))
             signal.pause()
     except KeyboardInterrupt:
         typer.echo("Stopped.")

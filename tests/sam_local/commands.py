@@ -1,10 +1,12 @@
 """Commands of the system, whose failure says what they said."""
 
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 _LAST_LINES = 20
+_STOP_S = 30
 
 
 class CommandFailed(Exception):
@@ -36,6 +38,16 @@ def run(
     if done.returncode != 0:
         raise CommandFailed(f"{name} ended with status {done.returncode}:\n{last_lines(done.stdout + done.stderr)}")
     return done.stdout
+
+
+def stop(process: subprocess.Popen[bytes], gently: signal.Signals) -> None:
+    """End a process: by this signal, or when that does not help, by force."""
+    process.send_signal(gently)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def last_lines(text: str) -> str:

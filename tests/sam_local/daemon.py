@@ -6,6 +6,7 @@ no packet is forwarded, and no rule of the firewall is touched.
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,13 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.sam_local import debian
-from tests.sam_local.commands import CommandFailed, last_lines, run
+from tests.sam_local.commands import CommandFailed, last_lines, run, stop
 
 _NETWORK_DEVICES = Path("/sys/class/net")
 _BRIDGE = "docker0"
 _COMMAND_S = 30
 _READY_S = 30
-_STOP_S = 30
 
 
 class DockerMissing(Exception):
@@ -113,8 +113,7 @@ def _own() -> Iterator[Docker]:
         _await(daemon, process, log)
         yield daemon
     finally:
-        process.terminate()
-        process.wait(_STOP_S)
+        stop(process, signal.SIGTERM)
         if _has_bridge() and not had_bridge:
             run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
         shutil.rmtree(scratch)

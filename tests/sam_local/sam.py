@@ -16,7 +16,7 @@ import httpx2
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
 from tests.sam_local.base_image import BaseImage
-from tests.sam_local.commands import CommandFailed, last_lines, run
+from tests.sam_local.commands import CommandFailed, last_lines, run, stop
 from tests.sam_local.daemon import Docker
 from tests.sam_local.neighbours import Neighbours
 from tests.sam_local.paths import BUILT_TEMPLATE, ROOT, SAM
@@ -24,7 +24,6 @@ from tests.sam_local.paths import BUILT_TEMPLATE, ROOT, SAM
 _BUILD_S = 300
 _INVOKE_S = 120
 _READY_S = 60
-_STOP_S = 30
 
 
 def build(architecture: str) -> None:
@@ -57,8 +56,8 @@ class Sam:
         # sam reads YAML here, which JSON is; on its command line a JSON value does not survive.
         file = scratch / "parameters.yaml"
         file.write_text(json.dumps(_parameters(around, architecture)), encoding="utf-8")
-        self._options = ("--template-file", BUILT_TEMPLATE, "--parameter-overrides", f"file://{file}")
-        self._options += ("--skip-pull-image", "--invoke-image", image.reference)
+        template = ("--template-file", BUILT_TEMPLATE, "--parameter-overrides", f"file://{file}")
+        self._options = (*template, "--skip-pull-image", "--invoke-image", image.reference)
 
     @contextmanager
     def start_api(self) -> Iterator[RunningApi]:
@@ -81,8 +80,7 @@ class Sam:
             yield RunningApi(f"http://127.0.0.1:{port}/v1", log)
         finally:
             # sam removes its containers when it is interrupted.
-            process.send_signal(signal.SIGINT)
-            process.wait(_STOP_S)
+            stop(process, signal.SIGINT)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a function, named by its logical id, answers to an event in a container of its own."""

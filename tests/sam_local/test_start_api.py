@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import openai
 import pytest
@@ -16,7 +16,13 @@ MESSAGES: Any = [{"role": "user", "content": "Who are you?"}]
 
 
 def records(around: Neighbours) -> list[dict[str, Any]]:
-    return around.aws.dynamodb.scan(TableName=around.aws.usage_table)["Items"]
+    return cast("list[dict[str, Any]]", around.aws.dynamodb.scan(TableName=around.aws.usage_table)["Items"])
+
+
+def record_of(request_id: str | None, around: Neighbours) -> dict[str, Any]:
+    assert request_id is not None
+    (record,) = (item for item in records(around) if item["sk"]["S"] == f"USE#{request_id.removeprefix('req_')}")
+    return record
 
 
 def test_a_chat_call_is_answered_by_the_provider_and_leaves_one_record(
@@ -32,7 +38,7 @@ def test_a_chat_call_is_answered_by_the_provider_and_leaves_one_record(
     assert answer.headers["x-gateway-model"] == "qwen3-max"
     assert [call["model"] for call in around.provider.calls()] == ["qwen3-max"]
     assert len(records(around)) == before + 1
-    record = next(item for item in records(around) if item["sk"]["S"] == f"USE#{completion._request_id[4:]}")
+    record = record_of(completion._request_id, around)
     assert record["tokens_out"]["N"] == str(completion.usage.completion_tokens)
     assert record["outcome"]["S"] == "answered"
 
@@ -64,8 +70,7 @@ def test_a_throttling_provider_is_the_clients_rate_limit_error_and_is_recorded(
         client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
 
     assert throttled.value.response.headers["x-should-retry"] == "false"
-    record = next(item for item in records(around) if item["sk"]["S"].endswith((throttled.value.request_id or "")[4:]))
-    assert record["status"]["N"] == "429"
+    assert record_of(throttled.value.request_id, around)["status"]["N"] == "429"
 
 
 def test_a_key_that_was_never_issued_opens_nothing(client: openai.OpenAI, around: Neighbours) -> None:

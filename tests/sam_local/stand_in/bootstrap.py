@@ -10,6 +10,6 @@ sys.path[:0] = [
     os.environ["LAMBDA_RUNTIME_DIR"],
 ]
 
-from awslambdaric.__main__ import main  # noqa: E402 - it stands on the path above
+from awslambdaric.__main__ import main  # type: ignore[import-not-found]  # noqa: E402 - it stands on the path above
 
 main(["bootstrap", os.environ["_HANDLER"]])
