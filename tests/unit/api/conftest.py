@@ -1,0 +1,17 @@
+"""The edge needs to know the origin that browsers may call from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from qwen_gateway import config
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("KEYS_TABLE", "keys")
+    monkeypatch.setenv("ALLOWED_ORIGIN", "https://app.example")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
+    config.environment.cache_clear()
+    yield
+    config.environment.cache_clear()

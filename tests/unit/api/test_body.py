@@ -1,0 +1,90 @@
+"""What counts as a JSON object, and what a client reads when it sent none."""
+
+import pytest
+
+from qwen_gateway.api.body import LARGEST, json_object
+from qwen_gateway.errors import RequestInvalid, RequestTooLarge
+
+
+def shown(value: object) -> str:
+    return repr(value)[:40]
+
+
+def nested(levels: int) -> bytes:
+    return b'{"a":' * levels + b"1" + b"}" * levels
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "empty"),
+        (b" \r\n\t", "empty"),
+        (b"{", "line 1 column 2"),
+        (b'{"a": 1} {"b": 2}', "Extra data"),
+        (b"{'a': 1}", "line 1 column 2"),
+        (b"\xef\xbb\xbf{}", "BOM"),
+        (b'{"a": "\x01"}', "control character"),
+        (b"[]", "array"),
+        (b'"{}"', "string"),
+        (b"1", "number"),
+        (b"1.5", "number"),
+        (b"true", "boolean"),
+        (b"null", "null"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": Infinity}', "Infinity"),
+        (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"a": [1e999]}', "too large"),
+        (b'{"a": -1e999}', "too large"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "too many digits"),
+        (nested(100_000), "too deep"),
+        (b"[" * 100_000, "too deep"),
+        (b'{"a": "\xff"}', "byte 7"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+        (b'{"a": "\\ud800"}', "surrogate"),
+        (b'{"\\udc00": 1}', "surrogate"),
+        (b'{"a": "\\ude00\\ud83d"}', "surrogate"),
+    ],
+    ids=shown,
+)
+def test_what_is_no_json_object_is_refused_with_what_is_wrong(body: bytes, words: str) -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        json_object(body)
+
+    assert words in refused.value.message
+    assert refused.value.param is None
+
+
+def test_a_refusal_does_not_quote_the_body() -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        json_object(b'{"messages": "a marked prompt" oops}')
+
+    assert "marked" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": "\\ud83d\\ude00"}', {"a": "\N{GRINNING FACE}"}),
+        (b'{"a": "\\u0000"}', {"a": "\0"}),
+        ('{"a": "Grüße 世界"}'.encode(), {"a": "Grüße 世界"}),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b'{"a": 1.0, "b": 1e300, "c": -0.0}', {"a": 1.0, "b": 1e300, "c": -0.0}),
+        (b' {"a": null} \n', {"a": None}),
+    ],
+)
+def test_an_object_is_read_as_it_was_written(body: bytes, value: object) -> None:
+    assert json_object(body) == value
+
+
+def test_two_hundred_levels_are_not_too_deep() -> None:
+    assert json_object(nested(200))
+
+
+def test_the_largest_body_fits_and_one_byte_more_does_not() -> None:
+    frame = b'{"a": ""}'
+    fits = frame.replace(b'""', b'"%b"' % (b"x" * (LARGEST - len(frame))))
+
+    assert json_object(fits)
+    with pytest.raises(RequestTooLarge, match="5500000"):
+        json_object(fits + b" ")

@@ -1,0 +1,108 @@
+"""What the gateway checks of a chat request, and how little that is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from qwen_gateway.api import ChatRequest
+from qwen_gateway.errors import RequestInvalid
+from tests.builders import chat_request
+
+
+def said(content: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": content}]}
+
+
+def tool(function: Any) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": function}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"model": None}, "model"),
+        ({"model": ""}, "model"),
+        ({"model": ["qwen-plus"]}, "model"),
+        ({"messages": None}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": {"role": "user"}}, "messages"),
+        ({"messages": ["hello"]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": "x"}, None]}, "messages[1]"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": None, "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role"),
+        (said(7), "messages[0].content"),
+        (said({"type": "text", "text": "x"}), "messages[0].content"),
+        (said(["x"]), "messages[0].content[0]"),
+        (said([{"type": "text", "text": "x"}, {"text": "x"}]), "messages[0].content[1].type"),
+        ({"stream": "true"}, "stream"),
+        ({"stream": 1}, "stream"),
+        ({"stream": True}, "stream"),
+        ({"stream_options": True}, "stream_options"),
+        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
+        ({"n": 0}, "n"),
+        ({"n": 5}, "n"),
+        ({"n": True}, "n"),
+        ({"n": 1.0}, "n"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"max_tokens": "5"}, "max_tokens"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_completion_tokens": -1}, "max_completion_tokens"),
+        ({"temperature": 9}, "temperature"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": "1"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"top_p": 1.01}, "top_p"),
+        ({"tools": {}}, "tools"),
+        ({"tools": ["weather"]}, "tools[0]"),
+        ({"tools": [{"type": 7}]}, "tools[0].type"),
+        (tool({}), "tools[0].function.name"),
+        (tool({"name": ""}), "tools[0].function.name"),
+        ({"response_format": "json"}, "response_format"),
+        ({"response_format": {}}, "response_format.type"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_field_is_refused_by_its_path(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        ChatRequest.parse(json.dumps(chat_request(**fields)).encode())
+
+    assert refused.value.param == param
+    assert "instance of" not in refused.value.message, "names of our classes are no help to a client"
+
+
+def test_a_refusal_does_not_quote_the_field() -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        ChatRequest.parse(json.dumps(chat_request(temperature="a marked prompt")).encode())
+
+    assert "marked" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "x"}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function"}]}]},
+        {"messages": [{"role": "assistant", "reasoning_content": ""}]},
+        {"messages": [{"role": "tool", "content": "1", "tool_call_id": "c"}, {"role": "function", "name": "f"}]},
+        said([]),
+        said([{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]),
+        said([{"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}}, {"type": "of tomorrow"}]),
+        {"stream": False, "stream_options": None},
+        {"n": 4, "temperature": 2, "top_p": 0, "max_tokens": 10**9, "max_completion_tokens": 1},
+        dict.fromkeys(("n", "temperature", "top_p", "max_tokens", "tools", "response_format", "stop", "seed")),
+        tool({"name": "f", "strict": True, "parameters": {"$schema": "https://json-schema.org/draft-07/schema"}}),
+        {"tools": [{"type": "of tomorrow"}], "tool_choice": {"type": "of tomorrow"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "strict": True}}},
+        {"enable_thinking": True, "thinking_budget": 5, "top_k": 3, "enable_search": False},
+        {"chat_template_kwargs": {"enable_thinking": False}, "unheard_of": [{"a": [None, 1.5, {"b": "ü"}]}]},
+    ],
+    ids=repr,
+)
+def test_everything_else_stays_as_it_came(fields: dict[str, Any]) -> None:
+    sent = chat_request(**fields)
+
+    assert ChatRequest.parse(json.dumps(sent).encode()) == ("qwen-plus", sent)

@@ -1,0 +1,43 @@
+"""Proxy events as requests."""
+
+import base64
+
+from qwen_gateway.api import event
+from tests.builders import chat_event, models_event, proxy_event
+
+
+def test_an_event_carries_method_path_headers_and_body() -> None:
+    request = event.read(chat_event({"model": "m"}, "sk-qg-1", {"X-Stainless-Retry-Count": "1"}))
+
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.headers["authorization"] == "Bearer sk-qg-1"
+    assert request.headers["x-stainless-retry-count"] == "1"
+    assert request.body == b'{"model": "m"}'
+
+
+def test_a_body_in_base64_is_what_it_stands_for() -> None:
+    sent = proxy_event("POST", "/v1/chat/completions", body=b"\xff\x00")
+
+    assert sent["body"] == base64.b64encode(b"\xff\x00").decode()
+    assert event.read(sent).body == b"\xff\x00"
+
+
+def test_no_body_is_an_empty_one() -> None:
+    assert event.read(models_event()).body == b""
+
+
+def test_of_a_repeated_header_the_last_value_counts() -> None:
+    sent = models_event() | {"multiValueHeaders": {"Authorization": ["Bearer one", "Bearer two"], "X-Empty": []}}
+
+    assert event.read(sent).headers == {"authorization": "Bearer two"}
+
+
+def test_single_headers_do_where_an_event_has_no_others() -> None:
+    sent = models_event("sk-qg-1") | {"multiValueHeaders": None}
+
+    assert event.read(sent).headers["authorization"] == "Bearer sk-qg-1"
+    assert event.read({**sent, "headers": None}).headers == {}
+
+
+def test_half_a_surrogate_pair_is_handed_on_as_bytes_that_are_no_utf8() -> None:
+    assert event.read(chat_event('"\ud800"')).body == b'"\xed\xa0\x80"'

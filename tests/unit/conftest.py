@@ -1,0 +1,24 @@
+"""What a function logs, where a test can read it."""
+
+import functools
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from qwen_gateway import observability
+
+type Logged = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Logged:
+    """Return a reader of the lines logged since it was last asked; a logger keeps the stream that it was made with."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
+    fresh = functools.cache(lambda: Logger(service=f"test-{uuid.uuid4()}", stream=sys.stdout))
+    monkeypatch.setattr(observability, "logger", fresh)
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
