@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.front.fronts import Reply, RunningFront
+from tests.integration.front.fronts import Reply, RunningFront, reply
 
 
 def said(front: RunningFront, answer: Any, accept: str = "*/*") -> Reply:
@@ -13,10 +13,10 @@ def said(front: RunningFront, answer: Any, accept: str = "*/*") -> Reply:
 
 
 def test_status_headers_and_body_are_the_functions(front: RunningFront) -> None:
-    reply = said(front, {"statusCode": 402, "headers": {"X-Gateway-Model": "qwen"}, "body": "通义"})
+    answered = said(front, {"statusCode": 402, "headers": {"X-Gateway-Model": "qwen"}, "body": "通义"})
 
-    assert (reply.status, reply.body.decode()) == (402, "通义")
-    assert reply.headers["x-gateway-model"] == "qwen"
+    assert (answered.status, answered.body.decode()) == (402, "通义")
+    assert answered.headers["x-gateway-model"] == "qwen"
 
 
 def test_an_answer_without_a_type_is_json(front: RunningFront) -> None:
@@ -25,17 +25,17 @@ def test_an_answer_without_a_type_is_json(front: RunningFront) -> None:
 
 
 def test_an_empty_answer_is_a_success(front: RunningFront) -> None:
-    reply = said(front, {})
+    answered = said(front, {})
 
-    assert (reply.status, reply.body) == (200, b"")
+    assert (answered.status, answered.body) == (200, b"")
 
 
 def test_repeated_headers_stay_apart_and_both_maps_count(front: RunningFront) -> None:
-    reply = said(
+    answered = said(
         front, {"headers": {"X-A": "1", "X-B": "3"}, "multiValueHeaders": {"x-a": ["1", "2"], "Set-Cookie": ["c", "d"]}}
     )
 
-    own = [(name, value) for name, value in reply.header_list if name in {"x-a", "x-b", "set-cookie"}]
+    own = [(name, value) for name, value in answered.header_list if name in {"x-a", "x-b", "set-cookie"}]
     assert sorted(own) == [("set-cookie", "c"), ("set-cookie", "d"), ("x-a", "1"), ("x-a", "2"), ("x-b", "3")]
 
 
@@ -45,17 +45,23 @@ def test_a_truth_value_is_a_header_in_small_letters(front: RunningFront, given: 
 
 
 def test_headers_that_api_gateway_keeps_for_itself_come_under_another_name(front: RunningFront) -> None:
-    reply = said(front, {"headers": {"WWW-Authenticate": "Bearer", "Content-Length": "7"}, "body": "four"})
+    answered = said(front, {"headers": {"WWW-Authenticate": "Bearer", "Content-Length": "7"}, "body": "four"})
 
-    assert reply.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
-    assert "www-authenticate" not in reply.headers
-    assert reply.headers["content-length"] == "4"
+    assert answered.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in answered.headers
+    assert answered.headers["content-length"] == "4"
 
 
-def test_a_status_without_a_body_has_none(front: RunningFront) -> None:
-    reply = said(front, {"statusCode": 204, "body": "left out"})
+def test_a_status_without_a_body_has_none_and_the_connection_lives_on(front: RunningFront) -> None:
+    connection = front.connection()
+    connection.request("POST", "/v1/said", '{"statusCode": 204, "body": "left out"}')
+    empty = reply(connection)
+    connection.request("POST", "/v1/said", '{"body": "next"}')
+    following = reply(connection)
+    connection.close()
 
-    assert (reply.status, reply.body) == (204, b"")
+    assert (empty.status, empty.body) == (204, b"")
+    assert following.body == b"next"
 
 
 def test_base64_becomes_bytes_for_a_client_that_accepts_binary_first(front: RunningFront) -> None:
@@ -93,10 +99,10 @@ def test_half_a_surrogate_pair_becomes_a_question_mark(front: RunningFront) -> N
     ],
 )
 def test_a_malformed_answer_is_a_bad_gateway(front: RunningFront, answer: Any) -> None:
-    reply = said(front, answer)
+    answered = said(front, answer)
 
-    assert (reply.status, reply.json["error"]["code"]) == (502, "gateway_failed")
-    assert reply.headers["x-request-id"] == reply.headers["x-amzn-requestid"]
+    assert (answered.status, answered.json["error"]["code"]) == (502, "gateway_failed")
+    assert answered.headers["x-request-id"] == answered.headers["x-amzn-requestid"]
 
 
 def test_a_malformed_answer_is_named_in_the_log_without_its_content(front: RunningFront) -> None:

@@ -12,12 +12,14 @@ import pytest
 from tests.integration.front.fronts import Route, running, settings, template
 from tests.integration.front.test_processes import lives, scripted, until
 
-STUBBORN = """
-import os, signal
+DEAF = """
+import os, pathlib, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def handle(event, context):
-    return {"body": str(os.getpid())}
+    pathlib.Path(os.environ["FOLDER"], "process").write_text(str(os.getpid()))
+    pathlib.Path(os.environ["FOLDER"], "busy").touch()
+    time.sleep(60)
 """
 
 
@@ -40,12 +42,15 @@ def test_a_busy_process_ends_with_the_front_and_its_caller_is_told(tmp_path: Pat
         assert not lives(process)
 
 
-def test_a_process_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
-    with running(tmp_path, settings(tmp_path, template([Route("/v1/do", "Deaf")]), {"Deaf": STUBBORN})) as front:
-        process = int(front.ask("/v1/do").body)
+def test_a_busy_process_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
+    front_settings = settings(tmp_path, template([Route("/v1/do", "Deaf")]), {"Deaf": DEAF})
+    with running(tmp_path, front_settings) as front, ThreadPoolExecutor(1) as clients:
+        call = clients.submit(front.ask, "/v1/do")
+        until((tmp_path / "busy").exists)
         front.end()
 
-        assert not lives(process)
+        assert not lives(int((tmp_path / "process").read_text(encoding="utf-8")))
+        assert call.result().status == 502
 
 
 def test_a_process_does_not_hear_what_the_terminal_tells_the_front(tmp_path: Path) -> None:
@@ -69,7 +74,7 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
         second = tmp_path / "second"
         second.mkdir()
         file = second / "front.json"
-        settings(second, template([Route("/v1/do", "Deaf")]), {"Deaf": STUBBORN}, port=port).write(file)
+        settings(second, template([Route("/v1/do", "Deaf")]), {"Deaf": DEAF}, port=port).write(file)
         command = [sys.executable, "-m", "qwen_gateway_cli.local.front", str(file)]
         refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 

@@ -29,7 +29,10 @@ class Environment:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start the process and return when it asks for its first call. Raises FunctionFailed when it does not."""
+        """Start the process and return when it asks for its first call.
+
+        Raises FunctionFailed when it does not; whatever was started has to be stopped then.
+        """
         address = await self._api.listen()
         try:
             self._process = await processes.start(self._settings, self._function, address)
@@ -42,7 +45,7 @@ class Environment:
     async def serve(self, call: Call, answer: asyncio.Future[bytes]) -> None:
         """Let the process answer a call; return when it asks for the next one.
 
-        Raises FunctionFailed when the process ends, or outlives the function's timeout and is killed.
+        Raises FunctionFailed when the process ends or outlives the function's timeout: it has to be stopped then.
         """
         limit = time.monotonic() + self._timeout_s
         timed_out = f"timed out after {self._timeout_s} s"
@@ -65,7 +68,7 @@ class Environment:
         await self._api.close()
 
     async def _until(self, awaited: asyncio.Future[Any], limit: float, complaint: str) -> None:
-        """Wait until something is done, the process ends, or the limit passes; then the process is killed."""
+        """Wait until something is done. Raises FunctionFailed when the process ends before, or the limit passes."""
         either: set[asyncio.Future[Any]] = {awaited, self._exit}
         remaining = max(0.0, limit - time.monotonic())
         await asyncio.wait(either, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
@@ -73,6 +76,4 @@ class Environment:
             return
         if self._exit.done():
             raise FunctionFailed(f"its process ended with status {self._exit.result()}")
-        if self._process is not None:
-            await processes.kill(self._process)
         raise FunctionFailed(complaint)

@@ -37,11 +37,6 @@ async def stop(process: asyncio.subprocess.Process) -> None:
     _signal(process, signal.SIGTERM)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), GRACE_S)
-    await kill(process)
-
-
-async def kill(process: asyncio.subprocess.Process) -> None:
-    """End the process and return when it is gone."""
     _signal(process, signal.SIGKILL)
     await process.wait()
 
