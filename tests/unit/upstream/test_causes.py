@@ -1,0 +1,84 @@
+"""What a provider says in its several envelopes, and what it means: by status and code, never by its words."""
+
+from typing import Any
+
+import pytest
+
+from qwen_gateway.errors import (
+    ProviderAnswerBroken,
+    ProviderError,
+    ProviderFault,
+    ProviderKeyRefused,
+    ProviderModelMissing,
+    ProviderOutOfCredit,
+    ProviderOverloaded,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderTimeout,
+)
+from qwen_gateway.upstream.failures import Said, cause, said
+from tests.builders import refusal
+
+WORDS = "429 Throttling insufficient_quota Arrearage invalid_api_key model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (refusal("m", "Arrearage"), Said("m", "Arrearage", None)),
+        (refusal("m", "invalid_value", param="n"), Said("m", "invalid_value", "n")),
+        (refusal("m", None, type="Throttling"), Said("m", "Throttling", None)),
+        (refusal("m", 500), Said("m", "500", None)),
+        (refusal("m", "c", param=7), Said("m", "c", None)),
+        ({"code": "InvalidApiKey", "message": "m", "request_id": "r"}, Said("m", "InvalidApiKey", None)),
+        ({"error": {"message": "m", "code": "c"}}, Said("m", "c", None)),
+        ({"error": "words alone"}, Said("", "", None)),
+        ({"error": None}, Said("", "", None)),
+        ({}, Said("", "", None)),
+        ([], Said("", "", None)),
+        ("text", Said("", "", None)),
+        (None, Said("", "", None)),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_every_envelope_is_understood(body: Any, expected: Said) -> None:
+    assert said(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, ProviderAnswerBroken),
+        (400, ProviderRefused),
+        (401, ProviderKeyRefused),
+        (402, ProviderOutOfCredit),
+        (403, ProviderModelMissing),
+        (404, ProviderModelMissing),
+        (408, ProviderTimeout),
+        (413, ProviderRefused),
+        (422, ProviderRefused),
+        (429, ProviderThrottled),
+        (500, ProviderFault),
+        (502, ProviderFault),
+        (503, ProviderOverloaded),
+        (504, ProviderTimeout),
+        (529, ProviderFault),
+        (None, ProviderFault),
+    ],
+)
+def test_without_a_code_the_status_decides_whatever_the_words_are(
+    status: int | None, kind: type[ProviderError]
+) -> None:
+    assert cause(status, Said("", "", None)) is kind
+    assert cause(status, Said(WORDS, "unheard_of", None)) is kind
+
+
+@pytest.mark.parametrize("code", ["InvalidApiKey", "INVALIDAPIKEY", "invalid_api_key"])
+def test_a_code_counts_in_any_case_and_at_any_status(code: str) -> None:
+    assert {cause(status, Said("", code, None)) for status in (400, 401, 403, None)} == {ProviderKeyRefused}
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "Throttling.AllocationQuota"])
+def test_the_one_message_that_is_read_tells_the_spent_free_quota_from_throttling(code: str) -> None:
+    assert cause(429, Said("Free allocated quota exceeded.", code, None)) is ProviderModelMissing
+    assert cause(429, Said("You exceeded your current quota.", code, None)) is ProviderThrottled
