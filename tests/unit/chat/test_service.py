@@ -1,0 +1,212 @@
+"""The order of a chat call's steps, and the one record that each call leaves that was let through."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chat.service import ChatService
+from qwen_gateway.api import HttpRequest
+from qwen_gateway.errors import (
+    Defect,
+    GatewayError,
+    KeyMissing,
+    KeyRevoked,
+    KeyUnknown,
+    LedgerUnavailable,
+    ModelUnknown,
+    ProviderNotConfigured,
+    ProviderTimeout,
+    RequestInvalid,
+)
+from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.upstream import Attempt, Deadline, Outcome, Target
+from tests.builders import api_key, chat_request
+from tests.unit.conftest import Logged
+
+TARGET = Target("dashscope", "qwen3-max")
+ANSWER = {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3}}
+ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER)
+TIMED_OUT = Outcome(
+    (Attempt(TARGET, "ProviderTimeout", None, None, 40, None, "presumed"),), ProviderTimeout("marked words")
+)
+NOT_CONFIGURED = Outcome((), ProviderNotConfigured("run the command"))
+
+
+class House:
+    """Everything that the service leans on; notes the order in which it is used."""
+
+    def __init__(
+        self, outcome: Outcome | Exception = ANSWERED, *, refusing: dict[str, Exception] | None = None
+    ) -> None:
+        self._outcome = outcome
+        self._refusing = refusing or {}
+        self.steps: list[str] = []
+        self.seconds_left = 0.0
+        self.asked: list[tuple[str, tuple[Target, ...], Mapping[str, Any]]] = []
+        self.records: list[UsageRecord] = []
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if name in self._refusing:
+            raise self._refusing[name]
+
+    def refuse_garbage(self, _token_text: str) -> None:
+        self._step("form")
+
+    def authenticate(self, _token_text: str, _now: float) -> ApiKey:
+        self._step("key")
+        return api_key()
+
+    def targets(self, _name: str) -> tuple[Target, ...]:
+        self._step("route")
+        return (TARGET,)
+
+    def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
+        self._step("call")
+        self.seconds_left = deadline.left()
+        self.asked.append((model, targets, body))
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def put(self, record: UsageRecord) -> None:
+        self._step("record")
+        self.records.append(record)
+
+    def serve(self, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
+        request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t", **(headers or {})}, raw)
+        return ChatService(self, self, self, self).complete(request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20)
+
+
+def test_a_call_goes_from_the_key_to_the_record() -> None:
+    house = House()
+
+    served = house.serve(chat_request(model="qwen-max"))
+
+    assert house.steps == ["form", "key", "route", "call", "record"]
+    assert house.asked == [("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
+    assert served.body == ANSWER
+    assert served.headers == {
+        "x-gateway-provider": "dashscope",
+        "x-gateway-model": "qwen3-max",
+        "x-gateway-attempts": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("refusing", "steps"),
+    [
+        ({"form": KeyUnknown("x")}, ["form"]),
+        ({"key": KeyRevoked("x")}, ["form", "key"]),
+        ({"key": LedgerUnavailable("x")}, ["form", "key"]),
+        ({"route": ModelUnknown("x")}, ["form", "key", "route"]),
+    ],
+    ids=["garbage", "revoked", "ledger down", "unknown model"],
+)
+def test_a_call_that_is_refused_reaches_no_provider_and_leaves_no_record(
+    refusing: dict[str, Exception], steps: list[str]
+) -> None:
+    house = House(refusing=refusing)
+
+    with pytest.raises(GatewayError):
+        house.serve()
+
+    assert house.steps == steps
+
+
+def test_without_a_key_nothing_is_looked_at() -> None:
+    house = House()
+
+    with pytest.raises(KeyMissing):
+        house.serve(headers={"authorization": ""})
+
+    assert house.steps == []
+
+
+def test_a_wrong_body_is_refused_before_the_ledger_is_asked() -> None:
+    house = House()
+
+    with pytest.raises(RequestInvalid):
+        house.serve(b"{")
+
+    assert house.steps == ["form"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "code", "attempts"),
+    [
+        (ANSWERED, 200, "answered", 1),
+        (TIMED_OUT, 504, "provider_timeout", 1),
+        (NOT_CONFIGURED, 503, "provider_not_configured", 0),
+    ],
+    ids=["answered", "failed", "not configured"],
+)
+def test_a_call_that_was_let_through_leaves_one_record(outcome: Outcome, status: int, code: str, attempts: int) -> None:
+    house = House(outcome)
+
+    served = house.serve()
+
+    assert served.body is outcome.result
+    assert ("x-gateway-attempts" in served.headers) == bool(attempts)
+    (record,) = house.records
+    assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key().id)
+    assert (record.status, record.outcome, len(record.attempts)) == (status, code, attempts)
+
+
+def test_a_defect_on_the_way_to_the_provider_leaves_its_record_and_its_place_in_the_log(logged: Logged) -> None:
+    house = House(ValueError("a marked prompt"))
+
+    served = house.serve()
+
+    assert isinstance(served.body, Defect)
+    (record,) = house.records
+    assert (record.status, record.outcome) == (500, "internal_error")
+    lines = logged()
+    assert [line["error_type"] for line in lines] == ["ValueError"]
+    assert "marked" not in json.dumps(lines)
+
+
+def test_a_record_that_cannot_be_written_is_logged_whole_and_counted(logged: Logged) -> None:
+    house = House(refusing={"record": LedgerUnavailable("x")})
+
+    assert house.serve(chat_request(user="end user", metadata={"team": "blue"})).body == ANSWER
+
+    metric, line = logged()
+    assert metric["usage_record_lost"] == [1.0]
+    assert (line["level"], line["message"]) == ("ERROR", "usage record lost")
+    lost = line["usage_record"]
+    assert (lost["pk"], lost["sk"]) == (f"KEY#{api_key().id}", "USE#01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert (lost["tokens_in"], lost["tokens_out"], lost["end_user"]) == (12, 3, "end user")
+    assert lost["tags"] == {"team": "blue"}
+    assert "Say hello." not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 20),
+        ({"x-gateway-timeout-ms": "1500"}, 1.5),
+        ({"x-stainless-read-timeout": "7"}, 7),
+        ({"x-stainless-read-timeout": "7.5"}, 7.5),
+        ({"x-stainless-read-timeout": "600"}, 20),
+        ({"x-gateway-timeout-ms": "9000", "x-stainless-read-timeout": "3"}, 3),
+        ({"x-gateway-timeout-ms": "900000"}, 20),
+        ({"x-gateway-timeout-ms": "0"}, 20),
+        ({"x-gateway-timeout-ms": "-5"}, 20),
+        ({"x-gateway-timeout-ms": "soon"}, 20),
+        ({"x-gateway-timeout-ms": "nan"}, 20),
+        ({"x-gateway-timeout-ms": "inf"}, 20),
+        ({"x-stainless-read-timeout": "None"}, 20),
+        ({"x-stainless-read-timeout": ""}, 20),
+    ],
+    ids=str,
+)
+def test_the_shortest_sensible_limit_is_the_deadline(headers: dict[str, str], seconds: float) -> None:
+    house = House()
+
+    house.serve(headers=headers)
+
+    assert house.seconds_left == pytest.approx(seconds, abs=0.5)
