@@ -12,8 +12,7 @@ from tests.sam_local.scene import scene
 
 
 def main() -> int:
-    """Start, say how to call it, wait for Ctrl-C or a termination, stop."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Start, say how to call it, wait for Ctrl-C, stop."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
     try:

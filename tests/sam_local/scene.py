@@ -1,5 +1,6 @@
 """All that `sam local` needs, started and stopped in the right order."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,9 +34,20 @@ def scene() -> Iterator[Scene]:
     processor = architecture()
     build(processor)
     with (
+        _termination_as_interruption(),
         docker() as daemon,
         neighbours(daemon.reach()) as around,
         tempfile.TemporaryDirectory(prefix="qwen-gateway-sam-") as scratch,
     ):
         image = base_image(daemon, processor)
         yield Scene(daemon, image, around, Sam(daemon, image, around, processor, Path(scratch)))
+
+
+@contextmanager
+def _termination_as_interruption() -> Iterator[None]:
+    """Let a SIGTERM, as a cancelled CI run sends it, stop everything as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
