@@ -4,6 +4,7 @@ The operator's command fills it; a function reads it once and keeps what it read
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,9 @@ _READ_AGAIN_AFTER_FAILURE = 60
 _READ_AGAIN_WHEN_REFUSED = 60
 _READ_AGAIN_WHEN_MISSING = 5
 
+_SENDABLE = re.compile(r"[!-~]+")
+"""Visible ASCII; anything else fails in the connection, or breaks the header."""
+
 _CAUSES = {
     "AccessDeniedException": "access to the secret is denied",
     "DecryptionFailure": "the secret cannot be decrypted",
@@ -37,7 +41,7 @@ def entries(secret: str) -> dict[str, dict[str, Any]]:
     """Return the entries of the secret by the provider's name; each has a `key`.
 
     Raises:
-        SecretMalformed: it is no JSON object, or an entry has no key.
+        SecretMalformed: it is no JSON object, or an entry has no key that a header can hold.
     """
     try:
         document = json.loads(secret)
@@ -47,9 +51,9 @@ def entries(secret: str) -> dict[str, dict[str, Any]]:
         raise SecretMalformed("the secret is not a JSON object")
     for entry in document.values():
         key = entry.get("key") if isinstance(entry, dict) else None
-        if not isinstance(key, str) or not key:
+        if not isinstance(key, str) or not _SENDABLE.fullmatch(key):
             # Which one stays unsaid: where a hand swapped name and key, the name is the secret.
-            raise SecretMalformed("an entry of the secret has no key")
+            raise SecretMalformed("an entry of the secret has no key that can be sent")
     return document
 
 

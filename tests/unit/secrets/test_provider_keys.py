@@ -114,6 +114,9 @@ def test_the_last_good_keys_are_kept_and_a_failing_read_waits_a_minute(failure: 
         ({"dashscope": "sk-one"}, "has no key"),
         ({"dashscope": {"key": ""}}, "has no key"),
         ({"dashscope": {"key": 1}}, "has no key"),
+        ({"dashscope": {"key": "sk-one\n"}}, "has no key"),
+        ({"dashscope": {"key": "sk one"}}, "has no key"),
+        ({"dashscope": {"key": "sk-ön"}}, "has no key"),
         ({"sk-one": "dashscope"}, "has no key"),
     ],
 )
