@@ -95,6 +95,25 @@ def test_waiting_calls_run_in_the_order_in_which_they_came(tmp_path: Path) -> No
     assert json.loads(asyncio.run(four_calls())) == [0, 1, 2, 3]
 
 
+def test_calls_that_wait_when_the_pool_closes_fail_and_start_nothing(tmp_path: Path) -> None:
+    front = settings(tmp_path, template([]), {"Scripted": SCRIPTED}, limit=1)
+    calls = [
+        Call(f"call-{order}", json.dumps({"body": order}).encode(), "Root=1", "arn") for order in ("wait", "wait-2")
+    ]
+
+    async def close_among_calls() -> list[bytes | BaseException]:
+        pool = Pool(front, "Scripted")
+        answers = asyncio.gather(*(pool.invoke(call, PATIENCE_S) for call in calls), return_exceptions=True)
+        await asyncio.to_thread(until, (tmp_path / "began-wait").exists)
+        await pool.close()
+        return await answers
+
+    answers = asyncio.run(close_among_calls())
+
+    assert [str(answer) for answer in answers] == ["the front is closing"] * 2
+    assert began(tmp_path) == {"wait"}
+
+
 def test_one_process_serves_calls_that_follow_each_other(tmp_path: Path) -> None:
     with scripted(tmp_path) as front:
         assert len({front.ask("/v1/do").body for _ in range(5)}) == 1
@@ -151,8 +170,8 @@ def test_a_call_above_its_functions_timeout_takes_the_process_with_it(tmp_path: 
         late = front.ask("/v1/do", "wait")
         after = front.ask("/v1/do")
 
+        assert not lives(before)
     assert (late.status, late.json["error"]["code"]) == (502, "gateway_failed")
-    assert not lives(before)
     assert int(after.body) != before
     assert "Scripted: timed out after 1 s" in front.log()
 
