@@ -42,6 +42,16 @@ def says(answer: bytes) -> Play:
     return lambda connection, _: connection.sendall(answer)
 
 
+def one_after_another(*plays: Play) -> Play:
+    """A play for each request, in this order."""
+    left = iter(plays)
+
+    def play(connection: socket.socket, provider: Scripted) -> None:
+        next(left)(connection, provider)
+
+    return play
+
+
 def event_stream(body: bytes) -> bytes:
     """A whole answer of server-sent events."""
     return HEAD + b"content-length: %d\r\n\r\n%b" % (len(body), body)
