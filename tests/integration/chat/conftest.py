@@ -86,6 +86,10 @@ class Gateway:
         return [dict(from_item(item)) for item in items]
 
 
+type MakeGateway = Callable[[str], Gateway]
+"""Make a gateway that calls the provider at a URL."""
+
+
 class _CurrentStdout:
     """Where a test looks, while a logger keeps the stream that it was made with."""
 
@@ -114,7 +118,7 @@ def provider(_running: RunningProvider) -> RunningProvider:
 
 
 @pytest.fixture
-def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Gateway]:
+def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     """Return a maker of gateways that call the provider at a URL."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
@@ -124,6 +128,6 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], G
 
 
 @pytest.fixture
-def gateway(make_gateway: Callable[[str], Gateway], provider: RunningProvider) -> Gateway:
+def gateway(make_gateway: MakeGateway, provider: RunningProvider) -> Gateway:
     """A gateway that calls the stand-in."""
     return make_gateway(provider.url)

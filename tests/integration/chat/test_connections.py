@@ -3,12 +3,11 @@
 import json
 import socket
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.builders import chat_request, whole_stream
-from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
+from tests.integration.chat.conftest import PROVIDER_KEY, MakeGateway
 from tests.integration.chat.scripted import (
     HEAD,
     Play,
@@ -19,8 +18,6 @@ from tests.integration.chat.scripted import (
     says,
     scripted_provider,
 )
-
-type MakeGateway = Callable[[str], Gateway]
 
 LINGER_NOT = b"\1\0\0\0\0\0\0\0"
 """SO_LINGER on, no seconds: closing resets the connection."""

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.builders import chat_request, whole_stream
-from tests.integration.chat.conftest import Gateway
+from tests.integration.chat.conftest import MakeGateway
 from tests.integration.chat.scripted import event_stream, says, scripted_provider
-
-type MakeGateway = Callable[[str], Gateway]
 
 
 def self_signed(folder: Path, host: str = "localhost") -> ssl.SSLContext:
