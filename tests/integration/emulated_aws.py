@@ -1,5 +1,6 @@
 """AWS by moto, with the tables and the secret that template.yaml describes."""
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
+@functools.cache
 def _template() -> dict[str, Any]:
     template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     return template
