@@ -9,8 +9,9 @@ from qwen_gateway import aws
 from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.config import configuration, environment
 from qwen_gateway.ledger import Keys, UsageLedger
+from qwen_gateway.routes import Routes
 from qwen_gateway.secrets import ProviderKeys
-from qwen_gateway.upstream import Routes, Transport, Upstream
+from qwen_gateway.upstream import Transport, Upstream
 
 
 @functools.cache

@@ -9,7 +9,8 @@ from qwen_gateway import observability
 from qwen_gateway.api import ChatRequest, HttpRequest, Served, bearer_token
 from qwen_gateway.errors import Defect, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
-from qwen_gateway.upstream import Deadline, Outcome, Target
+from qwen_gateway.routes import Target
+from qwen_gateway.upstream import Deadline, Outcome
 
 
 class Keys(Protocol):

@@ -9,7 +9,7 @@ from qwen_gateway import aws
 from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.config import configuration, environment
 from qwen_gateway.ledger import Keys
-from qwen_gateway.upstream import Routes
+from qwen_gateway.routes import Routes
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from qwen_gateway.api import bearer_token
 from qwen_gateway.catalog import Model
 from qwen_gateway.ledger import ApiKey
-from qwen_gateway.upstream import Target
+from qwen_gateway.routes import Target
 
 
 class Keys(Protocol):

@@ -62,6 +62,19 @@ def test_every_handler_of_the_template_exists(template: Any) -> None:
         subprocess.run([sys.executable, "-c", look], check=True, env=variables)
 
 
+def test_the_list_of_models_does_not_load_the_openai_sdk() -> None:
+    """It would be more than half of that function's import, for nothing."""
+    variables = {
+        "KEYS_TABLE": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "PYTHONPATH": str(ROOT / "functions"),
+    }
+    look = "import sys, models.handler; assert 'openai' not in sys.modules"
+    subprocess.run([sys.executable, "-c", look], check=True, env=variables)
+
+
 def test_the_environment_of_the_template_is_read_and_nothing_else_is(template: Any) -> None:
     functions = of_type(template, "AWS::Lambda::Function").values()
     given = set().union(*(function["Environment"]["Variables"] for function in functions))

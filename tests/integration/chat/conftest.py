@@ -17,8 +17,9 @@ from qwen_gateway import config, observability
 from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.ledger import Keys, UsageLedger
 from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.routes import Routes
 from qwen_gateway.secrets import ProviderKeys
-from qwen_gateway.upstream import Routes, Transport, Upstream
+from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.provider import RunningProvider, running_provider
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.emulated_aws import Aws

@@ -7,7 +7,8 @@ import pytest
 from chat.record import Started, usage_record
 from qwen_gateway.api import ChatRequest
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
-from qwen_gateway.upstream import Attempt, Outcome, Target
+from qwen_gateway.routes import Target
+from qwen_gateway.upstream import Attempt, Outcome
 from tests.builders import api_key, chat_request
 
 TARGET = Target("dashscope", "qwen3-max")

@@ -21,7 +21,8 @@ from qwen_gateway.errors import (
     RequestInvalid,
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
-from qwen_gateway.upstream import Attempt, Deadline, Outcome, Target
+from qwen_gateway.routes import Target
+from qwen_gateway.upstream import Attempt, Deadline, Outcome
 from tests.builders import api_key, chat_request
 from tests.unit.conftest import Logged
 

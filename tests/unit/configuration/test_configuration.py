@@ -6,7 +6,7 @@ import pytest
 
 from qwen_gateway import catalog, config, datafile
 from qwen_gateway.config import ConfigurationWrong, Environment
-from qwen_gateway.upstream import Routes, Target
+from qwen_gateway.routes import Routes, Target
 
 PACKAGE = Path(config.__file__).parent
 

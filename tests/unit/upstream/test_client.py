@@ -19,7 +19,8 @@ from qwen_gateway.errors import (
     ProviderUnreachable,
     RouteModelMissing,
 )
-from qwen_gateway.upstream import Deadline, Outcome, Target, Transport, Upstream
+from qwen_gateway.routes import Target
+from qwen_gateway.upstream import Deadline, Outcome, Transport, Upstream
 from qwen_gateway.upstream.deadline import Patience
 from tests.builders import (
     broken_off,

@@ -1,8 +1,7 @@
-"""The Qwen client: routes, providers, one deadline, named failures."""
+"""The Qwen client: providers, one deadline, named failures."""
 
 from qwen_gateway.upstream.client import Attempt, Outcome, Upstream
 from qwen_gateway.upstream.deadline import Deadline
-from qwen_gateway.upstream.routes import Routes, Target
 from qwen_gateway.upstream.transport import Transport
 
-__all__ = ["Attempt", "Deadline", "Outcome", "Routes", "Target", "Transport", "Upstream"]
+__all__ = ["Attempt", "Deadline", "Outcome", "Transport", "Upstream"]

@@ -16,7 +16,7 @@ from qwen_gateway.errors import (
     ProviderUnreachable,
     RouteModelMissing,
 )
-from qwen_gateway.upstream.routes import Target
+from qwen_gateway.routes import Target
 
 _ADVICE: dict[type[ProviderError], str] = {
     ProviderThrottled: "{provider} throttles {model}: the account's requests or tokens per minute are spent.",

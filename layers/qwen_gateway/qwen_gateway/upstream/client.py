@@ -13,11 +13,11 @@ from qwen_gateway.errors import (
     ProviderError,
     ProviderKeyRefused,
 )
+from qwen_gateway.routes import Target
 from qwen_gateway.upstream import failures
 from qwen_gateway.upstream.advice import advised
 from qwen_gateway.upstream.aggregate import Aggregate
 from qwen_gateway.upstream.deadline import Clock, Deadline, Patience
-from qwen_gateway.upstream.routes import Target
 from qwen_gateway.upstream.sse import EventTooLarge, events
 from qwen_gateway.upstream.transport import Transport
 
