@@ -85,10 +85,12 @@ class ChatService:
 
     def _ask(self, chat: ChatRequest, targets: tuple[Target, ...], deadline: Deadline, request_id: str) -> Outcome:
         try:
-            return self._upstream.complete(chat.model, targets, chat.body, deadline)
-        except Exception as defect:  # noqa: BLE001 - also a call that a defect ended has to leave its record
-            observability.report(defect, request_id)
-            return Outcome((), Defect())
+            outcome = self._upstream.complete(chat.model, targets, chat.body, deadline)
+        except Exception as unforeseen:  # noqa: BLE001 - also a call that a defect ended has to leave its record
+            outcome = Outcome((), Defect(unforeseen))
+        if isinstance(outcome.result, Defect):
+            observability.report(outcome.result.unforeseen, request_id)
+        return outcome
 
     def _keep(self, record: UsageRecord) -> None:
         try:

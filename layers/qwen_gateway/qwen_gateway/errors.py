@@ -72,10 +72,11 @@ class KeyExpired(KeyRefused):
 
 
 class Defect(GatewayError):
-    """An exception that nobody foresaw, as the client reads of it."""
+    """An exception that nobody foresaw, as the client reads of it; `unforeseen` is for the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, unforeseen: Exception) -> None:
         super().__init__("The gateway has a defect. Its owner finds it in the function's log under this x-request-id.")
+        self.unforeseen = unforeseen
 
 
 class DependencyFailed(GatewayError):

@@ -8,6 +8,7 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.errors import (
+    Defect,
     GatewayError,
     ProviderAnswerBroken,
     ProviderFault,
@@ -228,6 +229,16 @@ def test_only_what_may_have_run_may_be_charged(failure: GatewayError, charged: s
     (attempt,) = complete(FakeTransport(failure=failure)).attempts
 
     assert (attempt.cause, attempt.charged) == (type(failure).__name__, charged)
+
+
+def test_a_defect_in_mid_call_keeps_the_attempt_that_may_be_billed() -> None:
+    unforeseen: Any = ValueError("x")
+    outcome = complete(FakeTransport(failure=unforeseen))
+
+    assert isinstance(outcome.result, Defect)
+    assert outcome.result.unforeseen is unforeseen
+    (attempt,) = outcome.attempts
+    assert (attempt.target, attempt.cause, attempt.charged) == (TARGET, "ValueError", "presumed")
 
 
 def test_a_refused_key_is_read_again_and_nothing_else_is() -> None:

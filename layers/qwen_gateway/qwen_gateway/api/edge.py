@@ -35,16 +35,16 @@ def serve(event: Mapping[str, Any], handle: Handle) -> ProxyAnswer:
     try:
         served = handle(proxy.read(event), request_id)
     except GatewayError as error:
-        return failed(error, request_id)
-    except Exception as defect:  # noqa: BLE001 - whatever it is, the client is answered
-        observability.report(defect, request_id)
-        return failed(Defect(), request_id)
+        return _failed(error, request_id)
+    except Exception as unforeseen:  # noqa: BLE001 - whatever it is, the client is answered
+        observability.report(unforeseen, request_id)
+        return _failed(Defect(unforeseen), request_id)
     if isinstance(served.body, GatewayError):
-        return failed(served.body, request_id, served.headers)
+        return _failed(served.body, request_id, served.headers)
     return _answer(200, served.body, {**served.headers, "x-request-id": request_id})
 
 
-def failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
+def _failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
     """Tell a failure as the table of errors has it, and count it."""
     answer = told(error)
     if isinstance(error, RequestRefused | KeyRefused):

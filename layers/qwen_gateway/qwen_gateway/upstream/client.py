@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from qwen_gateway import strictjson
 from qwen_gateway.config import Configuration, Timeouts
 from qwen_gateway.errors import (
+    Defect,
     DependencyFailed,
     GatewayError,
     ProviderAnswerBroken,
@@ -92,6 +93,10 @@ class Upstream:
             if isinstance(error, ProviderKeyRefused):
                 self._keys.reload_refused(target.provider)
             return Outcome((self._failed(target, error, started),), advised(error, target, model))
+        except Exception as unforeseen:  # noqa: BLE001 - the provider may have run, and its bill needs its attempt
+            cause = type(unforeseen).__name__
+            attempt = Attempt(target, cause, None, None, self._since(started), None, charged="presumed")
+            return Outcome((attempt,), Defect(unforeseen))
         attempt = Attempt(
             target, "", 200, answered.request_id, self._since(started), answered.first_token_ms, charged="billed"
         )
