@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_gateway.ledger.administration import IssuedKey, KeyAdministration, KeyNotChanged, KeySettings
+from qwen_gateway.ledger.administration import IssuedKey, KeyAdministration, KeySettings
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.moments import utc, utc_or_none
 from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, address
@@ -67,11 +67,7 @@ def list_keys(stack: StackOption = None, as_json: JsonOption = False) -> None:
 @app.command("show")
 def show_key(key_id: KeyId, stack: StackOption = None, as_json: JsonOption = False) -> None:
     """Show one key's settings."""
-    gateway = address(stack)
-    try:
-        key = _administration(gateway).show(key_id)
-    except KeyNotChanged as refusal:
-        refuse(str(refusal))
+    key = _administration(address(stack)).show(key_id)
     if as_json:
         show_json(_fields(key))
     else:
@@ -89,10 +85,7 @@ def rotate(
 ) -> None:
     """Give a key a new token; its id and history stay. Rotating again ends the grace of the token before the last."""
     gateway = address(stack)
-    try:
-        issued = _administration(gateway).rotate(key_id, grace_hours * _SECONDS_AN_HOUR, time.time())
-    except KeyNotChanged as refusal:
-        refuse(str(refusal))
+    issued = _administration(gateway).rotate(key_id, grace_hours * _SECONDS_AN_HOUR, time.time())
     ends = utc_or_none(issued.settings.previous_expires)
     _show_issued(issued, gateway, f"Key {key_id} has a new token. The one before ends {ends}.", as_json=as_json)
 
@@ -100,11 +93,7 @@ def rotate(
 @app.command()
 def revoke(key_id: KeyId, stack: StackOption = None, as_json: JsonOption = False) -> None:
     """Switch a key off, at once and for good."""
-    gateway = address(stack)
-    try:
-        key = _administration(gateway).revoke(key_id)
-    except KeyNotChanged as refusal:
-        refuse(str(refusal))
+    key = _administration(address(stack)).revoke(key_id)
     if as_json:
         show_json(_fields(key))
     else:

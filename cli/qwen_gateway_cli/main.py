@@ -5,6 +5,7 @@ import sys
 import typer
 
 from qwen_gateway.config import ConfigurationWrong
+from qwen_gateway.ledger.administration import KeyNotChanged
 from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.failures import AWS_FAILURES, explain
@@ -27,7 +28,7 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it with status 130."""
     try:
         app()
-    except (CommandRefused, ConfigurationWrong) as refusal:
+    except (CommandRefused, ConfigurationWrong, KeyNotChanged) as refusal:
         _end(str(refusal))
     except AWS_FAILURES as failure:
         _end(explain(failure))

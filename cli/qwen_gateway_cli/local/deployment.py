@@ -1,7 +1,6 @@
 """`sam deploy` of the built template, and what came of it."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -12,7 +11,6 @@ from qwen_gateway_cli.local.build import architecture
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.processes import Processes
 from qwen_gateway_cli.local.readiness import last_words
-from qwen_gateway_cli.moments import utc
 
 STACK_NAME = "qwen-gateway-local"
 """As samconfig.toml says for the stage `local`."""
@@ -82,10 +80,3 @@ def describe(endpoint: str) -> Deployment:
         },
         resources={resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
     )
-
-
-def store_provider_keys(endpoint: str, secret: str, keys: Mapping[str, str]) -> None:
-    """Fill the secret with each provider's key, in the form that `qwen_gateway.secrets` reads."""
-    set_at = utc(time.time())
-    document = {provider: {"key": key, "set_at": set_at} for provider, key in keys.items()}
-    aws.client("secretsmanager", endpoint).put_secret_value(SecretId=secret, SecretString=json.dumps(document))

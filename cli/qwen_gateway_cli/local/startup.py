@@ -1,9 +1,11 @@
 """The steps of `up`, in their order, from nothing to a gateway that answers."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from qwen_gateway.ledger.administration import KeyAdministration
+from qwen_gateway_cli import secrets
 from qwen_gateway_cli.local import aws, build, deployment, front_settings, preflight, upstream
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.processes import Processes
@@ -11,6 +13,7 @@ from qwen_gateway_cli.local.progress import step
 from qwen_gateway_cli.local.servers import Servers, refuse_unless_models_answer
 from qwen_gateway_cli.local.stackfile import LocalStack
 from qwen_gateway_cli.local.upstream import Upstream
+from qwen_gateway_cli.moments import utc
 
 _KEY_NAME = "local"
 
@@ -34,7 +37,7 @@ def bring_up(layout: Layout, processes: Processes, uv: Path, port: int, choice: 
         deployment.deploy(layout, processes, endpoint, called.gateway_config)
         deployed = deployment.describe(endpoint)
     with step("provider keys and an API key"):
-        deployment.store_provider_keys(endpoint, deployed.outputs["ProviderKeysSecret"], called.keys)
+        _store_keys(endpoint, deployed.outputs["ProviderKeysSecret"], called.keys)
         token = _issue_key(endpoint, deployed.outputs["KeysTable"])
     with step("front and its first function"):
         front_settings.write(layout, deployed, port)
@@ -56,6 +59,12 @@ def bring_up(layout: Layout, processes: Processes, uv: Path, port: int, choice: 
 def _stand_in(servers: Servers) -> Upstream:
     with step("stand-in provider"):
         return upstream.stand_in(servers.await_url(servers.start_provider()))
+
+
+def _store_keys(endpoint: str, secret: str, keys: Mapping[str, str]) -> None:
+    client, set_at = aws.client("secretsmanager", endpoint), utc(time.time())
+    for provider, key in keys.items():
+        secrets.store(client, secret, provider, key, set_at)
 
 
 def _issue_key(endpoint: str, keys_table: str) -> str:
