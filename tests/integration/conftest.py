@@ -6,6 +6,7 @@ import pytest
 
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
+from qwen_gateway_cli.local.provider import RunningProvider, running_provider
 from tests.integration.emulated_aws import Aws, emulated_aws
 
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -38,6 +39,19 @@ def aws(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]
         monkeypatch.setenv("USAGE_TABLE", account.usage_table)
         monkeypatch.setenv("PROVIDER_KEYS_SECRET", account.provider_keys_secret)
         yield account
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[RunningProvider]:
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(_running: RunningProvider) -> RunningProvider:
+    """The stand-in provider, as if just started."""
+    _running.reset()
+    return _running
 
 
 def _forget() -> None:

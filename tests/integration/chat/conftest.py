@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TextIO, cast
 
 import pytest
@@ -20,7 +20,7 @@ from qwen_gateway.ledger.attributes import from_item
 from qwen_gateway.routes import Routes
 from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.emulated_aws import Aws
 
@@ -103,19 +103,6 @@ class _CurrentStdout:
 
 def _logger() -> Logger:
     return Logger(service=f"test-{uuid.uuid4()}", stream=cast("TextIO", _CurrentStdout()))
-
-
-@pytest.fixture(scope="session")
-def _running() -> Iterator[RunningProvider]:
-    with running_provider() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(_running: RunningProvider) -> RunningProvider:
-    """The stand-in provider, as if just started."""
-    _running.reset()
-    return _running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A stand-in that runs for all tests of this folder, and is as just started for each."""
+"""The real client over the stand-in."""
 
 from collections.abc import Iterator
 
@@ -6,21 +6,8 @@ import httpx2
 import openai
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.provider import RunningProvider
 from tests.integration.provider.asking import PATIENCE_S
-
-
-@pytest.fixture(scope="session")
-def _running() -> Iterator[RunningProvider]:
-    with running_provider() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(_running: RunningProvider) -> RunningProvider:
-    """The stand-in, told nothing yet."""
-    _running.reset()
-    return _running
 
 
 @pytest.fixture
