@@ -14,6 +14,7 @@ import httpx2
 
 from qwen_gateway.upstream import deadline
 
+_MOST_CONNECTIONS = 50
 _SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
@@ -99,11 +100,11 @@ class _Body(httpx2.SyncByteStream):
 class PatientTransport(httpx2.BaseTransport):
     """An httpx transport over the patient pool; the way in for the openai SDK."""
 
-    def __init__(self, ssl_context: ssl.SSLContext, max_connections: int = 50) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_CONNECTIONS,
             keepalive_expiry=5,
             network_backend=_PatientBackend(),
         )
