@@ -9,6 +9,8 @@ ARCHITECTURE ?= arm64
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
 SAM := $(CURDIR)/.tools/sam/bin/sam
+NODE_CLIENTS := tests/stack/clients/node
+NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 PLATFORM_arm64 := aarch64-manylinux2014
 PLATFORM_x86_64 := x86_64-manylinux2014
 
@@ -26,7 +28,7 @@ up: .venv ## run the gateway on this machine, without Docker, account or key
 down: ## stop what `make up` left running
 	@if [ -x $(BIN)/qwen-gateway ]; then $(BIN)/qwen-gateway down; else echo "nothing is installed, so nothing runs"; fi
 
-test: .venv ## every test that needs neither Docker nor an account
+test: .venv $(NODE_CLIENTS)/node_modules/ready ## every test that needs neither Docker nor an account
 	$(BIN)/pytest
 
 lint: .venv ## style, direction of imports, templates
@@ -53,12 +55,14 @@ teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (RE
 lock: .venv ## resolve every requirements file anew
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack uv; do \
+	for tool in runtime sam ministack uv node; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
+	$(MAKE) .tools/node/ready
+	cd $(NODE_CLIENTS) && $(NPM) update --save --package-lock-only
 
 clean: down ## remove everything that was installed or built here
-	rm -rf .venv .tools .local .aws-sam
+	rm -rf .venv .tools .local .aws-sam $(NODE_CLIENTS)/node_modules
 
 # What `make` makes from nothing. A stamp is newer than what it was made from.
 .PHONY: .venv
@@ -75,6 +79,12 @@ clean: down ## remove everything that was installed or built here
 	@echo "python: $* in an environment of its own"
 	@$(UV) venv --quiet --clear --python 3.13 .tools/$*
 	@VIRTUAL_ENV=.tools/$* $(UV) pip install --quiet --require-hashes -r requirements/$*.txt
+	@touch $@
+
+# Node itself is a Python package; only tests need it.
+$(NODE_CLIENTS)/node_modules/ready: $(NODE_CLIENTS)/package-lock.json .tools/node/ready
+	@echo "node: the clients that tests drive"
+	@cd $(NODE_CLIENTS) && $(NPM) ci --silent
 	@touch $@
 
 $(CURDIR)/.tools/uv/bin/uv: requirements/uv.txt
