@@ -1,9 +1,6 @@
 """The handlers as Lambda meets them: imported once with the template's environment, then called with events."""
 
-import importlib
 import json
-import sys
-import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,6 +14,7 @@ from tests.builders import Context, chat_event, chat_request, key_item, mistyped
 from tests.integration.chat.calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
+from tests.integration.fresh_import import fresh_import
 
 type Import = Callable[[str], ModuleType]
 
@@ -47,17 +45,7 @@ def imported(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatc
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(overrides))
 
-    def fresh(name: str) -> ModuleType:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        before = set(threading.enumerate())
-        try:
-            return importlib.import_module(name)
-        finally:
-            # The thread that fetches the secret must not outlive the emulated AWS.
-            for thread in set(threading.enumerate()) - before:
-                thread.join()
-
-    return fresh
+    return lambda name: fresh_import(name, monkeypatch)
 
 
 def read(answer: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -1,0 +1,33 @@
+"""The folder events/: an event per sample, in a file of its name."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def path_of(name: str) -> Path:
+    """Return where a sample's event lies."""
+    return EVENTS / f"{name}.json"
+
+
+def text_of(event: Mapping[str, Any]) -> str:
+    """Return an event as its file holds it."""
+    return json.dumps(event, indent=2, ensure_ascii=False) + "\n"
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return a sample's event."""
+    event: dict[str, Any] = json.loads(path_of(name).read_text(encoding="utf-8"))
+    return event
+
+
+def replace_all(events: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write these events, and remove every other one."""
+    for stale in EVENTS.rglob("*.json"):
+        stale.unlink()
+    for name, event in events.items():
+        path_of(name).parent.mkdir(parents=True, exist_ok=True)
+        path_of(name).write_text(text_of(event), encoding="utf-8")
