@@ -100,13 +100,16 @@ class ChatService:
             observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
 
 
+_IN_TIME = 0.9
+"""The part of a client's patience that an answer may take. It counts from when the client sent the request, and a
+client whose patience ends does not read why: it repeats the call."""
+
+
 def _deadline(request: HttpRequest, seconds: float) -> Deadline:
-    """Lambda's time, or less when the client says that it waits for less."""
-    announced = (
-        _seconds(request.headers.get("x-gateway-timeout-ms"), unit=0.001),
-        _seconds(request.headers.get("x-stainless-read-timeout"), unit=1),
-    )
-    return Deadline(min(seconds, *announced))
+    """Lambda's time, or less when the client says that it waits for less: Python's SDK always, Node's for one call."""
+    asked = _seconds(request.headers.get("x-gateway-timeout-ms"), unit=0.001)
+    patience = min(_seconds(request.headers.get(f"x-stainless-{name}"), unit=1) for name in ("read-timeout", "timeout"))
+    return Deadline(min(seconds, asked, patience * _IN_TIME))
 
 
 def _seconds(value: str | None, unit: float) -> float:
