@@ -8,6 +8,7 @@ import pytest
 
 from tests.stack.clients.official import AsyncPython, Driver, Node, Official, Python
 
+MakeOfficial = Callable[[dict[str, Any]], Official]
 Received = Callable[[], list[dict[str, Any]]]
 
 
@@ -26,12 +27,20 @@ def node(stack: dict[str, Any], driver: Driver) -> Node:
 
 
 @pytest.fixture(params=["Python", "Python, awaited", "Node"])
-def official(request: pytest.FixtureRequest, stack: dict[str, Any]) -> Official:
+def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficial:
+    """Return, for each of OpenAI's clients in turn, a function that makes it for a stack."""
+    makers: dict[str, MakeOfficial] = {
+        "Python": Python,
+        "Python, awaited": AsyncPython,
+        "Node": lambda stack: Node(stack, driver),
+    }
+    return makers[request.param]
+
+
+@pytest.fixture
+def official(make_official: MakeOfficial, stack: dict[str, Any]) -> Official:
     """Return each of OpenAI's clients in turn."""
-    if request.param == "Node":
-        node: Node = request.getfixturevalue("node")
-        return node
-    return Python(stack) if request.param == "Python" else AsyncPython(stack)
+    return make_official(stack)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """OpenAI's own clients with their default settings, each behind the same two words: ask, and what came of it."""
 
 import asyncio
+import copy
 import json
 import subprocess
 from collections.abc import Callable, Mapping
@@ -127,6 +128,12 @@ class Node:
     def __init__(self, stack: Mapping[str, Any], driver: Driver) -> None:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
+
+    def with_settings(self, **settings: Any) -> "Node":
+        """Return the client with settings that are not its defaults."""
+        other = copy.copy(self)
+        other._endpoint = self._endpoint | settings
+        return other
 
     def ask(self, call: str, options: Mapping[str, Any] | None = None, **body: Any) -> Answered:
         """Make a call."""

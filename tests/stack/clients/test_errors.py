@@ -1,0 +1,111 @@
+"""What OpenAI's clients raise, and how many requests they make for one failing call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.builders import chat_request, garbage_token, mistyped
+from tests.stack.clients.conftest import MakeOfficial, Received
+from tests.stack.clients.official import Official, Refused
+
+PLAIN = ("APIStatusError", "APIError")
+"""The class of statuses that have none of their own: Python's name, Node's name."""
+
+# What the provider does; the exception, its status and type.
+FAILURES = [
+    ({"status": 400, "code": "data_inspection_failed"}, ("BadRequestError", 400, "invalid_request_error")),
+    ({"status": 401}, ("InternalServerError", 502, "server_error")),
+    ({"status": 404}, ("NotFoundError", 404, "invalid_request_error")),
+    ({"status": 429, "code": "limit_requests"}, ("RateLimitError", 429, "rate_limit_error")),
+    ({"status": 429, "code": "insufficient_quota"}, ("RateLimitError", 429, "rate_limit_error")),
+    ({"status": 400, "code": "Arrearage"}, ("InternalServerError", 503, "server_error")),
+    ({"status": 500}, ("InternalServerError", 503, "server_error")),
+    ({"status": 503}, ("InternalServerError", 503, "server_error")),
+    ({"status": 500, "code": "RequestTimeOut"}, ("InternalServerError", 504, "timeout_error")),
+    ({"kind": "truncate", "after_chunks": 2}, ("InternalServerError", 502, "server_error")),
+    ({"kind": "disconnect"}, ("InternalServerError", 503, "server_error")),
+]
+
+
+def refused(official: Official, call: str = "chat", **body: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        official.ask(call, **body)
+    assert caught.value.request_id == caught.value.headers["x-request-id"]
+    return caught.value
+
+
+def told(error: Refused) -> tuple[str, int | None, str | None, str | None]:
+    return error.kind, error.status, error.type, error.code
+
+
+def test_a_wrong_field_is_named(official: Official) -> None:
+    error = refused(official, **chat_request(temperature=9))
+
+    assert told(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
+    assert error.param == "temperature"
+    assert "temperature" in str(error)
+
+
+@pytest.mark.parametrize("spoiled", [mistyped, lambda _token: garbage_token()], ids=["mistyped", "foreign"])
+def test_a_wrong_key_is_an_authentication_error(
+    make_official: MakeOfficial, stack: dict[str, Any], spoiled: Callable[[str], str]
+) -> None:
+    official = make_official(stack | {"api_key": spoiled(stack["api_key"])})
+
+    for call, body in (("chat", chat_request()), ("models", {})):
+        error = refused(official, call, **body)
+        assert told(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("call", "body"), [("chat", chat_request(model="some/model")), ("model", {"model": "some/model"})]
+)
+def test_an_unknown_model_is_named(official: Official, call: str, body: dict[str, Any]) -> None:
+    error = refused(official, call, **body)
+
+    assert told(error) == ("NotFoundError", 404, "invalid_request_error", "model_not_found")
+    assert "some/model" in str(error)
+
+
+def test_a_client_of_responses_is_told_of_the_chat_variant(official: Official) -> None:
+    error = refused(official, "respond", model="qwen-plus", input="Say hello.")
+
+    assert told(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
+    for variant in ("openai.chat(model)", "openai-chat:", "OpenAIChatCompletionsModel"):
+        assert variant in str(error)
+
+
+@pytest.mark.parametrize("size", [5_600_000, 11_000_000], ids=["for a Lambda event", "for API Gateway"])
+def test_a_body_too_large_is_refused_with_the_limit(official: Official, size: int) -> None:
+    error = refused(official, **chat_request(user="x" * size))
+
+    assert error.kind in PLAIN
+    assert (error.status, error.code) == (413, "request_too_large")
+    assert "5.5 MB" in str(error) or "5500000" in str(error)
+
+
+@pytest.mark.parametrize(("fault", "raised"), FAILURES)
+def test_a_failing_provider_is_asked_once_and_told_by_its_cause(
+    official: Official,
+    provider: httpx2.Client,
+    received: Received,
+    fault: dict[str, Any],
+    raised: tuple[str, int, str],
+) -> None:
+    provider.put("/_control", json={"faults": [{**fault, "times": 9}]})
+
+    error = refused(official, **chat_request(model="qwen-flash"))
+
+    assert (error.kind, error.status, error.type) == raised
+    assert error.code
+    assert len(received()) == 1
+
+
+def test_when_to_repeat_stands_beside_that_the_client_should_not(official: Official, provider: httpx2.Client) -> None:
+    provider.put("/_control", json={"faults": [{"status": 429, "headers": {"retry-after": "7"}}]})
+
+    headers = refused(official, **chat_request()).headers
+
+    assert (headers["retry-after"], headers["x-should-retry"]) == ("7", "false")

@@ -1,0 +1,46 @@
+"""What becomes of a call that takes longer than its client waits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from tests.builders import chat_request
+from tests.stack.clients.conftest import Received
+from tests.stack.clients.official import Node, Refused
+from tests.stack.repository import wait_until
+
+
+def test_a_client_that_says_how_long_it_waits_is_answered_before_that(
+    client: openai.OpenAI, node: Node, provider: httpx2.Client, received: Received
+) -> None:
+    client.chat.completions.create(**chat_request())  # A cold start would be on their time.
+    provider.delete("/_control")
+    provider.put("/_control", json={"faults": [{"kind": "hang", "times": 9}]})
+
+    with pytest.raises(openai.InternalServerError) as python:
+        client.with_options(timeout=2.5).chat.completions.create(**chat_request())
+    with pytest.raises(Refused) as javascript:
+        node.ask("chat", {"timeout": 2500}, **chat_request())
+
+    for error in (python.value, javascript.value):
+        assert error.code == "provider_timeout"
+        assert "fewer max_tokens" in str(error)
+    assert len(received()) == 2
+
+
+def test_a_client_that_does_not_say_so_repeats_and_each_record_tells_which_try_it_was(
+    node: Node, provider: httpx2.Client, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    earlier = [record["sk"]["S"] for record in records()]
+    provider.put("/_control", json={"latency_ms": 900})
+
+    with pytest.raises(Refused) as caught:
+        node.with_settings(timeout=400).ask("chat", **chat_request())
+
+    assert caught.value.kind == "APIConnectionTimeoutError"
+    wait_until(lambda: len(records()) == len(earlier) + 3)
+    tries = [record["client_retry_count"]["N"] for record in records() if record["sk"]["S"] not in earlier]
+    assert sorted(tries) == ["0", "1", "2"]
