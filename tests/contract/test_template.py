@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qwen_gateway.config import Environment
+from qwen_gateway_cli.local.front.api import DEFAULT_TIMEOUT_MS, Proxy, api_of
+from tests.contract.transformed import ROOT, Template, functions, of_type, only, versions
 
-ROOT = Path(__file__).parents[2]
 READ_BY_LIBRARIES = {
     "AWS_ENDPOINT_URL",
     "POWERTOOLS_LOG_LEVEL",
@@ -18,34 +17,14 @@ READ_BY_LIBRARIES = {
     "POWERTOOLS_SERVICE_NAME",
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
-EDGE_ERRORS = {
-    "DEFAULT_4XX",
-    "DEFAULT_5XX",
-    "INTEGRATION_FAILURE",
-    "INTEGRATION_TIMEOUT",
-    "MISSING_AUTHENTICATION_TOKEN",
-    "QUOTA_EXCEEDED",
-    "REQUEST_TOO_LARGE",
-    "RESOURCE_NOT_FOUND",
-    "THROTTLED",
-}
+SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
+RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
+STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
 
 
-@pytest.fixture(scope="module")
-def template() -> Any:
-    """The template as CloudFormation runs it."""
-    command = [ROOT / ".tools/sam/bin/python", ROOT / "tests/transform.py", ROOT / "template.yaml"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-
-
-def of_type(template: Any, kind: str) -> dict[str, Any]:
-    resources = template["Resources"].items()
-    return {name: each["Properties"] for name, each in resources if each["Type"] == kind}
-
-
-def test_every_handler_of_the_template_exists(template: Any) -> None:
+def test_every_handler_of_the_template_exists(template: Template) -> None:
     """Each is imported as Lambda does it: alone, with the template's variables and an AWS that does not answer."""
-    for function in of_type(template, "AWS::Lambda::Function").values():
+    for function in functions(template).values():
         module, _, name = function["Handler"].rpartition(".")
         variables = {
             **dict.fromkeys(function["Environment"]["Variables"], "x"),
@@ -75,33 +54,56 @@ def test_the_list_of_models_does_not_load_the_openai_sdk() -> None:
     subprocess.run([sys.executable, "-c", look], check=True, env=variables)
 
 
-def test_the_environment_of_the_template_is_read_and_nothing_else_is(template: Any) -> None:
-    functions = of_type(template, "AWS::Lambda::Function").values()
-    given = set().union(*(function["Environment"]["Variables"] for function in functions))
+def test_the_environment_of_the_template_is_read_and_nothing_else_is(template: Template) -> None:
+    given = set().union(*(function["Environment"]["Variables"] for function in functions(template).values()))
 
     assert given == {field.upper() for field in Environment.model_fields} | READ_BY_LIBRARIES | READ_BY_CONFIGURATION
 
 
-def test_the_api_is_regional_and_tells_each_edge_error_in_openais_shape(template: Any) -> None:
-    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
-    responses = api["Body"]["x-amazon-apigateway-gateway-responses"]
-
-    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert set(responses) == EDGE_ERRORS
-    for response in responses.values():
-        shown = response["responseTemplates"]["application/json"].replace("$context.error.messageString", '"said"')
-        assert set(json.loads(shown)["error"]) == {"message", "type", "param", "code"}
-        assert response["responseParameters"]["gatewayresponse.header.x-request-id"] == "context.requestId"
-        assert "gatewayresponse.header.access-control-allow-origin" in response["responseParameters"]
+def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:
+    assert only(template, "AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert only(template, "AWS::ApiGateway::Stage")["StageName"] == "api"
+    # A deployment that names a stage makes one: SAM's stray `Stage`.
+    assert "StageName" not in only(template, "AWS::ApiGateway::Deployment")
 
 
-def test_every_path_can_be_asked_for_by_a_browser(template: Any) -> None:
-    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+def test_what_is_served_is_named_and_nothing_else_starts_a_function(template: Template) -> None:
+    routes = api_of(template, {}).routes.items()
 
-    assert all("options" in methods for methods in api["Body"]["paths"].values())
+    assert {
+        (method, path)
+        for path, methods in routes
+        for method, integration in methods.items()
+        if isinstance(integration, Proxy)
+    } == SERVED
 
 
-def test_no_role_allows_more_than_named_actions_on_one_resource(template: Any) -> None:
+def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template) -> None:
+    aliases = of_type(template, "AWS::Lambda::Alias")
+    assert versions(template).keys() == functions(template).keys()
+    assert {alias["Name"] for alias in aliases.values()} == {"live"}
+
+    body = only(template, "AWS::ApiGateway::RestApi")["Body"]
+    for method, path in SERVED:
+        uri = body["paths"][path][method.lower()]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        (called,) = (name for name in aliases if f"/functions/${{{name}}}/invocations" in uri)
+        pattern = f"/{method}{path.replace('{model+}', '*')}"
+        assert any(
+            permission["FunctionName"] == {"Ref": called} and permission["SourceArn"]["Fn::Sub"][0].endswith(pattern)
+            for permission in of_type(template, "AWS::Lambda::Permission").values()
+        )
+
+
+def test_a_function_answers_before_api_gateway_gives_up(template: Template) -> None:
+    assert {function["Timeout"] for function in functions(template).values()} == {28}
+    for methods in api_of(template, {}).routes.values():
+        for integration in methods.values():
+            if isinstance(integration, Proxy):
+                assert functions(template)[integration.function]["Timeout"] < integration.timeout_s
+                assert integration.timeout_s * 1000 <= DEFAULT_TIMEOUT_MS
+
+
+def test_no_role_allows_more_than_named_actions_on_one_resource(template: Template) -> None:
     for role in of_type(template, "AWS::IAM::Role").values():
         assert "ManagedPolicyArns" not in role
         for policy in role["Policies"]:
@@ -110,5 +112,33 @@ def test_no_role_allows_more_than_named_actions_on_one_resource(template: Any) -
                 assert isinstance(statement["Resource"], dict)
 
 
-def test_a_function_answers_before_api_gateway_gives_up(template: Any) -> None:
-    assert {function["Timeout"] for function in of_type(template, "AWS::Lambda::Function").values()} == {28}
+def test_each_function_has_a_role_and_a_log_of_its_own(template: Template) -> None:
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions(template).values()]
+    logs = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions(template).values()]
+
+    assert len(set(roles)) == len(set(logs)) == len(functions(template))
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    assert set(logs) | {"AccessLogGroup"} == groups.keys()
+    assert all(group["RetentionInDays"] == {"Fn::FindInMap": RETENTION} for group in groups.values())
+
+
+def test_every_stage_says_how_long_logs_are_kept(template: Template) -> None:
+    assert template["Mappings"]["Stages"].keys() == set(template["Parameters"]["Stage"]["AllowedValues"])
+
+
+@pytest.mark.parametrize("kind", STATE)
+def test_what_holds_state_outlives_its_stack(template: Template, kind: str) -> None:
+    kept = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+
+    assert kept
+    for each in kept.values():
+        assert each["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert each["UpdateReplacePolicy"] == "Retain"
+        # A name of its own would stand in the way of the next stack beside what the first one left.
+        assert not {"Name", "TableName"} & each["Properties"].keys()
+
+
+def test_every_table_can_be_restored_and_is_encrypted(template: Template) -> None:
+    for table in of_type(template, "AWS::DynamoDB::Table").values():
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
