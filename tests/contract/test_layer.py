@@ -1,36 +1,99 @@
-"""What `sam build` puts into the layer."""
+"""What `sam build` puts into the layer, for each processor that the template offers."""
 
 import os
+import re
+import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.contract.transformed import ROOT, Template, functions, only
+
+MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
+MACHINES = {"arm64": 183, "x86_64": 62}
+"""EM_AARCH64 and EM_X86_64 of ELF's header, by Lambda's names."""
+COMPILED = {"pydantic_core", "jiter"}
+"""Packages that the functions cannot start without, and that are machine code."""
+
+
+def make(*arguments: str | Path, settings: Mapping[str, str | Path] | None = None) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LAYER_")}
+    environment |= {name: str(value) for name, value in (settings or {}).items()}
+    return subprocess.run(["make", *arguments], check=True, env=environment, capture_output=True, text=True).stdout
+
+
+def platform_of(architecture: str) -> str:
+    """What `make build` tells the layer's Makefile for a processor."""
+    asked = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
+    return make(*asked, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
+
+
+@pytest.fixture(scope="module", params=sorted(MACHINES))
+def architecture(request: pytest.FixtureRequest) -> str:
+    """Lambda's name of the processor that the layer is built for."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The layer as the Makefile builds it for this machine."""
-    target = tmp_path_factory.mktemp("layer")
+def layer(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layer as `make build` has it built."""
+    target = tmp_path_factory.mktemp(architecture)
     uv = next(path for path in (*_on_path("uv"), ROOT / ".tools/uv/bin/uv") if path.exists())
     settings = {
-        "ARTIFACTS_DIR": str(target),
-        "LAYER_UV": str(uv),
+        "ARTIFACTS_DIR": target,
+        "LAYER_UV": uv,
         "LAYER_PYTHON": os.path.realpath(sys.executable),
-        "LAYER_PLATFORM": "host",
+        "LAYER_PLATFORM": platform_of(architecture),
     }
-    command = ["make", "-C", ROOT / "layers/qwen_gateway", "build-QwenGatewayLayer"]
-    subprocess.run(command, check=True, env=os.environ | settings)
+    make("-C", ROOT / "layers/qwen_gateway", "build-QwenGatewayLayer", settings=settings)
     return target
 
 
 def _on_path(name: str) -> list[Path]:
     return [Path(folder) / name for folder in os.environ["PATH"].split(os.pathsep)]
+
+
+def test_the_template_offers_the_processors_that_can_be_built_for(template: Template) -> None:
+    offered = template["Parameters"]["Architecture"]
+
+    assert set(offered["AllowedValues"]) == MACHINES.keys()
+    assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in functions(template).values())
+    assert only(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+
+
+def test_what_is_built_when_nothing_is_said_is_what_the_template_deploys(template: Template) -> None:
+    default = template["Parameters"]["Architecture"]["Default"]
+
+    said = make("-C", ROOT, "--no-print-directory", "--eval", "said: ; @echo $(ARCHITECTURE)", "said").strip()
+    layers_own = re.search(r"^LAYER_PLATFORM \?= (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert said == default
+    assert layers_own is not None
+    assert layers_own[1] == platform_of(default)
+
+
+def test_its_machine_code_is_that_of_the_processor(layer: Path, architecture: str) -> None:
+    machines = {path: machine(path) for path in layer.rglob("*") if path.is_file()}
+    compiled = {path: code for path, code in machines.items() if code is not None}
+
+    assert {path for path in compiled if ".so" in path.suffixes} == set(layer.rglob("*.so"))
+    assert {path.relative_to(layer / "python").parts[0] for path in compiled} >= COMPILED
+    assert set(compiled.values()) == {MACHINES[architecture]}
+
+
+def machine(path: Path) -> int | None:
+    """Return the machine in the header of an ELF file, None of any other file."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header[:4] != b"\x7fELF":
+        return None
+    (code,) = struct.unpack("<H", header[18:20])
+    return int(code)
 
 
 def test_it_fits(layer: Path, tmp_path: Path) -> None:
@@ -45,6 +108,12 @@ def test_it_fits(layer: Path, tmp_path: Path) -> None:
 
 def test_it_leaves_out_what_the_runtime_brings(layer: Path) -> None:
     assert not {"boto3", "botocore", "s3transfer"} & {path.name for path in (layer / "python").iterdir()}
+
+
+def test_it_leaves_out_what_only_the_repository_needs(layer: Path) -> None:
+    """Neither the command nor tests, nor what the installer wrote for itself."""
+    assert {path.name for path in layer.iterdir()} == {"python", "qwen-gateway-runtime"}
+    assert not {"qwen_gateway_cli", "tests", "bin", ".lock"} & {path.name for path in (layer / "python").iterdir()}
 
 
 def test_every_module_has_bytecode_that_needs_no_look_at_the_source(layer: Path) -> None:
