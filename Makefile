@@ -55,7 +55,7 @@ teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (RE
 lock: .venv ## resolve every requirements file anew
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack uv node; do \
+	for tool in runtime sam ministack uv node plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(MAKE) .tools/node/ready

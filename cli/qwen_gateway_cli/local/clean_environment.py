@@ -15,8 +15,8 @@ from qwen_gateway_cli.local.layout import Layout
 REGION = "us-east-1"
 KEY = "test"
 
-# What uv needs to reach a package registry, and no more: its own settings, certificates and proxies.
-_REGISTRY_PREFIX = "UV_"
+# What uv and pip need to reach a package registry, and no more: their own settings, certificates and proxies.
+_REGISTRY_PREFIXES = ("PIP_", "UV_")
 _REGISTRY = frozenset(
     {
         "ALL_PROXY",
@@ -56,7 +56,7 @@ def clean(layout: Layout) -> dict[str, str]:
 def for_build(layout: Layout, uv: Path) -> dict[str, str]:
     """Return the clean environment with the way to the package registry, and what the layer's Makefile asks for."""
     registry = {
-        name: value for name, value in os.environ.items() if name in _REGISTRY or name.startswith(_REGISTRY_PREFIX)
+        name: value for name, value in os.environ.items() if name in _REGISTRY or name.startswith(_REGISTRY_PREFIXES)
     }
     return {
         **clean(layout),

@@ -6,7 +6,7 @@ from qwen_gateway_cli.local import stackfile
 
 
 class Layout:
-    """The paths of one repository. What `down` keeps: the build, its cache, the logs and the lock."""
+    """The paths of one repository. `down` keeps build, cache, logs, lock and what `bench` built."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -27,6 +27,7 @@ class Layout:
         self.build_cache = self.local / "cache"
         self.logs = self.local / "logs"
         self.lock = self.local / "up.lock"
+        self.bench = self.local / "bench"
 
         self.home = self.local / "home"
         self.temporary = self.local / "tmp"

@@ -1,0 +1,110 @@
+"""A function under Lambda's runtime emulator: started, called over HTTP, looked at, ended."""
+
+import http.client
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qwen_gateway_cli.console import refuse
+from qwen_gateway_cli.local import preflight
+from qwen_gateway_cli.local.readiness import last_words
+
+_INVOKE = "/2015-03-31/functions/function/invocations"
+_CALL_S = 60
+_START_S = 10
+_POLL_S = 0.005
+_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+_USER, _SYSTEM = 11, 12
+"""Positions in /proc/PID/stat behind the command's name."""
+
+
+class Program(NamedTuple):
+    """What the emulator starts for a function's first call."""
+
+    command: list[str]
+    directory: Path
+    environment: Mapping[str, str]
+
+
+class Function:
+    """A function in its emulator. Calls come one after another: the emulator breaks on two at once."""
+
+    def __init__(self, emulator: subprocess.Popen[bytes], connection: http.client.HTTPConnection, log: Path) -> None:
+        self._emulator = emulator
+        self._connection = connection
+        self._log = log
+
+    def call(self, event: Mapping[str, Any]) -> float:
+        """Make one call and return its milliseconds; an answer other than 200 ends the command."""
+        body = json.dumps(event).encode()
+        began = time.perf_counter()
+        try:
+            self._connection.request("POST", _INVOKE, body)
+            answer = self._connection.getresponse().read()
+        except OSError as failure:
+            refuse(f"The function does not answer: {failure}. {last_words(self._log)}")
+        took = (time.perf_counter() - began) * 1000
+        if json.loads(answer).get("statusCode") != http.client.OK:
+            refuse(f"The function answered {answer[:500]!r}. {last_words(self._log)}")
+        return took
+
+    def memory_mb(self) -> float:
+        """Return what the function's process holds in memory now (resident set), in MB as Lambda counts them (2^20 bytes)."""
+        status = (self._process() / "status").read_text(encoding="utf-8")
+        kibibytes = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
+        return int(kibibytes) / 1024
+
+    def processor_ms(self) -> float:
+        """Return the processor time of the function's process since its start; the clock ticks every 10 ms."""
+        fields = (self._process() / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[_USER]) + int(fields[_SYSTEM])) * _TICK_MS
+
+    def _process(self) -> Path:
+        """The emulator's only child."""
+        tasks = Path(f"/proc/{self._emulator.pid}/task").iterdir()
+        (pid,) = {pid for task in tasks for pid in (task / "children").read_text(encoding="utf-8").split()}
+        return Path("/proc") / pid
+
+
+@contextmanager
+def running(emulator: Path, program: Program, log: Path) -> Iterator[Function]:
+    """Give a function that nobody called yet, so that no process of it runs; the first call starts it."""
+    port = preflight.free_port()
+    command = [str(emulator), "--log-level", "error"]
+    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{preflight.free_port()}", *program.command]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=program.directory,
+            env=program.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL_S)
+    try:
+        _await(connection, process, log)
+        yield Function(process, connection, log)
+    finally:
+        connection.close()
+        process.terminate()
+        process.wait()
+
+
+def _await(connection: http.client.HTTPConnection, process: subprocess.Popen[bytes], log: Path) -> None:
+    limit = time.monotonic() + _START_S
+    while True:
+        try:
+            connection.connect()
+        except OSError:
+            if process.poll() is not None or time.monotonic() > limit:
+                refuse(f"Lambda's runtime emulator does not start. {last_words(log)}")
+            time.sleep(_POLL_S)
+        else:
+            return

@@ -1,0 +1,105 @@
+"""What was measured, as JSON and as tables: medians, the middle half of all values, and ratios to the plain handler."""
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+from qwen_gateway_cli.bench.contenders import GATEWAY, PLAIN
+from qwen_gateway_cli.bench.rounds import Warm
+from qwen_gateway_cli.bench.sizes import Size
+from qwen_gateway_cli.console import show, show_table
+
+_IMPORTS_SHOWN = 12
+
+
+class Measured(NamedTuple):
+    """One run over one kind of connection, by contender."""
+
+    cold_ms: Mapping[str, Sequence[float]]
+    warm: Mapping[str, Warm]
+
+
+class Report(NamedTuple):
+    """Everything of one run. `connections` has `http` and `tls`; sizes and imports do not depend on it."""
+
+    connections: Mapping[str, Measured]
+    sizes: Mapping[str, Size]
+    imports_ms: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures for a program: times in milliseconds, sizes in bytes, memory in MB of 2^20 bytes."""
+        return {
+            "date": dt.datetime.now(dt.UTC).date().isoformat(),
+            "machine": {"processors": os.cpu_count(), "platform": platform.platform()},
+            "not_aws": "Lambda's runtime emulator on this machine, with replayed answers of AWS and Qwen",
+            "connections": {name: _connection(measured) for name, measured in self.connections.items()},
+            "sizes": {name: size._asdict() for name, size in self.sizes.items()},
+            "imports_ms": {name: round(value, 1) for name, value in self.imports_ms.items()},
+        }
+
+    def print(self) -> None:
+        """Show the figures to a person."""
+        contenders = list(self.sizes)
+        for connection, measured in self.connections.items():
+            show(f"\nAWS and Qwen over {connection.upper()}; after each figure its ratio to {PLAIN!r}")
+            show_table(["", *contenders], [[name, *cells] for name, cells in _rows(measured, contenders)])
+        show("\nPackage, bytes unzipped and zipped")
+        show_table(
+            ["", *contenders], [["size", *(f"{size.unzipped:,} {size.zipped:,}" for size in self.sizes.values())]]
+        )
+        show(f"\nImport of the {GATEWAY}'s chat function by package, {sum(self.imports_ms.values()):.0f} ms in all")
+        dearest = list(self.imports_ms.items())[:_IMPORTS_SHOWN]
+        show_table(["package", "ms"], [[name, f"{value:.1f}"] for name, value in dearest])
+
+
+def _connection(measured: Measured) -> dict[str, Any]:
+    return {
+        name: {
+            "cold_ms": _distribution(measured.cold_ms[name]),
+            "warm_ms": _distribution(warm.calls_ms),
+            "exchanges_ms": round(warm.exchanges_ms, 3),
+            "overhead_ms": round(_overhead(warm), 3),
+            "processor_ms": round(warm.processor_ms, 3),
+            "memory_mb_after_100": round(warm.early_mb, 1),
+            "memory_mb_after_1000": round(warm.late_mb, 1),
+            "cold_of_plain": round(median(measured.cold_ms[name]) / median(measured.cold_ms[PLAIN]), 3),
+        }
+        for name, warm in measured.warm.items()
+    }
+
+
+def _distribution(values: Sequence[float]) -> dict[str, float]:
+    lower, middle, upper = quantiles(values, n=4)
+    return {"median": round(middle, 3), "lower_quartile": round(lower, 3), "upper_quartile": round(upper, 3)}
+
+
+def _overhead(warm: Warm) -> float:
+    return median(warm.calls_ms) - warm.exchanges_ms
+
+
+def _rows(measured: Measured, contenders: Sequence[str]) -> list[tuple[str, list[str]]]:
+    cold = [measured.cold_ms[name] for name in contenders]
+    warm = [measured.warm[name] for name in contenders]
+    calls = [each.calls_ms for each in warm]
+    return [
+        ("cold start, ms", _cells([median(values) for values in cold], digits=0)),
+        ("  middle half", _spreads(cold, digits=0)),
+        ("warm call, ms", _cells([median(values) for values in calls], digits=2)),
+        ("  middle half", _spreads(calls, digits=2)),
+        ("  less AWS and Qwen", _cells([_overhead(each) for each in warm], digits=2)),
+        ("  processor time", _cells([each.processor_ms for each in warm], digits=2)),
+        ("memory, MB, 100 calls", _cells([each.early_mb for each in warm], digits=1)),
+        ("memory, MB, 1,000 calls", _cells([each.late_mb for each in warm], digits=1)),
+    ]
+
+
+def _cells(values: Sequence[float], digits: int) -> list[str]:
+    return [f"{value:.{digits}f}  {value / values[0]:.2f}" for value in values]
+
+
+def _spreads(columns: Sequence[Sequence[float]], digits: int) -> list[str]:
+    quartiles = [quantiles(values, n=4) for values in columns]
+    return [f"{lower:.{digits}f} - {upper:.{digits}f}" for lower, _, upper in quartiles]
