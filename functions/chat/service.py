@@ -108,7 +108,10 @@ client whose patience ends does not read why: it repeats the call."""
 def _deadline(request: HttpRequest, seconds: float) -> Deadline:
     """Lambda's time, or less when the client says that it waits for less: Python's SDK always, Node's for one call."""
     asked = _seconds(request.headers.get("x-gateway-timeout-ms"), unit=0.001)
-    patience = min(_seconds(request.headers.get(f"x-stainless-{name}"), unit=1) for name in ("read-timeout", "timeout"))
+    patience = min(
+        _seconds(request.headers.get("x-stainless-read-timeout"), unit=1),
+        _seconds(request.headers.get("x-stainless-timeout"), unit=1),
+    )
     return Deadline(min(seconds, asked, patience * _IN_TIME))
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.stack.clients.official import AsyncPython, Driver, Node, Official, Python
 
 MakeOfficial = Callable[[dict[str, Any]], Official]
+Records = Callable[[], list[dict[str, Any]]]
 Received = Callable[[], list[dict[str, Any]]]
 
 
@@ -26,7 +27,7 @@ def node(stack: dict[str, Any], driver: Driver) -> Node:
     return Node(stack, driver)
 
 
-@pytest.fixture(params=["Python", "Python, awaited", "Node"])
+@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node"])
 def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficial:
     """Return, for each of OpenAI's clients in turn, a function that makes it for a stack."""
     makers: dict[str, MakeOfficial] = {
@@ -37,7 +38,7 @@ def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficia
     return makers[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def official(make_official: MakeOfficial, stack: dict[str, Any]) -> Official:
     """Return each of OpenAI's clients in turn."""
     return make_official(stack)

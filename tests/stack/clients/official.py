@@ -1,7 +1,6 @@
 """OpenAI's own clients with their default settings, each behind the same two words: ask, and what came of it."""
 
 import asyncio
-import copy
 import json
 import subprocess
 from collections.abc import Callable, Mapping
@@ -54,7 +53,7 @@ class Refused(Exception):
 class Official(Protocol):
     """One of OpenAI's clients."""
 
-    def ask(self, call: str, options: Mapping[str, Any] | None = None, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> Answered:
         """Make the call `chat`, `forecast`, `models`, `model` or `respond`, or raise Refused."""
         ...
 
@@ -72,28 +71,30 @@ class Python:
     """openai for Python."""
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
-        self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
+        self._client = openai.OpenAI(base_url=stack["base_url"], api_key=stack["api_key"])
 
-    def ask(self, call: str, options: Mapping[str, Any] | None = None, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> Answered:
         """Make a call."""
-        with openai.OpenAI(**self._settings) as client:
-            try:
-                return _answered(_CALLS[call](client)(**body, **(options or {}), **_format(call)))
-            except openai.APIStatusError as error:
-                raise _refused(error) from error
+        try:
+            return _answered(_CALLS[call](self._client)(**body, **_format(call)))
+        except openai.APIStatusError as error:
+            raise _refused(error) from error
 
 
-class AsyncPython(Python):
+class AsyncPython:
     """openai for Python, awaited."""
 
-    def ask(self, call: str, options: Mapping[str, Any] | None = None, **body: Any) -> Answered:
-        """Make a call."""
-        return asyncio.run(self._ask(call, {**body, **(options or {}), **_format(call)}))
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
 
-    async def _ask(self, call: str, arguments: dict[str, Any]) -> Answered:
+    def ask(self, call: str, **body: Any) -> Answered:
+        """Make a call."""
+        return asyncio.run(self._ask(call, body))
+
+    async def _ask(self, call: str, body: dict[str, Any]) -> Answered:
         async with openai.AsyncOpenAI(**self._settings) as client:
             try:
-                return _answered(await _CALLS[call](client)(**arguments))
+                return _answered(await _CALLS[call](client)(**body, **_format(call)))
             except openai.APIStatusError as error:
                 raise _refused(error) from error
 
@@ -129,16 +130,14 @@ class Node:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
 
-    def with_settings(self, **settings: Any) -> "Node":
-        """Return the client with settings that are not its defaults."""
-        other = copy.copy(self)
-        other._endpoint = self._endpoint | settings
-        return other
-
-    def ask(self, call: str, options: Mapping[str, Any] | None = None, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> Answered:
         """Make a call."""
-        order = {"client": "openai", "endpoint": self._endpoint, "call": call, "body": body, "options": options}
-        return Answered(**self._driver.make({name: value for name, value in order.items() if value is not None}))
+        return self.ask_with({}, {}, call, **body)
+
+    def ask_with(self, settings: Mapping[str, Any], options: Mapping[str, Any], call: str, **body: Any) -> Answered:
+        """Make a call with `settings` of the client and `options` of the call that are not its defaults."""
+        order = {"client": "openai", "endpoint": {**self._endpoint, **settings}, "call": call, "body": body}
+        return Answered(**self._driver.make({**order, "options": options}))
 
 
 def _format(call: str) -> dict[str, Any]:

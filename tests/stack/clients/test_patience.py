@@ -1,14 +1,11 @@
 """What becomes of a call that takes longer than its client waits."""
 
-from collections.abc import Callable
-from typing import Any
-
 import httpx2
 import openai
 import pytest
 
 from tests.builders import chat_request
-from tests.stack.clients.conftest import Received
+from tests.stack.clients.conftest import Received, Records
 from tests.stack.clients.official import Node, Refused
 from tests.stack.repository import wait_until
 
@@ -23,7 +20,7 @@ def test_a_client_that_says_how_long_it_waits_is_answered_before_that(
     with pytest.raises(openai.InternalServerError) as python:
         client.with_options(timeout=2.5).chat.completions.create(**chat_request())
     with pytest.raises(Refused) as javascript:
-        node.ask("chat", {"timeout": 2500}, **chat_request())
+        node.ask_with({}, {"timeout": 2500}, "chat", **chat_request())
 
     for error in (python.value, javascript.value):
         assert error.code == "provider_timeout"
@@ -32,13 +29,13 @@ def test_a_client_that_says_how_long_it_waits_is_answered_before_that(
 
 
 def test_a_client_that_does_not_say_so_repeats_and_each_record_tells_which_try_it_was(
-    node: Node, provider: httpx2.Client, records: Callable[[], list[dict[str, Any]]]
+    node: Node, provider: httpx2.Client, records: Records
 ) -> None:
     earlier = [record["sk"]["S"] for record in records()]
     provider.put("/_control", json={"latency_ms": 900})
 
     with pytest.raises(Refused) as caught:
-        node.with_settings(timeout=400).ask("chat", **chat_request())
+        node.ask_with({"timeout": 400}, {}, "chat", **chat_request())
 
     assert caught.value.kind == "APIConnectionTimeoutError"
     wait_until(lambda: len(records()) == len(earlier) + 3)

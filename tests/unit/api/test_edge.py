@@ -94,6 +94,13 @@ def test_every_failure_has_its_row_in_the_table() -> None:
         assert answer.code == answer.code.lower()
 
 
+def test_only_what_a_client_can_mend_is_told_as_its_fault() -> None:
+    """LiteLLM makes a BadRequestError of whatever says invalid_request_error, and numbers are taken for statuses."""
+    for answer in ANSWERS.values():
+        assert (answer.type == "invalid_request_error") == (answer.status in {400, 404, 413})
+        assert not answer.code.isdecimal()
+
+
 def test_a_kind_without_a_row_is_told_as_the_one_that_it_is_of() -> None:
     class Finer(LedgerUnavailable):
         pass
