@@ -13,6 +13,11 @@ def path_of(name: str) -> Path:
     return EVENTS / f"{name}.json"
 
 
+def function_of(event: Path) -> str:
+    """Return the logical id of the function that an event file is for: ChatFunction for the folder chat."""
+    return f"{event.resolve().parent.name.capitalize()}Function"
+
+
 def text_of(event: Mapping[str, Any]) -> str:
     """Return an event as its file holds it."""
     return json.dumps(event, indent=2, ensure_ascii=False) + "\n"

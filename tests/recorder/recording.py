@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.front.fronts import RunningFront, running, settings
+from tests.recorder.files import function_of, path_of
 from tests.recorder.samples import SAMPLES, Sample
 
 _ROOT = Path(__file__).parents[2]
-_FOLDERS = {"ChatFunction": "chat", "ModelsFunction": "models"}
+_FOLDERS = {function_of(path_of(name)): Path(name).parent for name in SAMPLES}
 _ECHO = """
 import json
 
@@ -39,7 +40,7 @@ def recorded() -> dict[str, dict[str, Any]]:
 def _recorded(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
     received = front.ask(sample.path, sample.body, sample.headers, sample.method).json
     folder = _FOLDERS[received["function"].removeprefix("stack-")]
-    return f"{folder}/{Path(name).name}", _stable(received["event"])
+    return str(folder / Path(name).name), _stable(received["event"])
 
 
 def _stable(event: dict[str, Any]) -> dict[str, Any]:

@@ -1,26 +1,36 @@
-"""`python -m tests.sam_local`: the gateway under `sam local start-api`, by hand, until Ctrl-C."""
+"""The gateway in containers, by hand.
 
+python -m tests.sam_local                             start-api, until Ctrl-C
+python -m tests.sam_local events/chat/answered.json   one invoke with that event
+"""
+
+import json
 import logging
 import signal
 import sys
+from pathlib import Path
 
 import typer
 
+from tests.recorder.files import function_of
+from tests.recorder.keys import OPEN
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import DockerMissing
+from tests.sam_local.sam import Sam
 from tests.sam_local.scene import scene
 
 
-def main() -> int:
-    """Start, say how to call it, wait for Ctrl-C, stop."""
+def main(events: list[str]) -> int:
+    """Start everything, serve or show the answers, and stop everything."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
     try:
-        with scene() as running, running.sam.start_api() as api:
-            typer.echo(f"Base image: {running.image.description}. A function's first call starts its container.")
-            typer.echo(f"Their log: {api.log}")
-            typer.echo(_line(api.base_url, running.around.token))
-            signal.pause()
+        with scene() as running:
+            typer.echo(f"Base image: {running.image.description}.")
+            if events:
+                _invoke(running.sam, [Path(event) for event in events])
+            else:
+                _serve(running.sam)
     except KeyboardInterrupt:
         typer.echo("Stopped.")
     except (CommandFailed, DockerMissing) as failure:
@@ -29,13 +39,26 @@ def main() -> int:
     return 0
 
 
-def _line(base_url: str, token: str) -> str:
+def _serve(sam: Sam) -> None:
+    with sam.start_api() as api:
+        typer.echo(f"A function's first call starts its container. Their log: {api.log}")
+        typer.echo(_line(api.base_url))
+        signal.pause()
+
+
+def _invoke(sam: Sam, events: list[Path]) -> None:
+    for event in events:
+        answer = sam.invoke(function_of(event), event)
+        typer.echo(json.dumps(answer | {"body": json.loads(answer["body"])}, indent=2, ensure_ascii=False))
+
+
+def _line(base_url: str) -> str:
     body = '{"model": "qwen-plus", "messages": [{"role": "user", "content": "Hello"}]}'
     return (
-        f"curl {base_url}/chat/completions -H 'authorization: Bearer {token}' "
+        f"curl {base_url}/chat/completions -H 'authorization: Bearer {OPEN}' "
         f"-H 'content-type: application/json' -d '{body}'"
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,7 @@ class BaseImage(NamedTuple):
     description: str
 
 
-def base_image(daemon: Docker, architecture: str) -> BaseImage:
+def base_image(daemon: Docker, architecture: str, scratch: Path) -> BaseImage:
     """Return the image for functions on `architecture`, as Lambda calls it, from the first place that has one.
 
     Raises:
@@ -36,7 +36,7 @@ def base_image(daemon: Docker, architecture: str) -> BaseImage:
     reference = f"{_STAND_IN_REPOSITORY}:{architecture}-{stand_in_image.recipe()}"
     if not _has(daemon, reference):
         try:
-            _import(daemon, stand_in_image.file_system(architecture), reference)
+            _import(daemon, stand_in_image.file_system(architecture, scratch), reference)
         except CommandFailed as failure:
             raise CommandFailed(f"{refusal}\nand the stand-in cannot be built: {failure}") from None
     return BaseImage(reference, f"stand-in image, not AWS's: {stand_in_image.DESCRIPTION}")

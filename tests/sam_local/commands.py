@@ -1,11 +1,15 @@
-"""Commands of the system, whose failure says what they said."""
+"""Commands of the system: whose failure says what they said, and which do not outlive us."""
 
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _LAST_LINES = 20
+_START_S = 60
 _STOP_S = 30
 
 
@@ -14,7 +18,11 @@ class CommandFailed(Exception):
 
 
 def run(
-    *command: str | Path, environment: Mapping[str, str] | None = None, directory: Path | None = None, seconds: float
+    *command: str | Path,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    may_outlive_us: bool = False,
+    seconds: float,
 ) -> str:
     """Run a command to its end, at most `seconds`, and return its standard output.
 
@@ -24,7 +32,7 @@ def run(
     name = " ".join(str(part) for part in command[:3])
     try:
         done = subprocess.run(
-            command,
+            command if may_outlive_us else _tied(command),
             env=environment,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -36,13 +44,52 @@ def run(
     except (OSError, subprocess.TimeoutExpired) as failure:
         raise CommandFailed(f"{name}: {failure}") from None
     if done.returncode != 0:
-        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{last_lines(done.stdout + done.stderr)}")
+        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{_end_of(done.stdout + done.stderr)}")
     return done.stdout
 
 
-def stop(process: subprocess.Popen[bytes], gently: signal.Signals) -> None:
-    """End a process: by this signal, or when that does not help, by force."""
-    process.send_signal(gently)
+@contextmanager
+def server(
+    *command: str | Path,
+    environment: Mapping[str, str] | None = None,
+    log: Path,
+    is_ready: Callable[[], bool],
+) -> Iterator[None]:
+    """Keep a server running for a while; its output goes to `log`, beside which it works.
+
+    Raises:
+        CommandFailed: it ends, or is not ready in time.
+    """
+    with log.open("wb") as output:
+        # In a session of its own, so that Ctrl-C reaches us alone.
+        process = subprocess.Popen(
+            _tied(command),
+            env=environment,
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        limit = time.monotonic() + _START_S
+        while not is_ready():
+            if process.poll() is not None or time.monotonic() > limit:
+                raise CommandFailed(f"{command[0]} does not start:\n{_end_of(log.read_text(errors='replace'))}")
+            time.sleep(0.1)
+        yield
+    finally:
+        _stop(process)
+
+
+def _tied(command: Sequence[str | Path]) -> Sequence[str | Path]:
+    """Have the system terminate the command when we end, however that comes, where it can do so (Linux)."""
+    setpriv = shutil.which("setpriv")
+    return command if setpriv is None else (setpriv, "--pdeathsig", signal.SIGTERM.name, "--", *command)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:
@@ -50,6 +97,5 @@ def stop(process: subprocess.Popen[bytes], gently: signal.Signals) -> None:
         process.wait()
 
 
-def last_lines(text: str) -> str:
-    """Return as much of a log as a failure should show."""
-    return "\n".join(text.splitlines()[-_LAST_LINES:])
+def _end_of(output: str) -> str:
+    return "\n".join(output.splitlines()[-_LAST_LINES:])

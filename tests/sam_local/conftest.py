@@ -6,6 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from tests.recorder.keys import OPEN
 from tests.sam_local.neighbours import Neighbours
 from tests.sam_local.sam import RunningApi
 from tests.sam_local.scene import Scene
@@ -68,5 +69,5 @@ def around(scene: Scene) -> Iterator[Neighbours]:
 @pytest.fixture
 def client(api: RunningApi, around: Neighbours) -> Iterator[openai.OpenAI]:
     """The real client with its defaults."""
-    with openai.OpenAI(base_url=api.base_url, api_key=around.token) as opened:
+    with openai.OpenAI(base_url=api.base_url, api_key=OPEN) as opened:
         yield opened

@@ -6,10 +6,7 @@ no packet is forwarded, and no rule of the firewall is touched.
 
 import json
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.sam_local import debian
-from tests.sam_local.commands import CommandFailed, last_lines, run, stop
+from tests.sam_local.commands import CommandFailed, run, server
 
 _NETWORK_DEVICES = Path("/sys/class/net")
+_PROCESSES = Path("/proc")
 _BRIDGE = "docker0"
 _COMMAND_S = 30
-_READY_S = 30
+_END_S = 30
 
 
 class DockerMissing(Exception):
@@ -67,8 +65,8 @@ class Reach(NamedTuple):
 
 
 @contextmanager
-def docker() -> Iterator[Docker]:
-    """Give a daemon; one that was started here is gone afterwards, with all that it held.
+def docker(scratch: Path) -> Iterator[Docker]:
+    """Give a daemon; one that was started here keeps all that it holds in `scratch`, and is gone afterwards.
 
     Raises:
         DockerMissing: none runs and none can be started.
@@ -80,10 +78,21 @@ def docker() -> Iterator[Docker]:
         return
     if not debian.can_install():
         raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
-    if not all(shutil.which(command) for command in ("docker", "dockerd", "ip")):
-        debian.install("docker.io", "iproute2")
-    with _own() as own:
+    _install_what_is_missing()
+    with _own(scratch) as own:
         yield own
+
+
+def remove_remains(scratch: Path) -> None:
+    """Remove what a daemon that was started in `scratch` left on this machine, when it has ended.
+
+    Raises:
+        CommandFailed: it does not end.
+    """
+    _await_end(_process_file(scratch))
+    # Who started a Docker in the meantime uses the bridge as it stands.
+    if _bridge_mark(scratch).exists() and _has_bridge() and _running() is None:
+        run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
 def _running() -> Docker | None:
@@ -95,52 +104,61 @@ def _running() -> Docker | None:
     return daemon if daemon.answers() else None
 
 
+def _install_what_is_missing() -> None:
+    if not all(shutil.which(command) for command in ("dockerd", "ip")):
+        debian.install("docker.io", "iproute2")
+    if shutil.which("docker") is None:
+        # A package of its own from Debian 13 on.
+        debian.install("docker-cli")
+
+
 @contextmanager
-def _own() -> Iterator[Docker]:
-    scratch = Path(tempfile.mkdtemp(prefix="qwen-gateway-docker-"))
-    had_bridge = _has_bridge()
+def _own(scratch: Path) -> Iterator[Docker]:
     daemon = Docker(f"unix://{scratch}/docker.sock", is_ours=True)
-    log = scratch / "dockerd.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            _command(daemon.host, scratch),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    if not _has_bridge():
+        _bridge_mark(scratch).touch()
     try:
-        _await(daemon, process, log)
-        yield daemon
+        with server(*_command(daemon.host, scratch), log=scratch / "dockerd.log", is_ready=daemon.answers):
+            yield daemon
     finally:
-        stop(process, signal.SIGTERM)
-        if _has_bridge() and not had_bridge:
-            run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
-        shutil.rmtree(scratch)
+        remove_remains(scratch)
 
 
 def _command(host: str, scratch: Path) -> list[str]:
-    # The daemon must not outlive us, however we end.
-    command = ["setpriv", "--pdeathsig", "TERM", "dockerd", "--host", host]
-    command += ["--data-root", f"{scratch}/data", "--exec-root", f"{scratch}/exec", "--pidfile", f"{scratch}/pid"]
+    command = ["dockerd", "--host", host, "--pidfile", str(_process_file(scratch))]
+    command += ["--data-root", f"{scratch}/docker", "--exec-root", f"{scratch}/docker-run"]
     # The machine's own settings are meant for a daemon that stays, and clash with these.
-    command += ["--config-file", str(_no_settings(scratch))]
+    settings = scratch / "docker.json"
+    settings.write_text("{}", encoding="utf-8")
+    command += ["--config-file", str(settings)]
     return [*command, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
 
 
-def _no_settings(scratch: Path) -> Path:
-    settings = scratch / "daemon.json"
-    settings.write_text("{}", encoding="utf-8")
-    return settings
+def _process_file(scratch: Path) -> Path:
+    """The daemon removes it when it ends."""
+    return scratch / "docker.pid"
 
 
-def _await(daemon: Docker, process: subprocess.Popen[bytes], log: Path) -> None:
-    limit = time.monotonic() + _READY_S
-    while not daemon.answers():
-        if process.poll() is not None or time.monotonic() > limit:
-            raise CommandFailed(f"dockerd does not start:\n{last_lines(log.read_text(errors='replace'))}")
-        time.sleep(0.1)
+def _bridge_mark(scratch: Path) -> Path:
+    """Says that the bridge was not there before."""
+    return scratch / "bridge-is-ours"
 
 
 def _has_bridge() -> bool:
     return (_NETWORK_DEVICES / _BRIDGE).exists()
+
+
+def _await_end(process_file: Path) -> None:
+    limit = time.monotonic() + _END_S
+    while _lives(process_file):
+        if time.monotonic() > limit:
+            raise CommandFailed(f"the Docker daemon of {process_file} does not end")
+        time.sleep(0.1)
+
+
+def _lives(process_file: Path) -> bool:
+    try:
+        process = _PROCESSES / process_file.read_text(encoding="utf-8").strip()
+        return (process / "comm").read_text(encoding="utf-8") == "dockerd\n"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

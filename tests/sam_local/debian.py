@@ -15,10 +15,8 @@ def can_install() -> bool:
 
 def install(*packages: str) -> None:
     """Install packages from where apt is configured to get them."""
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    run("apt-get", "update", "-qq", environment=environment, seconds=_INSTALL_S)
-    command = ("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *packages)
-    run(*command, environment=environment, seconds=_INSTALL_S)
+    _apt_get("update")
+    _apt_get("install", "--yes", "--no-install-recommends", *packages)
 
 
 def archive() -> str:
@@ -32,3 +30,9 @@ def archive() -> str:
     if not listed:
         raise CommandFailed("apt-get indextargets names no Debian archive: run apt-get update")
     return listed[0]
+
+
+def _apt_get(*arguments: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # Cut off, it would leave the machine's packages half installed.
+    run("apt-get", "-qq", *arguments, environment=environment, may_outlive_us=True, seconds=_INSTALL_S)

@@ -1,7 +1,6 @@
 """What the functions talk to: AWS by moto's server and the stand-in provider, on an address that containers reach."""
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,23 +8,22 @@ from unittest.mock import patch
 
 from moto.server import ThreadedMotoServer
 
-from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway_cli.local import upstream
 from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
 from tests.integration.emulated_aws import Aws, emulated_aws
+from tests.recorder.keys import put_sample_keys
 from tests.sam_local.daemon import Reach
 
 _OURS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 class Neighbours(NamedTuple):
-    """Everything around the functions, with a key that opens the gateway."""
+    """Everything around the functions; the keys of the sample events open the gateway."""
 
     aws: Aws
     aws_url: str
     provider: RunningProvider
     gateway_config: dict[str, Any]
-    token: str
 
 
 @contextmanager
@@ -35,8 +33,8 @@ def neighbours(reach: Reach) -> Iterator[Neighbours]:
     with _no_account(), emulated_aws() as aws, running_provider(reach.listen) as provider, _served(reach) as aws_url:
         stand_in = upstream.stand_in(provider.url.replace(reach.listen, reach.name))
         aws.store_provider_keys(**stand_in.keys)
-        issued = KeyAdministration(aws.dynamodb, aws.keys_table).create("sam local", time.time())
-        yield Neighbours(aws, aws_url, provider, stand_in.gateway_config, issued.token)
+        put_sample_keys(aws.dynamodb, aws.keys_table)
+        yield Neighbours(aws, aws_url, provider, stand_in.gateway_config)
 
 
 @contextmanager

@@ -1,12 +1,9 @@
-"""`sam build`, `sam local start-api` and `sam local invoke`, from an environment without the caller's AWS."""
+"""`sam build` and `sam local`, from an environment without the caller's AWS."""
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +13,13 @@ import httpx2
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
 from tests.sam_local.base_image import BaseImage
-from tests.sam_local.commands import CommandFailed, last_lines, run, stop
+from tests.sam_local.commands import run, server
 from tests.sam_local.daemon import Docker
 from tests.sam_local.neighbours import Neighbours
 from tests.sam_local.paths import BUILT_TEMPLATE, ROOT, SAM
 
 _BUILD_S = 300
 _INVOKE_S = 120
-_READY_S = 60
 
 
 def build(architecture: str) -> None:
@@ -40,56 +36,66 @@ class RunningApi(NamedTuple):
     log: Path
 
 
-class Sam:
-    """`sam local` on one image, among these neighbours; `scratch` is an empty folder for its things."""
+class RunningLambda(NamedTuple):
+    """A `sam local start-lambda`, by its URL."""
 
-    def __init__(self, daemon: Docker, image: BaseImage, around: Neighbours, architecture: str, scratch: Path) -> None:
-        layout = Layout(scratch)
-        for folder in layout.transient_folders:
-            folder.mkdir(parents=True)
-        self._scratch = scratch
+    url: str
+
+    def invoke(self, function: str, event: Path) -> dict[str, Any]:
+        """Return what a function, named by its logical id, answers to the event in a file."""
+        path = f"/2015-03-31/functions/{function}/invocations"
+        answer = httpx2.post(self.url + path, content=event.read_bytes(), timeout=_INVOKE_S, trust_env=False)
+        given: dict[str, Any] = answer.raise_for_status().json()
+        return given
+
+
+class Sam:
+    """`sam local` on one image, among these neighbours; `folder` is a new one for its things."""
+
+    def __init__(self, daemon: Docker, image: BaseImage, around: Neighbours, architecture: str, folder: Path) -> None:
+        layout = Layout(folder)
+        for each in layout.transient_folders:
+            each.mkdir(parents=True)
+        self._folder = folder
         self._environment = clean_environment.clean(layout) | {
             "DOCKER_HOST": daemon.host,
             # sam asks AWS for the account's number, which nothing here needs.
             "AWS_ENDPOINT_URL_STS": around.aws_url,
         }
         # sam reads YAML here, which JSON is; on its command line a JSON value does not survive.
-        file = scratch / "parameters.yaml"
+        file = folder / "parameters.yaml"
         file.write_text(json.dumps(_parameters(around, architecture)), encoding="utf-8")
         template = ("--template-file", BUILT_TEMPLATE, "--parameter-overrides", f"file://{file}")
         self._options = (*template, "--skip-pull-image", "--invoke-image", image.reference)
 
-    @contextmanager
-    def start_api(self) -> Iterator[RunningApi]:
-        """Serve the template's routes over HTTP; containers start with their first call and stay."""
-        log = self._scratch / "start-api.log"
-        port = _free_port()
-        command = (SAM, "local", "start-api", *self._options, "--warm-containers", "LAZY", "--port", str(port))
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                env=self._environment,
-                cwd=self._scratch,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            _await(process, port, log)
-            yield RunningApi(f"http://127.0.0.1:{port}/v1", log)
-        finally:
-            # sam removes its containers when it is interrupted.
-            stop(process, signal.SIGINT)
-
-    def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a function, named by its logical id, answers to an event in a container of its own."""
-        file = self._scratch / "event.json"
-        file.write_text(json.dumps(event), encoding="utf-8")
-        command = (SAM, "local", "invoke", function, *self._options, "--event", file)
-        printed = run(*command, environment=self._environment, directory=self._scratch, seconds=_INVOKE_S)
+    def invoke(self, function: str, event: Path) -> dict[str, Any]:
+        """Return what a function, named by its logical id, answers to the event in a file; in a new container."""
+        command = (SAM, "local", "invoke", function, *self._options, "--event", event.resolve())
+        printed = run(*command, environment=self._environment, directory=self._folder, seconds=_INVOKE_S)
         answer: dict[str, Any] = json.loads(printed)
         return answer
+
+    @contextmanager
+    def start_api(self) -> Iterator[RunningApi]:
+        """Serve the template's routes over HTTP."""
+        log = self._folder / "start-api.log"
+        with self._started("start-api", log) as url:
+            yield RunningApi(f"{url}/v1", log)
+
+    @contextmanager
+    def start_lambda(self) -> Iterator[RunningLambda]:
+        """Serve the functions as Lambda's own API does."""
+        with self._started("start-lambda", self._folder / "start-lambda.log") as url:
+            yield RunningLambda(url)
+
+    @contextmanager
+    def _started(self, service: str, log: Path) -> Iterator[str]:
+        """Run one of sam's services; its containers start with their first call and stay."""
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = (SAM, "local", service, *self._options, "--warm-containers", "LAZY", "--port", str(port))
+        with server(*command, environment=self._environment, log=log, is_ready=lambda: _answers(url)):
+            yield url
 
 
 def _parameters(around: Neighbours, architecture: str) -> dict[str, str]:
@@ -101,18 +107,13 @@ def _parameters(around: Neighbours, architecture: str) -> dict[str, str]:
     }
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until sam answers; no route of the gateway is asked for, so no container starts."""
-    limit = time.monotonic() + _READY_S
-    while True:
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/", trust_env=False)
-        except httpx2.TransportError:
-            if process.poll() is not None or time.monotonic() > limit:
-                raise CommandFailed(f"sam local start-api does not start:\n{last_lines(log.read_text())}") from None
-            time.sleep(0.1)
-        else:
-            return
+def _answers(url: str) -> bool:
+    """Whether anything comes; the root is no route of the gateway, so no container starts."""
+    try:
+        httpx2.get(url, trust_env=False)
+    except httpx2.TransportError:
+        return False
+    return True
 
 
 def _free_port() -> int:

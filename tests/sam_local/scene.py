@@ -1,17 +1,16 @@
 """All that `sam local` needs, started and stopped in the right order."""
 
-import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from qwen_gateway_cli.local.build import architecture
+from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
 from tests.sam_local.base_image import BaseImage, base_image
 from tests.sam_local.daemon import Docker, docker
 from tests.sam_local.neighbours import Neighbours, neighbours
 from tests.sam_local.sam import Sam, build
+from tests.sam_local.scratch import scratch_folder
 
 
 class Scene(NamedTuple):
@@ -32,22 +31,12 @@ def scene() -> Iterator[Scene]:
         CommandFailed: the build, the daemon or the image failed.
     """
     processor = architecture()
-    build(processor)
     with (
-        _termination_as_interruption(),
-        docker() as daemon,
+        as_keyboard_interrupt(),
+        scratch_folder() as scratch,
+        docker(scratch) as daemon,
         neighbours(daemon.reach()) as around,
-        tempfile.TemporaryDirectory(prefix="qwen-gateway-sam-") as scratch,
     ):
-        image = base_image(daemon, processor)
-        yield Scene(daemon, image, around, Sam(daemon, image, around, processor, Path(scratch)))
-
-
-@contextmanager
-def _termination_as_interruption() -> Iterator[None]:
-    """Let a SIGTERM, as a cancelled CI run sends it, stop everything as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        build(processor)
+        image = base_image(daemon, processor, scratch)
+        yield Scene(daemon, image, around, Sam(daemon, image, around, processor, scratch / "sam"))

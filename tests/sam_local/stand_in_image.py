@@ -6,7 +6,6 @@ everything but what a function meets: paths, environment, module path, boto3 and
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def recipe() -> str:
     return digest.hexdigest()[:12]
 
 
-def file_system(architecture: str) -> Path:
+def file_system(architecture: str, scratch: Path) -> Path:
     """Return the image's file system as a tar file: the one built before, or a new one.
 
     Raises:
@@ -49,26 +48,24 @@ def file_system(architecture: str) -> Path:
     """
     kept = CACHE / f"{architecture}-{recipe()}.tar"
     if not kept.exists():
-        _build(kept)
+        _build(kept, scratch / "image")
     return kept
 
 
-def _build(file: Path) -> None:
+def _build(file: Path, tree: Path) -> None:
     if not debian.can_install():
         raise CommandFailed("that takes root on Debian")
     if shutil.which("debootstrap") is None:
         debian.install("debootstrap", "debian-archive-keyring")
     shutil.rmtree(CACHE, ignore_errors=True)
     CACHE.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="qwen-gateway-image-") as scratch:
-        tree = Path(scratch) / "tree"
-        options = ("--variant=minbase", f"--include={_PACKAGES}")
-        run("debootstrap", *options, _SUITE, tree, debian.archive(), seconds=_DEBOOTSTRAP_S)
-        _add_lambda(tree)
-        draft = file.with_suffix(".new")
-        leave_out = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
-        run("tar", "--create", "--numeric-owner", *leave_out, "--file", draft, "--directory", tree, ".", seconds=_TAR_S)
-        draft.rename(file)
+    options = ("--variant=minbase", f"--include={_PACKAGES}")
+    run("debootstrap", *options, _SUITE, tree, debian.archive(), seconds=_DEBOOTSTRAP_S)
+    _add_lambda(tree)
+    draft = file.with_suffix(".new")
+    leave_out = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
+    run("tar", "--create", "--numeric-owner", *leave_out, "--file", draft, "--directory", tree, ".", seconds=_TAR_S)
+    draft.rename(file)
 
 
 def _add_lambda(tree: Path) -> None:
