@@ -17,10 +17,10 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test lint types build deploy teardown lock clean
+.PHONY: help up down test test-sam-local sam-local events lint types build deploy teardown lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## run the gateway on this machine, without Docker, account or key
 	@$(BIN)/qwen-gateway up
@@ -30,6 +30,15 @@ down: ## stop what `make up` left running
 
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## every test that needs neither Docker nor an account
 	$(BIN)/pytest
+
+test-sam-local: .venv ## every test under `sam local`, in containers; installs Docker where it may (root on Debian)
+	$(BIN)/pytest tests/sam_local
+
+sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
+	@$(BIN)/python -m tests.sam_local $(EVENT)
+
+events: .venv ## record the sample events of events/ anew
+	@$(BIN)/python -m tests.recorder
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .
