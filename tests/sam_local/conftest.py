@@ -7,6 +7,8 @@ import openai
 import pytest
 
 from tests.recorder.keys import OPEN
+from tests.sam_local import daemon
+from tests.sam_local.machine import Machine
 from tests.sam_local.neighbours import Neighbours
 from tests.sam_local.sam import RunningApi
 from tests.sam_local.scene import Scene
@@ -38,6 +40,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if IMAGE in config.stash:
         terminalreporter.section("sam local")
         terminalreporter.write_line(f"functions ran on: {config.stash[IMAGE]}")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine with no command and no network device."""
+    bare = Machine(tmp_path / "machine")
+    monkeypatch.setenv("PATH", str(bare.commands))
+    monkeypatch.setattr(daemon, "_NETWORK_DEVICES", tmp_path / "devices")
+    return bare
 
 
 @pytest.fixture(scope="session")
