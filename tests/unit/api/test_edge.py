@@ -88,16 +88,13 @@ def test_every_failure_has_its_row_in_the_table() -> None:
     }
 
     assert kinds == ANSWERS.keys()
-    for kind in kinds:
-        answer = ANSWERS[kind]
-        assert (answer.type == "invalid_request_error") == (answer.status in {400, 404, 413})
-        assert answer.code == answer.code.lower()
 
 
 def test_only_what_a_client_can_mend_is_told_as_its_fault() -> None:
     """LiteLLM makes a BadRequestError of whatever says invalid_request_error, and numbers are taken for statuses."""
     for answer in ANSWERS.values():
         assert (answer.type == "invalid_request_error") == (answer.status in {400, 404, 413})
+        assert answer.code == answer.code.lower()
         assert not answer.code.isdecimal()
 
 
