@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from qwen_gateway_cli.local import process_table
+from tests.sam_local.commands import server
 from tests.sam_local.daemon import remove_remains
 from tests.sam_local.machine import Machine
 from tests.sam_local.paths import ROOT
@@ -57,8 +58,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        folder, server = process.stdout.readline().split()
-        yield Run(process, Path(folder), int(server))
+        folder, pid = process.stdout.readline().split()
+        yield Run(process, Path(folder), int(pid))
         process.kill()
 
 
@@ -69,6 +70,16 @@ def ends(pid: int) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def test_a_server_ends_when_it_is_needed_no_longer(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+
+    with server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
+        pid = int(file.read_text(encoding="utf-8"))
+        assert process_table.look(pid) is not None
+
+    assert ends(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
