@@ -54,7 +54,9 @@ class _ResponseFormat(_Checked):
     type: Literal["text", "json_object", "json_schema"]
 
 
-class _Chat(_Checked):
+class ChatFields(_Checked):
+    """What is checked of a chat request. docs/openapi.json is made from it."""
+
     model: Annotated[str, Field(strict=True, min_length=1)]
     messages: Annotated[list[_Message], Field(min_length=1)]
     stream: Annotated[bool, Field(strict=True)] | None = None
@@ -84,7 +86,7 @@ class ChatRequest(NamedTuple):
         """
         body = json_object(raw)
         try:
-            checked = _Chat.model_validate(body)
+            checked = ChatFields.model_validate(body)
         except ValidationError as error:
             raise _refusal(error) from None
         if checked.stream:
