@@ -17,7 +17,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test test-sam-local sam-local events lint types build deploy teardown lock clean
+.PHONY: help up down test test-sam-local sam-local events openapi lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=
 
 events: .venv ## record the sample events of events/ anew
 	@$(BIN)/python -m tests.recorder
+
+openapi: .venv ## write docs/openapi.json anew, from the code and the template
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m qwen_gateway_cli.openapi > docs/openapi.json
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .

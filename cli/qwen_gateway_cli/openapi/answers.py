@@ -1,0 +1,105 @@
+"""What is answered. The provider's fields go through as they come; those of the models are the gateway's own."""
+
+from typing import Any
+
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+
+_TOOL_CALL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "id": {"type": "string"},
+        "type": {"type": "string"},
+        "function": {
+            "type": "object",
+            "required": ["arguments"],
+            "properties": {
+                "name": {"type": "string"},
+                "arguments": {"type": "string", "description": "JSON, as the model wrote it."},
+            },
+        },
+    },
+}
+
+_MESSAGE = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "role": {"type": "string"},
+        "content": _TEXT_OR_NULL,
+        "reasoning_content": {"type": "string", "description": "What a thinking model thought."},
+        "refusal": {"type": "string"},
+        "tool_calls": {"type": "array", "items": _TOOL_CALL},
+    },
+}
+
+_CHOICE = {
+    "type": "object",
+    "required": ["index", "message", "finish_reason", "logprobs"],
+    "properties": {
+        "index": {"type": "integer"},
+        "message": _MESSAGE,
+        "finish_reason": {"type": "string", "minLength": 1},
+        "logprobs": {"type": ["object", "null"]},
+    },
+}
+
+_USAGE = {
+    "type": "object",
+    "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
+    "properties": {
+        "prompt_tokens": _COUNT,
+        "completion_tokens": _COUNT,
+        "total_tokens": _COUNT,
+        "prompt_tokens_details": {
+            "type": ["object", "null"],
+            "description": "Parts of prompt_tokens.",
+            "properties": {"cached_tokens": _COUNT, "cache_creation_input_tokens": _COUNT},
+        },
+        "completion_tokens_details": {
+            "type": ["object", "null"],
+            "description": "Parts of completion_tokens.",
+            "properties": {"reasoning_tokens": _COUNT},
+        },
+    },
+}
+
+_MODEL = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by", "context_length", "max_output_tokens"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "description": "The name that a request's `model` may have."},
+        "object": {"const": "model"},
+        "created": {**_COUNT, "description": "Seconds since 1970; 0 when nothing is known of the model."},
+        "owned_by": {"type": "string"},
+        "context_length": {"type": ["integer", "null"], "description": "Tokens of input; null: not known."},
+        "max_output_tokens": {"type": ["integer", "null"], "description": "Tokens of output; null: not known."},
+    },
+}
+
+SCHEMAS: dict[str, Any] = {
+    "ChatCompletion": {
+        "type": "object",
+        "required": ["object", "choices"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "chat.completion"},
+            "created": {"type": "integer"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "choices": {"type": "array", "minItems": 1, "items": _CHOICE},
+            "usage": {**_USAGE, "description": "As the provider counted; absent when it did not."},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+        },
+    },
+    "Model": _MODEL,
+}

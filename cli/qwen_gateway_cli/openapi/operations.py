@@ -1,0 +1,66 @@
+"""What each route does, in words, and which failures of the tree it can end in."""
+
+from typing import Any, NamedTuple
+
+from qwen_gateway.errors import Defect, GatewayError, KeyRefused, LedgerUnavailable, ModelUnknown
+
+PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts")
+
+
+class Operation(NamedTuple):
+    """One route: `answer` names a schema, `failures` are branches of the tree of errors."""
+
+    id: str
+    summary: str
+    description: str
+    answer: str
+    failures: tuple[type[GatewayError], ...]
+    headers: tuple[str, ...] = ("x-request-id",)
+    parameters: tuple[dict[str, Any], ...] = ()
+    body: bool = False
+
+
+_OF_EVERY_ROUTE = (KeyRefused, LedgerUnavailable, Defect)
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/v1/chat/completions"): Operation(
+        id="createChatCompletion",
+        summary="Answer a chat",
+        description="A call that was let through leaves one usage record, answered or not.",
+        answer="ChatCompletion",
+        failures=(GatewayError,),
+        headers=("x-request-id", *PROVIDER_HEADERS),
+        parameters=(
+            {
+                "name": "x-gateway-timeout-ms",
+                "in": "header",
+                "description": "Milliseconds that the client waits. The gateway ends the call before they are over.",
+                "schema": {"type": "number", "exclusiveMinimum": 0},
+            },
+        ),
+        body=True,
+    ),
+    ("GET", "/v1/models"): Operation(
+        id="listModels",
+        summary="List the models",
+        description="Every name that a request's `model` may have, aliases included.",
+        answer="ModelList",
+        failures=_OF_EVERY_ROUTE,
+    ),
+    ("GET", "/v1/models/{model+}"): Operation(
+        id="retrieveModel",
+        summary="Show one model",
+        description="One entry of the list.",
+        answer="Model",
+        failures=(*_OF_EVERY_ROUTE, ModelUnknown),
+        parameters=(
+            {
+                "name": "model",
+                "in": "path",
+                "required": True,
+                "description": "Its name. Slashes in it may stand as they are, or as %2F.",
+                "schema": {"type": "string", "minLength": 1},
+            },
+        ),
+    ),
+}

@@ -1,0 +1,93 @@
+"""Real answers, and real errors, are as docs/openapi.json describes them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from qwen_gateway.errors import ANSWERS, GatewayError, ProviderUnreachable
+from qwen_gateway_cli.local.front import refusals
+from qwen_gateway_cli.local.front.api import Api, api_of
+from qwen_gateway_cli.local.front.refusals import Refusal
+from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.openapi.operations import OPERATIONS
+from tests.builders import chat_request
+from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
+from tests.contract.openapi.ways import WAYS, asking
+from tests.contract.transformed import Template
+from tests.integration.chat.conftest import Gateway, MakeGateway
+
+Json = dict[str, Any]
+
+NOBODY = "http://127.0.0.1:1"
+UNKNOWN_ROUTE = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
+OF_API_GATEWAY = {"DEFAULT_4XX": (400, 403, 415), "DEFAULT_5XX": (500, 502)}
+"""Some of the statuses for whose errors only the default is worded."""
+
+
+def test_every_failure_of_the_table_is_brought_about() -> None:
+    assert WAYS.keys() == ANSWERS.keys()
+
+
+@pytest.mark.parametrize("kind", WAYS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[1])
+def test_a_failure_happens_where_it_is_described_and_as_it_is_described(
+    described: Described, make_gateway: MakeGateway, provider: RunningProvider, route: Route, kind: type[GatewayError]
+) -> None:
+    gateway = make_gateway(NOBODY if kind is ProviderUnreachable else provider.url)
+
+    answer = WAYS[kind](gateway, provider, asking(gateway, route))
+
+    described.hold(described.response(route, answer.status), answer.headers, answer.body)
+    if issubclass(kind, OPERATIONS[route[0], route[1].replace("}", "+}")].failures):
+        told = ANSWERS[kind]
+        assert answer.error == (told.status, told.type, told.code)
+    else:
+        assert answer.status == 200
+
+
+ANSWERED: dict[str, Json] = {
+    "text": {},
+    "two answers": {"n": 2},
+    "a tool call": {"tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]},
+    "JSON": {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "Say it in JSON."}]},
+    "thinking": {"enable_thinking": True},
+}
+
+
+@pytest.mark.parametrize("fields", ANSWERED.values(), ids=ANSWERED)
+def test_an_answer_is_as_described(
+    described: Described, gateway: Gateway, provider: RunningProvider, fields: Json
+) -> None:
+    provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
+    asked = chat_request(**fields)
+    described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(asked)
+
+    answer = gateway.chat(asked)
+
+    assert answer.status == 200
+    assert answer.headers.keys() >= described.response(CHAT, 200)["headers"].keys()
+    assert "usage" in answer.body
+    described.hold(described.response(CHAT, 200), answer.headers, answer.body)
+
+
+def test_models_are_as_described(described: Described, gateway: Gateway) -> None:
+    for route, answer in ((LIST, gateway.models()), (SHOW, gateway.models("qwen-plus"))):
+        assert answer.status == 200
+        described.hold(described.response(route, 200), answer.headers, answer.body)
+
+
+@pytest.fixture(scope="module")
+def api(template: Template) -> Api:
+    """What API Gateway is told to say."""
+    return api_of(template, {})
+
+
+def test_what_api_gateway_answers_by_itself_is_described(described: Described, api: Api) -> None:
+    for kind, worded in api.gateway_responses.items():
+        for status in OF_API_GATEWAY.get(kind, (worded.status or 0,)):
+            answer = refusals.response_of(Refusal(kind, status, "Words.", "x"), api, "edge-request-id")
+            unknown = described.document["components"]["responses"]["UnknownRoute"]
+            for route in ROUTES:
+                response = unknown if kind in UNKNOWN_ROUTE else described.response(route, status)
+                described.hold(response, answer.headers, json.loads(bytes(answer.body)))

@@ -1,0 +1,78 @@
+"""A request is taken when it is as docs/openapi.json describes it, and else refused."""
+
+import itertools
+import json
+from typing import Any
+
+from qwen_gateway.api import ChatRequest
+from qwen_gateway.errors import RequestRefused
+from qwen_gateway_cli.openapi.request import schema
+from tests.builders import chat_request
+from tests.contract.openapi.described import Described
+
+ODD: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    4,
+    5,
+    -1,
+    0.5,
+    1.5,
+    2.5,
+    "",
+    "x",
+    "qwen-plus",
+    [],
+    ["x"],
+    {},
+    {"type": "text"},
+]
+ODD += [{"type": "xml"}, {"type": 1}, [{"type": "function"}], [{"type": "function", "function": {"name": ""}}], [1]]
+ODD += [[{"role": "user"}], [{"role": "king"}], [{"content": "x"}], {"include_usage": True}, {"include_usage": "yes"}]
+ODD += [
+    [{"role": "user", "content": content}] for content in ("", None, 1, [], [{}], [{"type": "text", "more": 1}], {})
+]
+
+
+JUDGED_BY_THE_PROVIDER = {
+    "enable_thinking",
+    "enable_search",
+    "reasoning_effort",
+    "search_options",
+    "thinking_budget",
+    "top_k",
+}
+"""Their types are described for the reader, and not checked."""
+
+
+def test_a_request_is_taken_as_described(described: Described) -> None:
+    request = described.validator({"$ref": "#/components/schemas/ChatRequest"})
+    fields = {*schema()["properties"], "never_heard_of"} - JUDGED_BY_THE_PROVIDER
+    for field, value in itertools.product(sorted(fields), ODD):
+        body = chat_request(**{field: value})
+        assert request.is_valid(body) == is_taken(body), body
+
+
+def test_what_is_required_is_missed(described: Described) -> None:
+    request = described.validator({"$ref": "#/components/schemas/ChatRequest"})
+    for missing in ("model", "messages"):
+        body = chat_request()
+        del body[missing]
+        assert not request.is_valid(body)
+        assert not is_taken(body)
+
+
+def test_what_only_the_provider_judges_is_taken_whatever_it_is() -> None:
+    for field, value in itertools.product(sorted(JUDGED_BY_THE_PROVIDER), ODD):
+        assert is_taken(chat_request(**{field: value}))
+
+
+def is_taken(body: dict[str, Any]) -> bool:
+    try:
+        ChatRequest.parse(json.dumps(body).encode())
+    except RequestRefused:
+        return False
+    return True
