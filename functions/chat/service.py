@@ -64,13 +64,13 @@ class ChatService:
         Raises:
             GatewayError: the request or its key was refused; no provider was called and no record is left.
         """
-        started = Started.now()
+        started, deadline = Started.now(), _deadline(request, seconds)
         token = bearer_token(request.headers)
         self._keys.refuse_garbage(token)
         chat = ChatRequest.parse(request.body)
         key = self._keys.authenticate(token, started.epoch)
         targets = self._routes.targets(chat.model)
-        outcome = self._ask(chat, targets, _deadline(request, seconds), request_id)
+        outcome = self._ask(chat, targets, deadline, request_id)
         self._keep(
             usage_record(
                 request_id=request_id,

@@ -19,9 +19,9 @@ def _service() -> ModelsService:
 
 def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """List the models, or show the one that the path names; its name may hold slashes."""
-    name = unquote((event.get("pathParameters") or {}).get("model") or "").rstrip("/")
 
     def answer(request: HttpRequest, _request_id: str) -> Served:
+        name = unquote(request.path_parameters.get("model", "")).rstrip("/")
         headers = request.headers
         return Served(_service().retrieve(headers, name) if name else _service().list(headers))
 

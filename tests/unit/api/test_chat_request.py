@@ -1,6 +1,8 @@
 """What the gateway checks of a chat request, and how little that is."""
 
 import json
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,3 +108,32 @@ def test_everything_else_stays_as_it_came(fields: dict[str, Any]) -> None:
     sent = chat_request(**fields)
 
     assert ChatRequest.parse(json.dumps(sent).encode()) == ("qwen-plus", sent)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"tools": [{}] * 20_000}, {"messages": [{}] * 20_000}, said([1] * 20_000)],
+    ids=["right tools", "wrong messages", "wrong parts"],
+)
+def test_checking_many_small_items_takes_little_more_memory_than_reading_them(fields: dict[str, Any]) -> None:
+    """Millions of them fit into a body; what was kept of each once took a gigabyte."""
+    body = json.dumps(chat_request(**fields)).encode()
+    read = peak(lambda: json.loads(body))
+
+    assert peak(lambda: parsed_or_refused(body)) < 2 * read
+
+
+def peak(work: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def parsed_or_refused(body: bytes) -> object:
+    try:
+        return ChatRequest.parse(body)
+    except RequestInvalid as refusal:
+        return refusal

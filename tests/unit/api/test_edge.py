@@ -53,6 +53,21 @@ def test_an_answer_is_json_with_an_id_and_what_browsers_need() -> None:
     assert {"x-request-id", "x-gateway-provider", "x-should-retry", "retry-after"} <= set(exposed)
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("Qwen/Qwen3 8B:free", "Qwen/Qwen3 8B:free"),
+        ("100%", "100%"),
+        ("通义", "%E9%80%9A%E4%B9%89"),
+        ("a\r\nset-cookie: b", "a%0D%0Aset-cookie: b"),
+        ("a\0\x7f", "a%00%7F"),
+        ("\ud800", "?"),
+    ],
+)
+def test_a_header_holds_any_name(name: str, header: str) -> None:
+    assert answered({}, {"x-gateway-model": name})["headers"]["x-gateway-model"] == header
+
+
 def test_a_handler_knows_the_id_that_the_client_gets() -> None:
     answer = serve(models_event(), lambda _, request_id: Served({"id": request_id}))
 

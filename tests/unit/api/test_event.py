@@ -1,8 +1,12 @@
 """Proxy events as requests."""
 
 import base64
+from typing import Any
 
-from qwen_gateway.api import event
+import pytest
+
+from qwen_gateway.api import HttpRequest, event
+from qwen_gateway.errors import RequestInvalid
 from tests.builders import chat_event, models_event, proxy_event
 
 
@@ -41,3 +45,34 @@ def test_single_headers_do_where_an_event_has_no_others() -> None:
 
 def test_half_a_surrogate_pair_is_handed_on_as_bytes_that_are_no_utf8() -> None:
     assert event.read(chat_event('"\ud800"')).body == b'"\xed\xa0\x80"'
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {},
+        dict.fromkeys(models_event()),
+        {"headers": {"authorization": None}, "pathParameters": {"model": None}},
+        {"multiValueHeaders": {"authorization": None}},
+        {"multiValueHeaders": {"authorization": [None]}},
+    ],
+)
+def test_what_an_event_lacks_or_has_null_is_empty(nothing: dict[str, Any]) -> None:
+    assert event.read(nothing) == HttpRequest("", "", {}, b"", {})
+
+
+@pytest.mark.parametrize("text", ["@@@@", "abc", "YWJj\n", "é", "\ud800"])
+def test_what_is_marked_as_base64_and_is_none_is_refused(text: str) -> None:
+    with pytest.raises(RequestInvalid, match="base64"):
+        event.read(chat_event(text) | {"isBase64Encoded": True})
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP", "identity, gzip"])
+def test_a_compressed_body_is_refused_with_what_to_do(encoding: str) -> None:
+    with pytest.raises(RequestInvalid, match="uncompressed"):
+        event.read(chat_event(b"\x1f\x8b", headers={"Content-Encoding": encoding}))
+
+
+@pytest.mark.parametrize(("body", "encoding"), [("{}", "Identity"), ("{}", ""), ("", "gzip")])
+def test_a_body_that_is_not_compressed_is_taken(body: str, encoding: str) -> None:
+    assert event.read(chat_event(body, headers={"Content-Encoding": encoding})).body == body.encode()

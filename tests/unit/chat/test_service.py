@@ -1,6 +1,7 @@
 """The order of a chat call's steps, and the one record that each call leaves that was let through."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ class House:
         self._refusing = refusing or {}
         self.steps: list[str] = []
         self.seconds_left = 0.0
+        self.slowness = 0.0
         self.asked: list[tuple[str, tuple[Target, ...], Mapping[str, Any]]] = []
         self.records: list[UsageRecord] = []
 
@@ -58,6 +60,7 @@ class House:
 
     def authenticate(self, _token_text: str, _now: float) -> ApiKey:
         self._step("key")
+        time.sleep(self.slowness)
         return api_key()
 
     def targets(self, _name: str) -> tuple[Target, ...]:
@@ -212,3 +215,12 @@ def test_the_shortest_sensible_limit_is_the_deadline(headers: dict[str, str], se
     house.serve(headers=headers)
 
     assert house.seconds_left == pytest.approx(seconds, abs=0.5)
+
+
+def test_what_reading_and_asking_for_the_key_took_is_gone_from_the_time() -> None:
+    house = House()
+    house.slowness = 0.02
+
+    house.serve()
+
+    assert house.seconds_left <= 20 - house.slowness

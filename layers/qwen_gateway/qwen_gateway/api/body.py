@@ -39,10 +39,12 @@ _KINDS: dict[type, str] = {
 
 
 def _text(body: bytes) -> str:
+    if b"\0" in body:
+        raise RequestInvalid("The body holds NUL bytes, as UTF-16 and UTF-32 do. Send JSON in UTF-8.")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit.") from None
+        raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit. Send JSON in UTF-8.") from None
 
 
 def _parse(text: str) -> Any:
@@ -50,8 +52,8 @@ def _parse(text: str) -> Any:
         value = strictjson.loads(text)
         if "\\u" in text:
             _refuse_lone_surrogates(value)
-    except RecursionError:
-        raise RequestInvalid("The body is nested too deep.") from None
+    except strictjson.NestedTooDeep as error:
+        raise RequestInvalid(f"The body is {error}.") from None
     except ValueError as error:
         raise RequestInvalid(f"The body is not JSON: {_reason(error)}.") from None
     return value

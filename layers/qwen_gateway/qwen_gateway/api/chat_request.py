@@ -6,7 +6,7 @@ parameters stay in `body` verbatim; the provider judges them.
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, FailFast, Field, Tag, ValidationError
 
 from qwen_gateway.api.body import json_object
 from qwen_gateway.errors import RequestInvalid
@@ -20,6 +20,14 @@ class _Checked(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+def _forget(_checked: object) -> None:
+    """Keep nothing of an item that was checked: millions fit into a body."""
+
+
+type _Each[Item] = Annotated[list[Annotated[Item, AfterValidator(_forget)]], FailFast()]
+"""A list whose items are checked one by one, until the first that is wrong."""
+
+
 class _Part(_Checked):
     type: Text
 
@@ -29,7 +37,7 @@ def _kind(content: object) -> str:
     return "<parts>" if isinstance(content, list) else "<text>"
 
 
-_Content = Annotated[Annotated[Text, Tag("<text>")] | Annotated[list[_Part], Tag("<parts>")], Discriminator(_kind)]
+_Content = Annotated[Annotated[Text, Tag("<text>")] | Annotated[_Each[_Part], Tag("<parts>")], Discriminator(_kind)]
 
 
 class _Message(_Checked):
@@ -58,7 +66,7 @@ class ChatFields(_Checked):
     """What is checked of a chat request. docs/openapi.json is made from it."""
 
     model: Annotated[str, Field(strict=True, min_length=1)]
-    messages: Annotated[list[_Message], Field(min_length=1)]
+    messages: Annotated[_Each[_Message], Field(min_length=1)]
     stream: Annotated[bool, Field(strict=True)] | None = None
     stream_options: _StreamOptions | None = None
     n: Annotated[int, Field(strict=True, ge=1, le=4)] | None = None
@@ -66,7 +74,7 @@ class ChatFields(_Checked):
     max_completion_tokens: Count | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     top_p: Annotated[Number, Field(ge=0, le=1)] | None = None
-    tools: list[_Tool] | None = None
+    tools: _Each[_Tool] | None = None
     response_format: _ResponseFormat | None = None
 
 

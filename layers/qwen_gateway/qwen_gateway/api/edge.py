@@ -2,9 +2,11 @@
 
 import json
 import math
+import string
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from qwen_gateway import observability
 from qwen_gateway.api import event as proxy
@@ -79,10 +81,18 @@ def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) ->
             "content-type": "application/json",
             "access-control-allow-origin": environment().allowed_origin,
             "access-control-expose-headers": EXPOSED,
-            **headers,
+            **{name: _sendable(value) for name, value in headers.items()},
         },
         "body": _text(json.dumps(body, ensure_ascii=False, separators=(",", ":"))),
     }
+
+
+_IN_HEADERS = string.ascii_letters + string.digits + string.punctuation + " "
+
+
+def _sendable(value: str) -> str:
+    """Percent-encode what no header can hold: a model's name may be in any script, and a line break would end it."""
+    return value if value.isascii() and value.isprintable() else quote(value, safe=_IN_HEADERS, errors="replace")
 
 
 def _text(text: str) -> str:
