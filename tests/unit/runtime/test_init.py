@@ -31,6 +31,13 @@ def test_a_function_that_cannot_start_says_so_and_ends(run: Run, source: str, ha
     assert error in life.stderr
 
 
+def test_an_init_error_keeps_its_words_because_no_caller_has_said_any(run: Run) -> None:
+    life = run("raise RuntimeError('TABLE is not set')\n", Call())
+
+    assert life.posts[0].json["errorMessage"] == "TABLE is not set"
+    assert "TABLE is not set" in life.stderr
+
+
 def test_an_init_error_shows_where_it_arose(run: Run) -> None:
     life = run("def make(): raise RuntimeError\nmake()\n", Call())
 

@@ -35,7 +35,7 @@ def _loaded(name: str, api: RuntimeApi) -> Handler | None:
     try:
         return load(name)
     except Exception as error:
-        fault = Fault.of(error)
+        fault = Fault.of_init(error)
         fault.log()
         api.fail_init(fault)
         return None

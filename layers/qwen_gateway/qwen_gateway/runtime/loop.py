@@ -25,7 +25,7 @@ def serve(api: RuntimeApi, handler: Handler) -> NoReturn:
         try:
             answer = _answer(handler, invocation)
         except Exception as error:
-            fault = Fault.of(error)
+            fault = Fault.of_call(error)
             fault.log(invocation.request_id)
             _flush()
             api.fail(invocation.request_id, fault)
