@@ -4,29 +4,33 @@ import functools
 import threading
 from typing import Any
 
-from chat.service import ChatService
 from qwen_gateway import aws
-from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.config import configuration, environment
+from qwen_gateway.head_start import HeadStart
 from qwen_gateway.ledger import Keys, UsageLedger
-from qwen_gateway.routes import Routes
 from qwen_gateway.secrets import ProviderKeys
-from qwen_gateway.upstream import Transport, Upstream
 
+# The network is set to work before the next imports, which take the processor for half of a cold start.
+_provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
+_keys = Keys(aws.dynamodb(), environment().keys_table)
+for _begin in (_provider_keys.prefetch, _keys.connect):
+    threading.Thread(target=_begin, daemon=True).start()
+_head_start = HeadStart(configuration().default_url)
 
-@functools.cache
-def _provider_keys() -> ProviderKeys:
-    return ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
+from chat.service import ChatService  # noqa: E402
+from qwen_gateway.api import HttpRequest, Served, serve  # noqa: E402
+from qwen_gateway.routes import Routes  # noqa: E402
+from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
 
 @functools.cache
 def _service() -> ChatService:
-    settings, names, dynamodb = configuration(), environment(), aws.dynamodb()
+    settings, names = configuration(), environment()
     return ChatService(
-        Keys(dynamodb, names.keys_table),
+        _keys,
         Routes(settings),
-        Upstream(settings, _provider_keys(), Transport()),
-        UsageLedger(dynamodb, names.usage_table, names.usage_retention_days),
+        Upstream(settings, _provider_keys, Transport(_head_start)),
+        UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days),
     )
 
 
@@ -40,6 +44,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return serve(event, complete)
 
 
-# While Lambda initialises, the processor is free and the network is not: the secret is fetched while the rest is built.
-threading.Thread(target=_provider_keys().prefetch, daemon=True).start()
 _service()

@@ -8,6 +8,7 @@ import pytest
 
 from qwen_gateway.config import Environment
 from qwen_gateway_cli.local.front.api import DEFAULT_TIMEOUT_MS, Proxy, api_of
+from qwen_gateway_cli.local.upstream import stand_in
 from tests.contract.transformed import ROOT, Template, functions, of_type, only, versions
 
 READ_BY_LIBRARIES = {
@@ -17,6 +18,7 @@ READ_BY_LIBRARIES = {
     "POWERTOOLS_SERVICE_NAME",
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
+READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
 SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
 STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
@@ -28,7 +30,7 @@ def test_every_handler_of_the_template_exists(template: Template) -> None:
         module, _, name = function["Handler"].rpartition(".")
         variables = {
             **dict.fromkeys(function["Environment"]["Variables"], "x"),
-            "GATEWAY_CONFIG": "",
+            "GATEWAY_CONFIG": json.dumps(stand_in("http://127.0.0.1:1").gateway_config),
             "USAGE_RETENTION_DAYS": "7",
             "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
@@ -57,7 +59,8 @@ def test_the_list_of_models_does_not_load_the_openai_sdk() -> None:
 def test_the_environment_of_the_template_is_read_and_nothing_else_is(template: Template) -> None:
     given = set().union(*(function["Environment"]["Variables"] for function in functions(template).values()))
 
-    assert given == {field.upper() for field in Environment.model_fields} | READ_BY_LIBRARIES | READ_BY_CONFIGURATION
+    read = {field.upper() for field in Environment.model_fields}
+    assert given == read | READ_BY_LIBRARIES | READ_BY_CONFIGURATION | READ_BY_LAMBDA
 
 
 def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:

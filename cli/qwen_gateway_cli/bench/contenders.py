@@ -43,9 +43,11 @@ class Contender(NamedTuple):
     folders: tuple[Path, ...]
     settings: Callable[[Neighbours], dict[str, str]]
     exchanges: tuple[str, ...]
+    wrapper: Path | None = None
+    """What Lambda starts in place of its own loop."""
 
     def program(self, layout: Layout, around: Neighbours) -> Program:
-        """Return what starts it on Lambda's own loop, with modules found in Lambda's order."""
+        """Return what starts it, with modules found in Lambda's order."""
         variables = {
             **clean_environment.clean(layout),
             **_VARIABLES,
@@ -57,7 +59,8 @@ class Contender(NamedTuple):
         }
         if around.certificates:
             variables |= dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE"), str(around.certificates))
-        command = [str(layout.runtime_python), "-m", "awslambdaric", self.handler]
+        python = str(layout.runtime_python)
+        command = [str(self.wrapper), python] if self.wrapper else [python, "-m", "awslambdaric", self.handler]
         return Program(command, self.folders[0], variables)
 
 
@@ -86,6 +89,7 @@ def packaged(layout: Layout, uv: Path) -> tuple[Contender, ...]:
             (layout.build / "ChatFunction", layout.build / "QwenGatewayLayer" / "python"),
             _gateway_settings,
             ("GetItem", STREAM, "PutItem"),
+            layout.build / "QwenGatewayLayer" / "qwen-gateway-runtime",
         ),
     )
 

@@ -71,6 +71,11 @@ class Configuration(_Frozen):
     routes: dict[Annotated[str, Field(min_length=1)], RouteTargets] = {}
     timeouts: Timeouts = Timeouts()
 
+    @property
+    def default_url(self) -> str:
+        """The base URL of the default provider."""
+        return self.providers[self.default_provider].url
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = ", ".join(sorted(self.providers))

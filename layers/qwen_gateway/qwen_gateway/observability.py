@@ -1,20 +1,28 @@
-"""Logger and metrics of a function. No prompt, no answer, no provider's message and no key ever goes through here."""
+"""Logger and metrics of a function. No prompt, no answer, no provider's message and no key ever goes through here.
+
+Only failures are logged and counted, so Powertools is imported by the first of them and costs no cold start.
+"""
 
 import functools
 import traceback
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
 
 
 @functools.cache
-def logger() -> Logger:
+def logger() -> "Logger":
     """The function's logger: JSON lines, level and service from the environment."""
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 - see the head
+
     return Logger()
 
 
 @functools.cache
-def _metrics() -> Metrics:
+def _metrics() -> "Metrics":
+    from aws_lambda_powertools import Metrics  # noqa: PLC0415
+
     return Metrics()
 
 
@@ -26,5 +34,5 @@ def report(defect: Exception, request_id: str) -> None:
 
 def count(name: str) -> None:
     """Add one to a CloudWatch metric, written as an embedded-metric line of the log."""
-    _metrics().add_metric(name=name, unit=MetricUnit.Count, value=1)
+    _metrics().add_metric(name=name, unit="Count", value=1)
     _metrics().flush_metrics()

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import httpcore2
 import pytest
@@ -32,14 +33,14 @@ def tried(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[tuple[str, floa
     """Addresses with the seconds that each was given. None of them answers before its time is over."""
     attempts: list[tuple[str, float]] = []
 
-    def connect(_self: Any, host: str, _port: int, timeout: float, *_: Any) -> None:
-        attempts.append((host, timeout))
+    def connect(address: tuple[str, int], timeout: float) -> None:
+        attempts.append((address[0], timeout))
         clock.now += timeout
-        raise httpcore2.ConnectTimeout
+        raise TimeoutError
 
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in NAMED]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    monkeypatch.setattr(socket, "create_connection", connect)
     return attempts
 
 
@@ -50,7 +51,7 @@ def connect(clock: Clock) -> Callable[[float], Any]:
     def to_the_provider(seconds: float) -> Any:
         token = deadline.current.set(Patience(Deadline(seconds, clock), Timeouts(connect=6), clock))
         try:
-            return connections._PatientBackend().connect_tcp("provider.example", 443)
+            return connections._PatientBackend(None).connect_tcp("provider.example", 443)
         finally:
             deadline.current.reset(token)
 
@@ -79,15 +80,17 @@ def test_they_share_what_the_deadline_leaves(
 def test_the_first_address_that_answers_is_taken(
     monkeypatch: pytest.MonkeyPatch, tried: list[tuple[str, float]], connect: Callable[[float], Any]
 ) -> None:
-    def answers(_self: Any, host: str, _port: int, timeout: float, *_: Any) -> str:
-        tried.append((host, timeout))
-        if host == NAMED[0]:
-            raise httpcore2.ConnectError
-        return f"stream to {host}"
+    connection = Mock(socket.socket)
 
-    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", answers)
+    def answers(address: tuple[str, int], timeout: float) -> socket.socket:
+        tried.append((address[0], timeout))
+        if address[0] == NAMED[0]:
+            raise ConnectionRefusedError
+        return connection
 
-    assert connect(60)._inner == f"stream to {NAMED[1]}"
+    monkeypatch.setattr(socket, "create_connection", answers)
+
+    assert connect(60)._socket is connection
     assert [address for address, _ in tried] == NAMED[:2]
 
 

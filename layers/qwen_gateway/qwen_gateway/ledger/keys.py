@@ -6,9 +6,10 @@ ledger's state, which `administration` sets up.
 """
 
 import hmac
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown
+from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown, LedgerUnavailable
 from qwen_gateway.ledger import token
 from qwen_gateway.ledger.attributes import Item, from_item
 from qwen_gateway.ledger.unavailable import FAILURES, ledger_unavailable
@@ -49,6 +50,11 @@ class Keys:
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table_name = table_name
+
+    def connect(self) -> None:
+        """Make the connection to DynamoDB, by a read that finds nothing; a failure shows when a key is read."""
+        with suppress(LedgerUnavailable):
+            self._read("-")
 
     def refuse_garbage(self, token_text: str) -> None:
         """Refuse what cannot be a token, without a call to AWS.

@@ -4,14 +4,17 @@ httpx takes one read timeout a request, and it starts anew with each byte. So th
 that asks `deadline.current` before each wait. Failures are httpcore's own exceptions.
 """
 
+import select
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore2
 import httpx2
 
+from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import deadline
 
 _MOST_CONNECTIONS = 50
@@ -19,17 +22,21 @@ _SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tup
 
 
 class _PatientStream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream) -> None:
-        self._inner = inner
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - see the head
-        return self._inner.read(max_bytes, _remaining(httpcore2.ReadTimeout))
+        with _told(httpcore2.ReadTimeout, httpcore2.ReadError):
+            self._socket.settimeout(_remaining(httpcore2.ReadTimeout))
+            return self._socket.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        self._inner.write(buffer, _remaining(httpcore2.WriteTimeout))
+        with _told(httpcore2.WriteTimeout, httpcore2.WriteError):
+            self._socket.settimeout(_remaining(httpcore2.WriteTimeout))
+            self._socket.sendall(buffer)
 
     def close(self) -> None:
-        self._inner.close()
+        self._socket.close()
 
     def start_tls(
         self,
@@ -37,31 +44,64 @@ class _PatientStream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        return _PatientStream(self._inner.start_tls(ssl_context, server_hostname, _time_to_connect()))
+        if isinstance(self._socket, ssl.SSLSocket):
+            # The connection with a head start has it already.
+            return self
+        with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            self._socket.settimeout(_time_to_connect())
+            return _PatientStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        return self._is_readable() if info == "is_readable" else None
+
+    def _is_readable(self) -> bool:
+        """Whether something arrived unasked, which on an idle connection is the server's goodbye."""
+        if self._socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
 
-class _PatientBackend(httpcore2.SyncBackend):
+class _PatientBackend(httpcore2.NetworkBackend):
+    def __init__(self, head_start: HeadStart | None) -> None:
+        self._head_start = head_start
+
     def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ARG002
-        local_address: str | None = None,
-        socket_options: Iterable[_SOCKET_OPTION] | None = None,
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[_SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
+        if self._head_start and (begun := self._head_start.take(host, port, _time_to_connect() / 2)):
+            return _PatientStream(begun)
         failure: Exception = httpcore2.ConnectError("the name has no address")
         addresses = _addresses(host, port)
         for tried, address in enumerate(addresses):
             # Each gets its share: `create_connection` would give the whole time to every address of a name.
             share = _time_to_connect() / (len(addresses) - tried)
             try:
-                return _PatientStream(super().connect_tcp(address, port, share, local_address, socket_options))
+                with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+                    connection = socket.create_connection((address, port), share)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
+            else:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return _PatientStream(connection)
         raise failure
+
+
+@contextmanager
+def _told(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+    """Tell a socket's errors as httpcore's."""
+    try:
+        yield
+    except TimeoutError:
+        raise timeout from None
+    except OSError as error:
+        raise failure(str(error)) from error
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -100,13 +140,13 @@ class _Body(httpx2.SyncByteStream):
 class PatientTransport(httpx2.BaseTransport):
     """An httpx transport over the patient pool; the way in for the openai SDK."""
 
-    def __init__(self, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext, head_start: HeadStart | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_MOST_CONNECTIONS,
             keepalive_expiry=5,
-            network_backend=_PatientBackend(),
+            network_backend=_PatientBackend(head_start),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -21,6 +21,7 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import deadline, failures
 from qwen_gateway.upstream.connections import PatientTransport
 from qwen_gateway.upstream.deadline import Patience
@@ -42,8 +43,9 @@ class OpenStream:
 class Transport:
     """Sends chat calls to any provider over one pool of connections."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        pool = PatientTransport(ssl_context or ssl.create_default_context())
+    def __init__(self, head_start: HeadStart | None = None) -> None:
+        context = head_start.ssl_context() if head_start else ssl.create_default_context()
+        pool = PatientTransport(context, head_start)
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 

@@ -1,0 +1,109 @@
+"""The first connection is made before the first call, and no call depends on it."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from qwen_gateway.config import Timeouts
+from qwen_gateway.head_start import HeadStart
+from qwen_gateway.upstream import Deadline, Transport
+from qwen_gateway.upstream.deadline import Patience
+from tests.builders import whole_stream
+from tests.integration.chat.scripted import Scripted, event_stream, says, scripted_provider
+
+ANSWER = says(event_stream(whole_stream()))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def address(url: str) -> tuple[str, int]:
+    return "localhost", int(url.rpartition(":")[2])
+
+
+def ask(provider: Scripted, begun: HeadStart | None) -> bytes:
+    patience = Patience(Deadline(5), Timeouts())
+    with Transport(begun).chat(provider.url, "sk-test", {"model": "m"}, patience) as stream:
+        return b"".join(stream.pieces())
+
+
+def await_connection(provider: Scripted, begun: HeadStart) -> None:
+    """Wait until the thread is done, without taking its result."""
+    begun._connection.result(5)
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """A URL at which nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    yield f"http://localhost:{port}"
+
+
+def test_the_first_call_uses_it() -> None:
+    with scripted_provider(ANSWER) as provider:
+        begun = HeadStart(provider.url)
+        await_connection(provider, begun)
+
+        assert ask(provider, begun) == whole_stream()
+        assert provider.connections == 1
+
+
+def test_over_tls_its_certificate_is_checked_and_its_handshake_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "trusted.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+
+    with scripted_provider(ANSWER, server) as provider:
+        begun = HeadStart(provider.url)
+        await_connection(provider, begun)
+
+        assert ask(provider, begun) == whole_stream()
+        assert provider.connections == 1
+
+
+def test_it_serves_one_call_only() -> None:
+    with scripted_provider(ANSWER) as provider:
+        begun = HeadStart(provider.url)
+
+        assert begun.take(*address(provider.url), 5) is not None
+        assert begun.take(*address(provider.url), 5) is None
+
+
+def test_another_server_does_not_get_it() -> None:
+    with scripted_provider(ANSWER) as provider, scripted_provider(ANSWER) as other:
+        begun = HeadStart(provider.url)
+
+        assert ask(other, begun) == whole_stream()
+        assert begun.take(*address(provider.url), 5) is not None
+
+
+def test_one_that_waited_long_for_its_call_is_not_used() -> None:
+    clock = Clock()
+    with scripted_provider(ANSWER) as provider:
+        begun = HeadStart(provider.url, clock)
+        await_connection(provider, begun)
+        clock.now += 6
+
+        assert ask(provider, begun) == whole_stream()
+        assert provider.connections == 2
+
+
+def test_a_call_does_not_depend_on_its_success() -> None:
+    with nobody() as url:
+        begun = HeadStart(url)
+
+        assert begun.take(*address(url), 5) is None
