@@ -12,8 +12,9 @@ Json = dict[str, Any]
 Route = tuple[str, str]
 
 FILE = ROOT / "docs/openapi.json"
-CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model}")
+CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
 ROUTES = (CHAT, LIST, SHOW)
+"""As the template has them; what takes slashes too has no sign of its own in OpenAPI."""
 OF_HTTP = frozenset({"content-type", "content-length"})
 """Headers that no API describes."""
 
@@ -33,7 +34,7 @@ class Described:
     def responses(self, route: Route) -> Json:
         """Return everything that a route may answer, by status."""
         method, path = route
-        responses: Json = self.document["paths"][path][method.lower()]["responses"]
+        responses: Json = self.document["paths"][path.replace("+}", "}")][method.lower()]["responses"]
         return responses
 
     def codes(self, route: Route, status: str) -> list[str]:

@@ -10,32 +10,13 @@ from qwen_gateway_cli.openapi.request import schema
 from tests.builders import chat_request
 from tests.contract.openapi.described import Described
 
-ODD: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    1,
-    4,
-    5,
-    -1,
-    0.5,
-    1.5,
-    2.5,
-    "",
-    "x",
-    "qwen-plus",
-    [],
-    ["x"],
-    {},
-    {"type": "text"},
-]
-ODD += [{"type": "xml"}, {"type": 1}, [{"type": "function"}], [{"type": "function", "function": {"name": ""}}], [1]]
-ODD += [[{"role": "user"}], [{"role": "king"}], [{"content": "x"}], {"include_usage": True}, {"include_usage": "yes"}]
-ODD += [
-    [{"role": "user", "content": content}] for content in ("", None, 1, [], [{}], [{"type": "text", "more": 1}], {})
-]
-
+SCALARS = (None, True, False, 0, 1, 4, 5, -1, 0.5, 1.5, 2.5, "", "x", "qwen-plus")
+OBJECTS = ({}, {"type": "text"}, {"type": "xml"}, {"type": 1}, {"include_usage": True}, {"include_usage": "yes"})
+LISTS = ([], ["x"], [1], [{"type": "function"}], [{"type": "function", "function": {"name": ""}}])
+MESSAGES = ([{"role": "user"}], [{"role": "king"}], [{"content": "x"}])
+CONTENTS = ("", None, 1, [], [{}], [{"type": "text", "more": 1}], {})
+ODD = (*SCALARS, *OBJECTS, *LISTS, *MESSAGES, *([{"role": "user", "content": content}] for content in CONTENTS))
+"""Values that fit one field and not another."""
 
 JUDGED_BY_THE_PROVIDER = {
     "enable_thinking",
