@@ -17,7 +17,7 @@ def body() -> Json:
     """Return the request's body."""
     return {
         "required": True,
-        "description": f"At most {LARGEST} bytes of UTF-8.",
+        "description": f"At most {LARGEST} bytes of UTF-8, uncompressed.",
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}, "example": _EXAMPLE},
         },
