@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 import pytest
@@ -22,6 +23,7 @@ from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_event, key_item, models_event, token
+from tests.integration.chat.authority import Authority
 from tests.integration.emulated_aws import Aws
 
 PROVIDER_KEY = "sk-marked-provider-key"
@@ -119,3 +121,18 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
 def gateway(make_gateway: MakeGateway, provider: RunningProvider) -> Gateway:
     """A gateway that calls the stand-in."""
     return make_gateway(provider.url)
+
+
+@pytest.fixture
+def unknown() -> Authority:
+    """An authority that nobody has reason to trust."""
+    return Authority()
+
+
+@pytest.fixture
+def trusted(unknown: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Authority:
+    """An authority that the machine's owner trusts."""
+    bundle = tmp_path / "trusted.pem"
+    unknown.cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    return unknown

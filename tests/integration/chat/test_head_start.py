@@ -1,19 +1,15 @@
 """The first connection is made before the first call, and no call depends on it."""
 
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
-import trustme
 
 from qwen_gateway.config import Timeouts
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import Deadline, Transport
 from qwen_gateway.upstream.deadline import Patience
 from tests.builders import whole_stream
+from tests.integration.chat.authority import Authority
 from tests.integration.chat.scripted import Scripted, event_stream, says, scripted_provider
 
 ANSWER = says(event_stream(whole_stream()))
@@ -58,16 +54,8 @@ def test_the_first_call_uses_it() -> None:
         assert provider.connections == 1
 
 
-def test_over_tls_its_certificate_is_checked_and_its_handshake_made(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "trusted.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
-
-    with scripted_provider(ANSWER, server) as provider:
+def test_over_tls_its_certificate_is_checked_and_its_handshake_made(trusted: Authority) -> None:
+    with scripted_provider(ANSWER, trusted.certify("localhost")) as provider:
         begun = HeadStart(provider.url)
         await_connection(provider, begun)
 

@@ -1,0 +1,45 @@
+"""The benchmark, with a few calls instead of thousands: every figure is there, for every contender."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from qwen_gateway_cli.bench import imports, rounds
+from qwen_gateway_cli.bench.command import bench
+from tests.stack.repository import Repository
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
+
+CONTENDERS = {"plain", "plain + bytecode", "gateway"}
+
+
+@pytest.fixture
+def figures(own: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """What `qwen-gateway bench --json` prints after a short run."""
+    monkeypatch.chdir(own.folder)
+    for module, name, value in (
+        (rounds, "_STARTS", 2),
+        (rounds, "_CALLS", 50),
+        (rounds, "_EARLY", 25),
+        (imports, "_ROUNDS", 1),
+    ):
+        monkeypatch.setattr(module, name, value)
+    bench(as_json=True)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_each_contender_is_measured_over_http_and_over_tls(figures: Any) -> None:
+    assert set(figures["connections"]) == {"http", "tls"}
+    for contenders in figures["connections"].values():
+        assert set(contenders) == CONTENDERS
+        for measured in contenders.values():
+            assert measured["cold_ms"]["median"] > measured["warm_ms"]["median"] > measured["overhead_ms"] > 0
+            assert measured["processor_ms"] > 0
+            assert measured["memory_mb_after_1000"] >= measured["memory_mb_after_100"] > 10
+        assert contenders["plain"]["cold_of_plain"] == 1
+
+    assert figures["sizes"]["plain + bytecode"]["unzipped"] > figures["sizes"]["plain"]["unzipped"]
+    assert all(size["unzipped"] > size["zipped"] > 1_000_000 for size in figures["sizes"].values())
+    assert next(iter(figures["imports_ms"])) == "openai"
