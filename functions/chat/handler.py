@@ -9,6 +9,9 @@ from qwen_gateway.config import configuration, environment
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.ledger import Keys, UsageLedger
 from qwen_gateway.secrets import ProviderKeys
+from qwen_gateway.silence import silence_libraries
+
+silence_libraries()
 
 # The network is set to work before the next imports, which take the processor for half of a cold start.
 _provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)

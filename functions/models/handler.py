@@ -10,6 +10,7 @@ from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.config import configuration, environment
 from qwen_gateway.ledger import Keys
 from qwen_gateway.routes import Routes
+from qwen_gateway.silence import silence_libraries
 
 
 @functools.cache
@@ -28,4 +29,5 @@ def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return serve(event, answer)
 
 
+silence_libraries()
 _service()
