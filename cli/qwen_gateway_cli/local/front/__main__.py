@@ -12,11 +12,15 @@ from pathlib import Path
 import uvicorn
 
 from qwen_gateway_cli.local.front.gateway import Gateway
+from qwen_gateway_cli.local.front.protocol import Protocol
 from qwen_gateway_cli.local.front.settings import FrontSettings
 from qwen_gateway_cli.local.listening import listen, url
 
 KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none finds it closed just as it sends."""
+
+MAX_HEAD_READ_BYTES = 2 * 1024 * 1024
+"""Far more than is accepted: a client that is cut off while it sends does not read why."""
 
 
 class Front(uvicorn.Server):
@@ -28,7 +32,8 @@ class Front(uvicorn.Server):
             uvicorn.Config(
                 gateway,
                 loop="asyncio",
-                http="h11",
+                http=Protocol,
+                h11_max_incomplete_event_size=MAX_HEAD_READ_BYTES,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 import uuid
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ _UNKNOWN_CALLER = {
     "userArn": None,
 }
 
+_TRACE = re.compile(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;[A-Za-z]+=[0-9A-Za-z:?]*)*")
+
 
 class Arrival(NamedTuple):
     """What API Gateway notes of a request when it comes in."""
@@ -46,7 +49,7 @@ class Arrival(NamedTuple):
         """Give the request its ids; a trace that the client has begun goes on."""
         epoch_s = time.time()
         begun = headers.get("x-amzn-trace-id", "")
-        trace_id = begun if begun.startswith("Root=") else f"Root=1-{int(epoch_s):08x}-{uuid.uuid4().hex[:24]}"
+        trace_id = begun if _TRACE.fullmatch(begun) else f"Root=1-{int(epoch_s):08x}-{uuid.uuid4().hex[:24]}"
         extended = base64.b64encode(uuid.uuid4().bytes[:11]).decode()
         return cls(str(uuid.uuid4()), str(uuid.uuid4()), extended, trace_id, epoch_s)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,6 +17,8 @@ from qwen_gateway_cli.local.front.routes import Match, Routes
 from qwen_gateway_cli.local.front.runtime_api import Call, FunctionFailed
 from qwen_gateway_cli.local.front.settings import FrontSettings
 
+MAX_HEAD_BYTES = 10_240
+"""What API Gateway takes of request line and header values together."""
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes of a request."""
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -50,12 +53,18 @@ class Gateway:
         response.headers["x-amz-apigw-id"] = arrival.extended_request_id
         await response(scope, receive, send)
 
+    def malformed(self) -> Response:
+        """Return the answer to what is no HTTP request."""
+        return self._refuse(refusals.MALFORMED, Arrival.now(Headers()))
+
     async def close(self) -> None:
         """End every function process."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     async def _respond(self, request: Request, arrival: Arrival) -> Response:
         body = await _body(request)
+        if _head_bytes(request) > MAX_HEAD_BYTES:
+            return self._refuse(refusals.HEAD_TOO_LARGE, arrival)
         route = self._routes.match(request.method, raw_path(request))
         if route is None:
             return self._refuse(refusals.UNKNOWN_ROUTE, arrival)
@@ -89,6 +98,12 @@ class Gateway:
 
     def _refuse(self, refusal: Refusal, arrival: Arrival) -> Response:
         return refusals.response_of(refusal, self._api, arrival.request_id)
+
+
+def _head_bytes(request: Request) -> int:
+    scope = request.scope
+    line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"])
+    return line + sum(len(value) for _, value in scope["headers"])
 
 
 async def _body(request: Request) -> bytes | None:

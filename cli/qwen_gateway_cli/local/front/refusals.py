@@ -25,6 +25,19 @@ class Refusal(NamedTuple):
 UNKNOWN_ROUTE = Refusal(
     "MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException"
 )
+MALFORMED = Refusal(
+    "DEFAULT_4XX",
+    400,
+    "This is no HTTP request that can be read. Look at its request line, headers, length and chunks.",
+    "BadRequestException",
+)
+"""AWS breaks off before the API is known, in words of its own; here such a request reads like any other refused one."""
+HEAD_TOO_LARGE = Refusal(
+    "DEFAULT_4XX",
+    431,
+    "The path and the headers are larger than 10,240 bytes together. An API key of this gateway has less than 100.",
+    "RequestTooLargeException",
+)
 TOO_LARGE = Refusal("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
 TIMED_OUT = Refusal("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException")
 FUNCTION_FAILED = Refusal("DEFAULT_5XX", 502, "Internal server error", "InternalServerErrorException")
