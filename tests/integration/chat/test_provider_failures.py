@@ -7,8 +7,8 @@ import pytest
 
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request
-from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
-from tests.integration.chat.scripted import hangs, scripted_provider
+from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
+from tests.integration.chat.scripted import hangs, says, scripted_provider
 
 MARKED = "marked words of a prompt"
 
@@ -192,3 +192,27 @@ def test_an_empty_secret_says_which_command_to_run(gateway: Gateway, provider: R
     (record,) = gateway.records()
     assert (record["outcome"], record["attempts"]) == ("provider_not_configured", [])
     assert provider.calls() == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"a":' * 9_985 + "1" + "}" * 9_985,
+        "[" * 100_000,
+        "9" * 10_000,
+        "NaN",
+        '"\\ud800"',
+        '"' + "x" * 1_000_000 + '"',
+    ],
+    ids=["deep", "deeper", "a long number", "no number", "half a surrogate pair", "a megabyte"],
+)
+def test_a_refusal_of_any_form_is_told_as_a_refusal(make_gateway: MakeGateway, message: str) -> None:
+    body = f'{{"error": {{"code": "invalid_value", "message": {message}}}}}'.encode()
+    head = b"HTTP/1.1 400 Bad Request\r\nx-request-id: \xe9\xff\r\ncontent-length: %d\r\n\r\n" % len(body)
+
+    with scripted_provider(says(head + body)) as scripted:
+        gateway = make_gateway(scripted.url)
+        answer = gateway.chat(chat_request())
+
+    assert answer.error == (400, "invalid_request_error", "provider_refused")
+    assert len(gateway.records()) == 1

@@ -141,7 +141,7 @@ def _chunks(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
 def _chunk(data: bytes) -> dict[str, Any]:
     try:
         chunk = strictjson.loads(data)
-    except (ValueError, RecursionError):
+    except ValueError:
         chunk = None
     if not isinstance(chunk, dict):
         raise ProviderAnswerBroken("a chunk of the stream is no JSON object")

@@ -4,7 +4,6 @@ The SDK serves as a transport. Its retries are off, because the attempts are cou
 (`client.chat`) are never touched, because they cost 20 ms to load and 69 microseconds a chunk.
 """
 
-import json
 import ssl
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ import httpcore2
 import httpx2
 from openai import APIStatusError, OpenAI, Stream
 
+from qwen_gateway import strictjson
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderDisconnected,
@@ -133,7 +133,7 @@ def _refusal(error: APIStatusError) -> ProviderError:
 
 def _json(response: httpx2.Response) -> Any:
     try:
-        return json.loads(response.content)
+        return strictjson.loads(response.content)
     except (ValueError, httpx2.StreamError):
         return None
 
