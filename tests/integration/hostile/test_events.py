@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import chat_event, chat_request, models_event
 from tests.integration.hostile import shapes
-from tests.integration.hostile.meeting import Functions, holds_and_is_nobodys_fault_but_the_callers
+from tests.integration.hostile.meeting import Functions, holds, holds_and_is_nobodys_fault_but_the_callers
 
 NAMES = st.sampled_from(
     ["Authorization", "Content-Type", "Content-Encoding", "X-Stainless-Retry-Count", "X-Stainless-Read-Timeout"]
@@ -86,3 +86,18 @@ def test_a_compressed_body_is_refused_with_what_to_do(functions: Functions) -> N
 
     holds_and_is_nobodys_fault_but_the_callers(answer)
     assert (answer.status, "uncompressed" in answer.message) == (400, True)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "0", "1e999", "", "soon", "0x10", "1" * 5_000, "\xb2"])
+@pytest.mark.parametrize("name", ["X-Gateway-Timeout-Ms", "X-Stainless-Read-Timeout", "X-Stainless-Timeout"])
+def test_a_patience_that_makes_no_sense_limits_nothing(functions: Functions, name: str, value: str) -> None:
+    assert functions.chat(chat_event(chat_request(), functions.token, {name: value})).status == 200
+
+
+def test_a_patience_that_no_call_can_meet_is_a_timeout_with_advice(functions: Functions) -> None:
+    """The only 5xx that a caller brings about: it is what he asked for."""
+    answer = functions.chat(chat_event(chat_request(), functions.token, {"X-Gateway-Timeout-Ms": "0.001"}))
+
+    holds(answer)
+    assert (answer.status, answer.json["error"]["code"]) == (504, "provider_timeout")
+    assert answer.headers["x-should-retry"] == "false"
