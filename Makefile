@@ -70,6 +70,7 @@ lock: .venv ## resolve every requirements file anew
 	for tool in runtime sam ministack uv node plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
+	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt
 	$(MAKE) .tools/node/ready
 	cd $(NODE_CLIENTS) && $(NPM) update --save --package-lock-only
 

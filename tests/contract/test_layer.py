@@ -1,5 +1,6 @@
 """What `sam build` puts into the layer, for each processor that the template offers."""
 
+import json
 import os
 import re
 import struct
@@ -8,10 +9,11 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.contract.transformed import ROOT, Template, functions, only
+from tests.contract.transformed import ROOT, Template, functions, of_type, only
 
 MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
@@ -108,6 +110,7 @@ def test_it_fits(layer: Path, tmp_path: Path) -> None:
 
 def test_it_leaves_out_what_the_runtime_brings(layer: Path) -> None:
     assert not {"boto3", "botocore", "s3transfer"} & {path.name for path in (layer / "python").iterdir()}
+    assert {path.name for path in layer.iterdir()} == {"python", "qwen-gateway-runtime"}
 
 
 def test_it_leaves_out_what_only_the_repository_needs(layer: Path) -> None:
@@ -133,3 +136,42 @@ def test_its_data_is_json(layer: Path) -> None:
 
 def test_its_wrapper_can_be_executed(layer: Path) -> None:
     assert (layer / "qwen-gateway-runtime").stat().st_mode & 0o777 == 0o755
+
+
+REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "a-region-1-of-tomorrow")
+CLIENTS = """
+import json, sys
+from qwen_gateway import aws
+print(json.dumps([
+    [client.meta.endpoint_url, sorted(client.meta.service_model.operation_names)]
+    for client in (aws.dynamodb(), aws.secretsmanager())
+]))
+"""
+
+
+def clients(package: Path, region: str) -> Any:
+    """Endpoint and operations of the functions' clients, as the runtime's own botocore makes them."""
+    variables = {"PYTHONPATH": str(package), "AWS_DEFAULT_REGION": region}
+    look = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
+    return json.loads(subprocess.run(look, check=True, env=variables, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_its_copy_of_botocores_data_leads_to_the_same_endpoints(layer: Path, region: str) -> None:
+    whole, copied = clients(ROOT / "layers/qwen_gateway", region), clients(layer / "python", region)
+
+    assert [endpoint for endpoint, _ in copied] == [endpoint for endpoint, _ in whole]
+
+
+def test_its_copy_of_botocores_data_knows_what_roles_allow_and_no_more(layer: Path, template: Template) -> None:
+    allowed = {
+        action
+        for role in of_type(template, "AWS::IAM::Role").values()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        if not action.startswith("logs:")
+    }
+    (_, tables), (_, secrets) = clients(layer / "python", "us-east-1")
+
+    assert {*(f"dynamodb:{name}" for name in tables), *(f"secretsmanager:{name}" for name in secrets)} == allowed

@@ -5,6 +5,7 @@ defaults. The timeouts keep a stuck service from eating the time in which the pr
 """
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import botocore.session
@@ -23,8 +24,14 @@ _CONFIG = Config(
 )
 
 
+_LAYERS_DATA = Path(__file__).with_name("aws_data")
+
+
 class _TwoServices(Loader):
-    """botocore's own data, without a search through the folders of all four hundred services before each client."""
+    """botocore's data, of which the built layer brings a small copy that is looked into first (`aws_data.py`).
+
+    Before each client botocore would search the folders of all its four hundred services.
+    """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the same for every type
         return ["dynamodb", "secretsmanager"]
@@ -33,7 +40,7 @@ class _TwoServices(Loader):
 @functools.cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
-    session.register_component("data_loader", _TwoServices())
+    session.register_component("data_loader", _TwoServices(extra_search_paths=[str(_LAYERS_DATA)]))
     return session
 
 
