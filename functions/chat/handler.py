@@ -13,11 +13,18 @@ from qwen_gateway.silence import silence_libraries
 
 silence_libraries()
 
-# The network is set to work before the next imports, which take the processor for half of a cold start.
 _provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
 _keys = Keys(aws.dynamodb(), environment().keys_table)
-for _begin in (_provider_keys.prefetch, _keys.connect):
-    threading.Thread(target=_begin, daemon=True).start()
+
+
+def _connect_to_aws() -> None:
+    _provider_keys.prefetch()
+    _keys.connect()
+
+
+# The network is set to work before the next imports, which take the processor for half of a cold start. More threads
+# than these two cost the imports more than they win.
+threading.Thread(target=_connect_to_aws, daemon=True).start()
 _head_start = HeadStart(configuration().default_url)
 
 from chat.service import ChatService  # noqa: E402

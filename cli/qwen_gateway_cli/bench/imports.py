@@ -1,4 +1,4 @@
-"""What the chat function's import costs, by package."""
+"""What the chat function's imports cost, by package."""
 
 import subprocess
 import sys
@@ -11,13 +11,14 @@ from qwen_gateway_cli.local.layout import Layout
 
 _ROUNDS = 5
 _STANDARD_LIBRARY = "standard library"
+_IMPORTED = "import qwen_gateway.aws, qwen_gateway.head_start, chat.service"
+"""All that the handler imports, and not the handler: it starts threads, and `importtime` counts for one thread only."""
 
 
 def by_package(layout: Layout, contender: Contender, around: Neighbours) -> dict[str, float]:
     """Return each package's own milliseconds, as `python -X importtime` counts them, the dearest first."""
     program = contender.program(layout, around)
-    module = contender.handler.rpartition(".")[0]
-    command = [str(layout.runtime_python), "-X", "importtime", "-c", f"import {module}"]
+    command = [str(layout.runtime_python), "-X", "importtime", "-c", _IMPORTED]
     rounds: list[defaultdict[str, float]] = []
     for _ in range(_ROUNDS):
         ran = subprocess.run(

@@ -50,7 +50,7 @@ class Report(NamedTuple):
         show_table(
             ["", *contenders], [["size", *(f"{size.unzipped:,} {size.zipped:,}" for size in self.sizes.values())]]
         )
-        show(f"\nImport of the {GATEWAY}'s chat function by package, {sum(self.imports_ms.values()):.0f} ms in all")
+        show(f"\nWhat the {GATEWAY}'s chat function imports, by package, {sum(self.imports_ms.values()):.0f} ms in all")
         dearest = list(self.imports_ms.items())[:_IMPORTS_SHOWN]
         show_table(["package", "ms"], [[name, f"{value:.1f}"] for name, value in dearest])
 
