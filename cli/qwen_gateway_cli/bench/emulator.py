@@ -54,7 +54,7 @@ class Function:
         return took
 
     def memory_mb(self) -> float:
-        """Return what the function's process holds in memory now (resident set), in MB as Lambda counts them (2^20 bytes)."""
+        """Return what the function's process holds in memory now (resident set), in MB of 2^20 bytes."""
         status = (self._process() / "status").read_text(encoding="utf-8")
         kibibytes = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
         return int(kibibytes) / 1024
