@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,17 @@ CONTENDERS = {"plain", "plain + bytecode", "gateway"}
 
 
 @pytest.fixture
-def figures(own: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """What `qwen-gateway bench --json` prints after a short run."""
-    monkeypatch.chdir(own.folder)
+def figures(
+    repository: Repository,
+    welcome: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Any:
+    """What `qwen-gateway bench --json` prints after a short run, in a repository that has been built."""
+    built = Repository(tmp_path)
+    built.take_build_of(repository)
+    monkeypatch.chdir(tmp_path)
     for module, name, value in (
         (rounds, "_STARTS", 2),
         (rounds, "_CALLS", 50),

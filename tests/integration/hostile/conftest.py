@@ -28,14 +28,14 @@ from tests.sam_local.neighbours import Neighbours, neighbours
 LOOPBACK = Reach("127.0.0.1", "127.0.0.1")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def around() -> Iterator[Neighbours]:
     with neighbours(LOOPBACK) as them:
         them.aws.store_provider_keys(dashscope=PROVIDER_KEY)
         yield them
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def key(around: Neighbours) -> str:
     """The token of a key that is in the table."""
     text = token()
@@ -43,7 +43,7 @@ def key(around: Neighbours) -> str:
     return text
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def variables(around: Neighbours) -> dict[str, str]:
     """What the template gives a function, with every switch on that makes things talk."""
     return {
@@ -61,7 +61,7 @@ def variables(around: Neighbours) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     log = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
@@ -74,7 +74,7 @@ def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     _forget()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def front(
     around: Neighbours, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningFront]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -105,7 +106,11 @@ class Driver:
     def __init__(self) -> None:
         if not (DRIVER.parent / "node_modules" / "ready").exists():
             pytest.fail("The Node clients are not installed: make test does it.")
-        self._program = subprocess.Popen([NODE, DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # Its standard output is ours alone: with OPENAI_LOG set the client would write there too.
+        defaults = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        self._program = subprocess.Popen(
+            [NODE, DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=defaults
+        )
 
     def make(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer, or raise Refused."""
