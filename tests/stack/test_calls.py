@@ -48,7 +48,7 @@ def test_the_provider_is_always_asked_for_a_stream_with_usage(client: openai.Ope
     assert call["body"]["top_k"] == 7
 
 
-def test_a_failing_provider_is_called_once_and_recorded(
+def test_total_failure_costs_four_calls_of_the_provider_and_one_of_the_client(
     client: openai.OpenAI, provider: httpx2.Client, records: Records
 ) -> None:
     before = len(records())
@@ -58,7 +58,12 @@ def test_a_failing_provider_is_called_once_and_recorded(
         client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
 
     assert caught.value.code == "provider_overloaded"
-    assert len(provider.get("/_control").json()["calls"]) == 1
+    assert [call["model"] for call in provider.get("/_control").json()["calls"]] == [
+        "qwen-plus",
+        "qwen-plus",
+        "qwen-flash",
+        "qwen-flash",
+    ]
     assert len(records()) == before + 1
 
 

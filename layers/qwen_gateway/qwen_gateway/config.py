@@ -50,8 +50,8 @@ class RouteTarget(_Frozen):
     provider: str = ""
 
 
-RouteTargets = Annotated[tuple[RouteTarget, ...], Field(min_length=1, max_length=1)]
-"""A route leads to one target until the way to Qwen learns to fall back."""
+RouteTargets = Annotated[tuple[RouteTarget, ...], Field(min_length=1)]
+"""In the order in which they are tried."""
 
 
 class Timeouts(_Frozen):
@@ -63,6 +63,13 @@ class Timeouts(_Frozen):
     settle: Seconds = 2
 
 
+class Retries(_Frozen):
+    """What a request may cost: calls of providers in all, and seconds for which a failed target is tried last."""
+
+    attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    cool_down: Annotated[float, Field(ge=0, le=60)] = 10
+
+
 class Configuration(_Frozen):
     """gateway.toml as the code knows it."""
 
@@ -70,6 +77,7 @@ class Configuration(_Frozen):
     providers: dict[str, Provider]
     routes: dict[Annotated[str, Field(min_length=1)], RouteTargets] = {}
     timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
 
     @property
     def default_url(self) -> str:

@@ -13,7 +13,8 @@ nothing else decides a status. The tree:
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
     └── ProviderError             what the provider did
         ├── ProviderThrottled  ProviderBurstThrottled  ProviderOverloaded  ProviderFault
-        ├── ProviderUnreachable  ProviderDisconnected  ProviderTimeout  ProviderAnswerBroken
+        ├── ProviderUnreachable  ProviderTimeout  ProviderAnswerBroken
+        ├── ProviderDisconnected ─ ProviderIdleDisconnected
         ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderRefused
         └── ProviderModelMissing ─ RouteModelMissing
 """
@@ -150,6 +151,10 @@ class ProviderUnreachable(ProviderError):
 
 class ProviderDisconnected(ProviderError):
     """The connection broke after the request was sent and before an answer began."""
+
+
+class ProviderIdleDisconnected(ProviderDisconnected):
+    """The connection had served before, and the server had closed it meanwhile."""
 
 
 class ProviderTimeout(ProviderError):

@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, NamedTuple, Protocol, TextIO, cast
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -47,13 +47,19 @@ class Answer(NamedTuple):
 class Gateway:
     """Both functions, put together as their handlers do it."""
 
-    def __init__(self, aws: Aws, provider_url: str, timeouts: dict[str, float]) -> None:
+    def __init__(self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int) -> None:
         self.aws = aws
         self.token = token()
         aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(self.token))
         names, dynamodb = config.environment(), aws_clients.dynamodb()
         settings = config.parse(
-            json.dumps({"providers": {"dashscope": {"base_url": f"{provider_url}/v1"}}, "timeouts": timeouts})
+            json.dumps(
+                {
+                    "providers": {"dashscope": {"base_url": f"{provider_url}/v1"}},
+                    "timeouts": timeouts,
+                    "retries": {"attempts": attempts},
+                }
+            )
         )
         keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
         provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
@@ -89,8 +95,10 @@ class Gateway:
         return [dict(from_item(item)) for item in items]
 
 
-type MakeGateway = Callable[[str], Gateway]
-"""Make a gateway that calls the provider at a URL."""
+class MakeGateway(Protocol):
+    """Makes a gateway that calls the provider at a URL, once a request unless it is told otherwise."""
+
+    def __call__(self, url: str, attempts: int = 1) -> Gateway: ...
 
 
 class _CurrentStdout:
@@ -114,7 +122,7 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
-    return lambda url: Gateway(aws, url, HURRIED)
+    return lambda url, attempts=1: Gateway(aws, url, HURRIED, attempts)
 
 
 @pytest.fixture

@@ -70,12 +70,20 @@ def test_every_model_of_the_default_catalog_is_a_route_of_its_own_name() -> None
     routes = Routes(config.parse(""))
 
     for model in catalog.section("dashscope-intl"):
-        assert routes.targets(model) == (Target("dashscope", model),)
+        assert routes.targets(model)[0] == Target("dashscope", model)
 
 
 def test_every_alias_leads_to_a_model_that_singapore_and_beijing_have() -> None:
-    for (target,) in config.parse("").routes.values():
-        assert target.model in catalog.section("dashscope-intl").keys() & catalog.section("dashscope-cn").keys()
+    everywhere = catalog.section("dashscope-intl").keys() & catalog.section("dashscope-cn").keys()
+
+    assert {target.model for targets in config.parse("").routes.values() for target in targets} <= everywhere
+
+
+def test_the_seed_chain_goes_from_max_to_plus_to_turbo() -> None:
+    routes = Routes(config.parse(""))
+
+    first_choices = [routes.targets(alias)[0] for alias in ("qwen-max", "qwen-plus", "qwen-turbo")]
+    assert list(routes.targets("qwen-max")) == first_choices
 
 
 def test_the_layers_json_says_what_the_toml_says(tmp_path: Path) -> None:

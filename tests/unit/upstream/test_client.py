@@ -97,7 +97,9 @@ def complete(
     transport: FakeTransport, keys: FakeKeys | None = None, *, model: str = "qwen3-max", clock: Clock | None = None
 ) -> Outcome:
     clock = clock or Clock()
-    upstream = Upstream(config.parse(""), keys or FakeKeys(), cast("Transport", transport), clock)
+    upstream = Upstream(
+        config.parse('{"retries": {"attempts": 1}}'), keys or FakeKeys(), cast("Transport", transport), clock
+    )
     return upstream.complete(model, (TARGET,), chat_request(top_k=3), Deadline(20, clock))
 
 

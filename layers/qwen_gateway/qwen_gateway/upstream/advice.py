@@ -41,19 +41,24 @@ _QUOTED = (ProviderThrottled, ProviderBurstThrottled, ProviderOverloaded, Provid
 parts of the key."""
 
 
+_WAIT = {ProviderThrottled: 2.0, ProviderBurstThrottled: 5.0, ProviderOverloaded: 5.0}
+"""Seconds after which repeating may help when the provider names none (it mostly does not)."""
+
+
 def advised(error: ProviderError, target: Target, model: str) -> ProviderError:
     """Return the failure as the client reads it; `model` is the name that the client used."""
     kind = type(error)
     if kind is ProviderModelMissing and model != target.model:
         kind = RouteModelMissing
     words = error.message or "it gave no reason"
-    message = _ADVICE[kind].format(provider=target.provider, model=target.model, words=words)
+    advice = next(_ADVICE[each] for each in kind.__mro__ if each in _ADVICE)
+    message = advice.format(provider=target.provider, model=target.model, words=words)
     if isinstance(error, _QUOTED) and error.message:
         message += f" It says: {error.message}"
     return kind(
         message,
         param=error.param,
-        retry_after=error.retry_after,
+        retry_after=error.retry_after or _WAIT.get(kind),
         status=error.status,
         code=error.code,
         request_id=error.request_id,

@@ -1,54 +1,19 @@
-"""A request's way to a provider: one target, one attempt, one deadline, and a whole answer or a named failure."""
+"""A request's way to an answer: attempts over the targets of its route, within one budget and one deadline."""
 
+import random
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from qwen_gateway import strictjson
-from qwen_gateway.config import Configuration, Timeouts
-from qwen_gateway.errors import (
-    Defect,
-    DependencyFailed,
-    GatewayError,
-    ProviderAnswerBroken,
-    ProviderError,
-    ProviderKeyRefused,
-)
+from qwen_gateway.config import Configuration
+from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, ProviderKeyRefused
 from qwen_gateway.routes import Target
-from qwen_gateway.upstream import failures
 from qwen_gateway.upstream.advice import advised
-from qwen_gateway.upstream.aggregate import Aggregate
-from qwen_gateway.upstream.deadline import Clock, Deadline, Patience
-from qwen_gateway.upstream.sse import EventTooLarge, events
+from qwen_gateway.upstream.attempt import Attempt, Caller, Keys
+from qwen_gateway.upstream.cooling import Cooling
+from qwen_gateway.upstream.deadline import Clock, Deadline
+from qwen_gateway.upstream.policy import Course, Onward, Step
 from qwen_gateway.upstream.transport import Transport
-
-
-class Keys(Protocol):
-    """Where provider keys come from."""
-
-    def key(self, provider: str) -> str:
-        """Return a provider's key."""
-        ...
-
-    def reload_refused(self, provider: str) -> bool:
-        """Read the keys again because the provider refused one."""
-        ...
-
-
-class Attempt(NamedTuple):
-    """One call to a provider.
-
-    `cause` is the class of its failure or empty, `status` the provider's HTTP status, `charged` says whether
-    the provider bills it: `billed`, `presumed` (it may have run) or `none`.
-    """
-
-    target: Target
-    cause: str
-    status: int | None
-    request_id: str | None
-    latency_ms: int
-    first_token_ms: int | None
-    charged: str
 
 
 class Outcome(NamedTuple):
@@ -58,94 +23,60 @@ class Outcome(NamedTuple):
     result: dict[str, Any] | GatewayError
 
 
-class _Answered(NamedTuple):
-    answer: dict[str, Any]
-    request_id: str | None
-    first_token_ms: int | None
-
-
 class Upstream:
-    """The Qwen client: knows the providers, their keys and the limits of a call."""
+    """The Qwen client: knows the providers, their keys, the limits of a call and which targets failed a moment ago."""
 
-    def __init__(
-        self, configuration: Configuration, keys: Keys, transport: Transport, clock: Clock = time.monotonic
+    def __init__(  # noqa: PLR0913 - time and chance are given by tests
+        self,
+        configuration: Configuration,
+        keys: Keys,
+        transport: Transport,
+        clock: Clock = time.monotonic,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._urls = {name: provider.url for name, provider in configuration.providers.items()}
-        self._timeouts: Timeouts = configuration.timeouts
+        self._caller = Caller(configuration, keys, transport, clock)
+        self._cooling = Cooling(configuration.retries.cool_down, clock)
+        self._attempts = configuration.retries.attempts
         self._keys = keys
-        self._transport = transport
-        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
 
     def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
-        """Ask the first target for a whole answer; `model` is the name that the client used.
+        """Ask the targets for a whole answer until one gives it; `model` is the name that the client used.
 
-        A failure is a value of the outcome, never raised.
+        A failure is a value of the outcome, never raised: that of the first target when it was asked.
         """
-        target = targets[0]
-        started = self._clock()
-        try:
-            key = self._keys.key(target.provider)
-        except DependencyFailed as error:
-            return Outcome((), error)
-        try:
-            answered = self._attempt(target, key, body, deadline, started)
-        except ProviderError as error:
-            if isinstance(error, ProviderKeyRefused):
-                self._keys.reload_refused(target.provider)
-            return Outcome((self._failed(target, error, started),), advised(error, target, model))
-        except Exception as unforeseen:  # noqa: BLE001 - the provider may have run, and its bill needs its attempt
-            cause = type(unforeseen).__name__
-            attempt = Attempt(target, cause, None, None, self._since(started), None, charged="presumed")
-            return Outcome((attempt,), Defect(unforeseen))
-        attempt = Attempt(
-            target, "", 200, answered.request_id, self._since(started), answered.first_token_ms, charged="billed"
-        )
-        return Outcome((attempt,), answered.answer)
+        course = Course(targets, self._cooling.order(targets), self._attempts, deadline.left, self._chance)
+        attempts: list[Attempt] = []
+        failures: dict[Target, GatewayError] = {}
+        step: Step | None = course.first()
+        while step:
+            self._sleep(step.wait)
+            tried = self._caller.call(step.target, body, deadline)
+            if tried.attempt:
+                attempts.append(tried.attempt)
+            if not isinstance(tried.result, GatewayError):
+                self._cooling.answered(step.target)
+                return Outcome(tuple(attempts), tried.result)
+            failures[step.target] = tried.result
+            step = self._after(course, step.target, tried.result)
+        return Outcome(tuple(attempts), _told(failures, targets[0], model))
 
-    def _attempt(
-        self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, started: float
-    ) -> _Answered:
-        patience = Patience(deadline, self._timeouts, self._clock)
-        asked = {**body, "model": target.model, "stream": True, "stream_options": {"include_usage": True}}
-        aggregate = Aggregate()
-        first_token_ms: int | None = None
-        with self._transport.chat(self._urls[target.provider], key, asked, patience) as stream:
-            for chunk in _chunks(stream.pieces()):
-                if aggregate.add(chunk):
-                    patience.progress()
-                    first_token_ms = self._since(started) if first_token_ms is None else first_token_ms
-            if not aggregate.finished:
-                raise ProviderAnswerBroken("the answer ended without a finish_reason")
-            return _Answered(aggregate.whole(), stream.request_id, first_token_ms)
-
-    def _failed(self, target: Target, error: ProviderError, started: float) -> Attempt:
-        charged = "presumed" if error.may_have_run else "none"
-        return Attempt(
-            target, type(error).__name__, error.status, error.request_id, self._since(started), None, charged
-        )
-
-    def _since(self, started: float) -> int:
-        return round((self._clock() - started) * 1000)
+    def _after(self, course: Course, target: Target, error: GatewayError) -> Step | None:
+        """Return what follows a failure; a defect of ours ends the request."""
+        if isinstance(error, DependencyFailed):
+            return course.skip(Onward.OTHER_PROVIDER)
+        if not isinstance(error, ProviderError):
+            return None
+        self._cooling.failed(target, error)
+        has_new_key = isinstance(error, ProviderKeyRefused) and self._keys.reload_refused(target.provider)
+        return course.after(error, has_new_key=has_new_key)
 
 
-def _chunks(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    try:
-        for data in events(pieces):
-            if data == b"[DONE]":
-                return
-            yield _chunk(data)
-    except EventTooLarge:
-        raise ProviderAnswerBroken("an event of the stream has no end") from None
-
-
-def _chunk(data: bytes) -> dict[str, Any]:
-    try:
-        chunk = strictjson.loads(data)
-    except ValueError:
-        chunk = None
-    if not isinstance(chunk, dict):
-        raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
-    if chunk.get("error"):
-        words = failures.said(chunk)
-        raise failures.cause(None, words)(words.message, param=words.param, code=words.code or None)
-    return chunk
+def _told(failures: Mapping[Target, GatewayError], first: Target, model: str) -> GatewayError:
+    """Return the failure that the client reads: the first target's, else that of the one that was asked first."""
+    target = first if first in failures else next(iter(failures))
+    error = failures[target]
+    return advised(error, target, model) if isinstance(error, ProviderError) else error

@@ -89,6 +89,7 @@ class _PatientBackend(httpcore2.NetworkBackend):
                 failure = error
             else:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                deadline.current.get().connected = True
                 return _PatientStream(connection)
         raise failure
 

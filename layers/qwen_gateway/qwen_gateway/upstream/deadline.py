@@ -33,7 +33,7 @@ class Patience:
     the reader reports counts, and the connection asks before each read how long it may still wait.
     """
 
-    __slots__ = ("_clock", "_connected_by", "_deadline", "_timeouts", "_until", "limit")
+    __slots__ = ("_clock", "_connected_by", "_deadline", "_timeouts", "_until", "connected", "limit")
 
     def __init__(self, deadline: Deadline, timeouts: Timeouts, clock: Clock = time.monotonic) -> None:
         self._deadline = deadline
@@ -41,6 +41,8 @@ class Patience:
         self._clock = clock
         self._connected_by = clock() + timeouts.connect
         self._until = clock() + timeouts.first_token
+        self.connected = False
+        """Whether the attempt made a connection of its own, instead of using one that served before."""
         self.limit = f"no first token within {timeouts.first_token:g} s"
         """In words, what is being waited for."""
 

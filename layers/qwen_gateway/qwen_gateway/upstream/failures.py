@@ -77,9 +77,6 @@ RULES = (
 )
 """The first rule that fits decides. The status of an error event inside a stream is `event`."""
 
-_WAIT = {ProviderThrottled: 2.0, ProviderBurstThrottled: 5.0, ProviderOverloaded: 5.0}
-"""Seconds after which repeating may help when the provider names none (it mostly does not)."""
-
 _LONGEST_WAIT = 3600.0
 
 
@@ -111,13 +108,9 @@ def cause(status: int | None, words: Said) -> Cause:
     )
 
 
-def wait(kind: Cause, headers: Mapping[str, str]) -> float | None:
-    """Seconds after which repeating may help: the provider's word when it is sensible, else the kind's own."""
-    asked = _retry_after(headers.get("retry-after", ""))
-    return asked if asked is not None else _WAIT.get(kind)
-
-
-def _retry_after(value: str) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which the provider wants to be asked again, None when it says nothing sensible."""
+    value = headers.get("retry-after", "")
     try:
         seconds = float(value)
     except ValueError:

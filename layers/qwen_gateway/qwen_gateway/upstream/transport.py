@@ -18,6 +18,7 @@ from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderDisconnected,
     ProviderError,
+    ProviderIdleDisconnected,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -124,7 +125,7 @@ def _refusal(error: APIStatusError) -> ProviderError:
     return kind(
         words.message,
         param=words.param,
-        retry_after=failures.wait(kind, error.response.headers),
+        retry_after=failures.retry_after(error.response.headers),
         status=error.status_code,
         code=words.code or None,
         request_id=request_id(error.response.headers),
@@ -147,4 +148,5 @@ def _disconnected(error: Exception, patience: Patience, *, began: bool) -> Provi
         return ProviderTimeout(patience.reason())
     if began:
         return ProviderAnswerBroken("the connection broke in mid-answer")
-    return ProviderDisconnected("the connection broke before an answer began")
+    kind = ProviderDisconnected if patience.connected else ProviderIdleDisconnected
+    return kind("the connection broke before an answer began")
