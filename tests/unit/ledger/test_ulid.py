@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway.ledger import ulid
+from qwen_gateway import ulid
 
 times = st.integers(0, 2**48 - 1)
 

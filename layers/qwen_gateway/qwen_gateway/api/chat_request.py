@@ -92,7 +92,15 @@ class ChatRequest(NamedTuple):
             RequestTooLarge: it does not fit.
             RequestInvalid: it is no JSON object, or a field that the gateway uses has the wrong form.
         """
-        body = json_object(raw)
+        return cls.checked(json_object(raw))
+
+    @classmethod
+    def checked(cls, body: dict[str, Any]) -> "ChatRequest":
+        """Take a JSON object.
+
+        Raises:
+            RequestInvalid: a field that the gateway uses has the wrong form.
+        """
         try:
             checked = ChatFields.model_validate(body)
         except ValidationError as error:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from qwen_gateway import observability
+from qwen_gateway import observability, ulid
 from qwen_gateway.api import event as proxy
 from qwen_gateway.api.event import HttpRequest
 from qwen_gateway.config import environment
 from qwen_gateway.errors import ANSWERS, Answer, Defect, GatewayError, KeyRefused, RequestRefused
-from qwen_gateway.ledger import ulid
 
 EXPOSED = "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-should-retry, retry-after"
 """Headers that a browser's script may read; `*` would not cover requests with an Authorization header."""
