@@ -6,6 +6,7 @@ Nothing is read on import. A wrong configuration raises `ConfigurationWrong`, wh
 import functools
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -122,8 +123,8 @@ class Environment(_Frozen):
             raise ConfigurationWrong(_first(error, "environment variable ", str.upper)) from None
 
 
-def parse(overrides: str) -> Configuration:
-    """Return gateway.toml with a JSON object (or an empty string) merged over it.
+def parse(overrides: str, *more: Mapping[str, Any]) -> Configuration:
+    """Return gateway.toml with a JSON object (or an empty string) merged over it, and then `more`, one by one.
 
     Raises:
         ConfigurationWrong: the merged configuration has an unknown key, a wrong value or a dangling name.
@@ -131,6 +132,8 @@ def parse(overrides: str) -> Configuration:
     document = datafile.load(_HERE, "gateway")
     if overrides.strip():
         document = _merged(document, _object(overrides))
+    for each in more:
+        document = _merged(document, each)
     try:
         return Configuration.model_validate(document)
     except ValidationError as error:
@@ -159,13 +162,13 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Objects merge key by key; anything else replaces, and null removes."""
     result = dict(under)
     for key, value in over.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
             result[key] = _merged(result[key], value)
         else:
             result[key] = value

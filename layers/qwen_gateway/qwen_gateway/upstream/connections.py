@@ -17,7 +17,7 @@ import httpx2
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import deadline
 
-_MOST_CONNECTIONS = 50
+MOST_CONNECTIONS = 50
 _SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
@@ -144,8 +144,8 @@ class PatientTransport(httpx2.BaseTransport):
     def __init__(self, ssl_context: ssl.SSLContext, head_start: HeadStart | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
-            max_connections=_MOST_CONNECTIONS,
-            max_keepalive_connections=_MOST_CONNECTIONS,
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_CONNECTIONS,
             keepalive_expiry=5,
             network_backend=_PatientBackend(head_start),
         )

@@ -77,6 +77,10 @@ class Transport:
         finally:
             deadline.current.reset(token)
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
     def _open(self, url: str, key: str, body: Mapping[str, Any]) -> Stream[object]:
         return self._client(url).post(
             "/chat/completions",

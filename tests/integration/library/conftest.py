@@ -1,0 +1,41 @@
+"""The library over real HTTP."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from qwen_gateway import QwenClient
+from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.upstream import stand_in
+
+KEY = "sk-marked-provider-key"
+VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KEY", "GATEWAY_CONFIG")
+
+type MakeClient = Callable[..., QwenClient]
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def make_client(provider: RunningProvider) -> Iterator[MakeClient]:
+    """Return a maker of clients all of whose providers are the stand-in."""
+    with ExitStack() as opened:
+
+        def make(name: str | None = None, *, api_key: str | None = KEY, **settings: Any) -> QwenClient:
+            configuration = stand_in(provider.url).gateway_config | settings.pop("configuration", {})
+            client = QwenClient(name, api_key=api_key, configuration=configuration, **settings)
+            return opened.enter_context(client)
+
+        yield make
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> QwenClient:
+    """A client that calls the stand-in."""
+    return make_client()

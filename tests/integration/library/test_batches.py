@@ -1,0 +1,80 @@
+"""Many prompts over real HTTP."""
+
+import time
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+from qwen_gateway import QwenClient
+from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
+from qwen_gateway.library import Answer
+from qwen_gateway_cli.local.provider import RunningProvider
+from tests.builders import chat_request
+
+TEN = [f"Prompt {number}." for number in range(10)]
+
+
+def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: RunningProvider) -> None:
+    provider.control({"latency_ms": 50})
+
+    results = list(client.batch(TEN, max_concurrency=5))
+
+    assert all(isinstance(result, Answer) for result in results)
+    assert [prompt in result.content for prompt, result in zip(TEN, results, strict=True)] == [True] * 10
+    assert len(provider.calls()) == 10
+
+
+def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, provider: RunningProvider) -> None:
+    spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
+    provider.control({"faults": [{"model": "qwen3-max", "times": 99, **spent}]})
+
+    results = client.batch(TEN, "qwen-max", max_concurrency=5)
+
+    assert {result.model for result in results if isinstance(result, Answer)} == {"qwen-plus"}
+
+
+def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningProvider) -> None:
+    prompts: list[Any] = ["Say hello.", [], chat_request(model="gpt-4"), chat_request(model="qwen-turbo"), 7]
+    provider.control({"faults": [{"model": "qwen-flash", "status": 400, "code": "invalid_parameter_error"}]})
+
+    results = client.batch(prompts)
+
+    kinds = [Answer, RequestInvalid, ModelUnknown, ProviderRefused, RequestInvalid]
+    assert [type(result) for result in results] == kinds
+
+
+def test_what_holds_for_all_reaches_each(client: QwenClient, provider: RunningProvider) -> None:
+    list(client.batch(TEN[:3], "qwen-turbo", temperature=0))
+
+    assert [(call["model"], call["body"]["temperature"]) for call in provider.calls()] == [("qwen-flash", 0)] * 3
+
+
+def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) -> None:
+    """A call may come late, but none before its place."""
+    before = time.time()
+    assert len(list(client.batch(TEN[:4], requests_per_minute=1_200))) == 4
+
+    last = max(call["time"] for call in provider.calls())
+    assert last - before > 3 * 60 / 1_200
+
+
+def test_a_closed_client_starts_no_more_calls(client: QwenClient) -> None:
+    batch = client.batch(TEN, max_concurrency=1, requests_per_minute=1)
+    batch[0]
+    client.close()
+
+    with pytest.raises(CancelledError):
+        batch[9]
+
+
+@pytest.mark.parametrize("limits", [{"max_concurrency": 0}, {"max_concurrency": 51}, {"requests_per_minute": 0}])
+def test_a_limit_out_of_its_range_is_refused(client: QwenClient, limits: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(limits))):
+        client.batch(TEN, **limits)
+
+
+@pytest.mark.parametrize("prompts", ["Say hello.", chat_request()], ids=["text", "request"])
+def test_one_prompt_is_no_batch(client: QwenClient, prompts: Any) -> None:
+    with pytest.raises(TypeError, match="chat"):
+        client.batch(prompts)
