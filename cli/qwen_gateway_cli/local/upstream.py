@@ -1,19 +1,16 @@
 """Which Qwen the local stack calls: the stand-in, a provider of gateway.toml, or an OpenAI-compatible URL."""
 
 import json
-import os
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 
 from qwen_gateway import config
+from qwen_gateway.environment_keys import ANY_PROVIDER, NO_KEY, key_of, variable
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
-_URL_KEY = "QWEN_GATEWAY_PROVIDER_KEY"
-_KEY_VARIABLES = {"dashscope": "DASHSCOPE_API_KEY", "holysheep": "HOLYSHEEP_API_KEY"}
-_NO_KEY = "no-key-needed"
 _URL_PROVIDER = "local"
 _CHECK_S = 10
 
@@ -51,15 +48,14 @@ def _of_name(name: str) -> Upstream:
         refuse(f"--provider {name}: gateway.toml has no such provider. It has {', '.join(providers)}; a URL works too.")
     gateway_config = {"default_provider": name}
     config.parse(json.dumps(gateway_config))
-    variable = _KEY_VARIABLES.get(name.partition("-")[0], _URL_KEY)
-    key = os.environ.get(variable, "").strip()
+    key = key_of(name)
     if not key:
-        refuse(f"--provider {name} needs its key: set {variable} in the environment and run the command again.")
+        refuse(f"--provider {name} needs its key: set {variable(name)} in the environment and run the command again.")
     return Upstream(_root(providers[name].url), gateway_config, {name: key})
 
 
 def _of_url(url: str) -> Upstream:
-    key = os.environ.get(_URL_KEY, "").strip() or _NO_KEY
+    key = key_of(_URL_PROVIDER) or NO_KEY
     provider = {"providers": {_URL_PROVIDER: {"base_url": url}}, "default_provider": _URL_PROVIDER}
     config.parse(json.dumps(provider))
     models = _models(url, key)
@@ -81,7 +77,7 @@ def _models(url: str, key: str) -> list[str]:
     except httpx2.HTTPError as failure:
         refuse(f"{url} cannot be reached: {failure}")
     if answer.status_code in (401, 403):
-        refuse(f"{url}/models refuses the key (status {answer.status_code}): set {_URL_KEY} in the environment.")
+        refuse(f"{url}/models refuses the key (status {answer.status_code}): set {ANY_PROVIDER} in the environment.")
     try:
         document = answer.raise_for_status().json()
         models = [str(entry["id"]) for entry in document["data"]]
