@@ -13,6 +13,7 @@ from tests.builders.answers import (
     whole_stream,
 )
 from tests.builders.events import Context, chat_event, models_event, proxy_event
+from tests.builders.models import model, thinking_model
 from tests.builders.records import usage_record
 from tests.builders.requests import chat_request
 from tests.builders.tokens import KEY_ID, api_key, garbage_token, key_item, mistyped, token
@@ -30,12 +31,14 @@ __all__ = [
     "garbage_token",
     "key_item",
     "mistyped",
+    "model",
     "models_event",
     "pieces",
     "proxy_event",
     "refusal",
     "stream",
     "text_chunks",
+    "thinking_model",
     "token",
     "usage",
     "usage_record",

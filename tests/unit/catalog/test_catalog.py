@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from qwen_gateway import catalog, config, datafile
+from qwen_gateway.catalog import Quirks
+from qwen_gateway.upstream import efforts
 
 SECTIONS = sorted(catalog.sections())
 
@@ -16,7 +18,7 @@ def test_every_section_has_source_and_date_and_sensible_limits(name: str) -> Non
     assert document["source"]
     for model in catalog.section(name).values():
         assert model.input_tokens > model.output_tokens > 0
-        assert "text" in model.modalities
+        assert model.modalities is None or "text" in model.modalities
         assert model.known_since > 1_700_000_000
 
 
@@ -29,6 +31,54 @@ def test_figures_are_those_of_their_source() -> None:
     assert singapore["qwen3-max"][2:4] == (258_048, 65_536)
     assert singapore["qwen-flash"][2:4] == (997_952, 32_768)
     assert singapore["qwen3-vl-plus"].modalities == ("text", "image", "video")
+
+
+def test_thinking_and_quirks_are_those_of_their_source() -> None:
+    """QwenCloud's and Alibaba Cloud's pages on thinking and structured output, November 2026."""
+    singapore = catalog.section("dashscope-intl")
+
+    assert singapore["qwen3.6-plus"].thinking.unasked == "on"
+    assert singapore["qwen-plus"].thinking.unasked == "off"
+    assert singapore["qwq-plus"].thinking.unasked == "always"
+    assert singapore["qwen3-coder-plus"].thinking.unasked == "never"
+    assert singapore["qwen3.7-plus"].thinking.unasked is None
+    assert singapore["qwen3.8-max"].thinking.efforts == ("none", "low", "medium", "xhigh")
+    assert singapore["qwen4-max"].thinking.capped_by == ("max_tokens", "max_completion_tokens")
+    assert (singapore["qwen-plus"].tools, singapore["qwen-plus"].json_schema) == (True, True)
+    assert (singapore["qwq-plus"].json_schema, singapore["qwq-plus"].stream_only) == (False, True)
+    assert singapore["qwen4-max"].modalities is None
+    for model in (*singapore.values(), *catalog.section("dashscope-cn").values()):
+        assert model.quirks.roles == {"developer": "system"}
+        assert set(model.quirks.drops) == {"store", "metadata", "service_tier", "prompt_cache_key"}
+        assert model.quirks.json_word
+        assert model.quirks.thinking_excludes == ("forced_tool", "json_object")
+
+
+def test_beijing_says_of_a_model_what_singapore_says() -> None:
+    singapore, beijing = catalog.section("dashscope-intl"), catalog.section("dashscope-cn")
+
+    assert beijing == {name: singapore[name] for name in beijing}
+
+
+FACTS = {
+    *("input_tokens", "output_tokens", "modalities", "tools", "json_schema", "as_of"),
+    *("thinking", "controls", "efforts", "thinking_capped_by", "stream_only"),
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_nothing_that_a_section_says_is_misspelled(name: str) -> None:
+    document = datafile.load(Path(catalog.__file__).parent, name)
+
+    assert document.keys() == {"owned_by", "source", "as_of", "quirks", "models"}
+    assert document["quirks"].keys() <= set(Quirks._fields)
+    for facts in document["models"].values():
+        assert facts.keys() <= FACTS
+        assert set(facts.get("modalities", ())) <= {"text", "image", "video", "audio"}
+        assert facts.get("thinking", "on") in {"on", "off", "always", "never"}
+        assert set(facts.get("controls", ())) <= {"enable_thinking", "reasoning_effort", "thinking_budget"}
+        assert set(facts.get("efforts", ())) <= efforts.scale().keys()
+        assert set(facts.get("thinking_capped_by", ())) <= {"max_tokens", "max_completion_tokens"}
 
 
 def test_an_unknown_section_is_a_key_error() -> None:

@@ -1,0 +1,32 @@
+"""Models as a catalog describes them."""
+
+from typing import Any
+
+from qwen_gateway.catalog import Model, Quirks, Thinking
+
+SWITCHED = ("enable_thinking", "thinking_budget")
+DASHSCOPE = Quirks(
+    roles={"developer": "system"},
+    drops=("store", "metadata", "service_tier", "prompt_cache_key"),
+    json_word=True,
+    thinking_excludes=("forced_tool", "json_object"),
+)
+
+
+def model(name: str = "qwen-plus", **facts: Any) -> Model:
+    """Return a model of DashScope that thinks when it is told to, with `facts` put in or replaced."""
+    known: dict[str, Any] = {
+        "owned_by": "qwen",
+        "input_tokens": 100_000,
+        "output_tokens": 8_192,
+        "modalities": ("text",),
+        "known_since": 1_764_000_000,
+        "thinking": Thinking("off", SWITCHED),
+        "quirks": DASHSCOPE,
+    }
+    return Model(id=name, **{**known, **facts})
+
+
+def thinking_model(unasked: Any = "on", controls: tuple[str, ...] = SWITCHED, *efforts: str) -> Model:
+    """Return a model by how it thinks."""
+    return model("qwen-thinks", thinking=Thinking(unasked, controls, efforts))
