@@ -97,6 +97,12 @@ def test_a_key_that_was_replaced_is_tried_once() -> None:
     assert running.after(ProviderKeyRefused("words"), has_new_key=True) is None
 
 
+def test_a_new_key_opens_all_that_its_provider_serves_though_no_attempt_is_left_to_repeat_with_it() -> None:
+    running = course(MAX, PLUS, attempts=2)
+
+    assert running.after(ProviderKeyRefused("words"), has_new_key=True) == (PLUS, 0)
+
+
 def test_a_refusal_by_the_first_target_is_final_and_by_another_it_is_skipped() -> None:
     assert walk(course(MAX, PLUS), ProviderRefused) == [None]
     assert walk(course(MAX, PLUS, TURBO), ProviderModelMissing, ProviderRefused) == [
@@ -131,8 +137,9 @@ def test_each_target_that_was_not_asked_has_an_attempt_kept_for_it() -> None:
     ]
 
 
-def test_a_wait_that_the_provider_asks_for_is_kept() -> None:
-    step = course(MAX).after(ProviderThrottled("words", retry_after=7))
+@pytest.mark.parametrize("error", [ProviderThrottled, ProviderFault, ProviderBurstThrottled, ProviderKeyRefused])
+def test_a_wait_that_the_provider_asks_for_is_kept(error: type[ProviderError]) -> None:
+    step = course(MAX).after(error("words", retry_after=7), has_new_key=True)
 
     assert step == (MAX, 7)
 

@@ -112,6 +112,7 @@ class Course:
         self._chance = chance
         self._backoffs = 0
         self._repeated = False
+        self._reloaded: set[str] = set()
 
     def first(self) -> Step:
         """Begin with the first target of the order."""
@@ -123,8 +124,13 @@ class Course:
 
         `has_new_key` says that the secret now holds another key than the one that was refused.
         """
-        reaction = reaction_to(error)
-        step = self._again(reaction.again, error, has_new_key=has_new_key) or self._onward(reaction.onward)
+        reaction, provider = reaction_to(error), self._ahead[0].provider
+        onward = reaction.onward
+        if has_new_key := has_new_key and provider not in self._reloaded:
+            # Every target of the provider may be asked with it, also when the budget is too small for this one.
+            self._reloaded.add(provider)
+            onward = Onward.ANY
+        step = self._again(reaction.again, error, has_new_key=has_new_key) or self._onward(onward)
         if step:
             self._attempts -= 1
         return step
@@ -142,26 +148,28 @@ class Course:
         # Each target that was not asked yet has an attempt kept for it.
         if self._attempts <= others:
             return None
-        wait = self._wait(again, error, alone=not others, has_new_key=has_new_key)
-        if wait is None or not self._fits(wait) or (others and wait > _LONGEST_WAIT_BESIDE_ANOTHER):
+        wait = self._wait(again, alone=not others, has_new_key=has_new_key)
+        if wait is None:
+            return None
+        wait = max(wait, error.retry_after or 0.0)
+        if not self._fits(wait) or (others and wait > _LONGEST_WAIT_BESIDE_ANOTHER):
             return None
         self._repeated = True
         return Step(self._ahead[0], wait)
 
-    def _wait(self, again: Again, error: ProviderError, *, alone: bool, has_new_key: bool) -> float | None:
-        """Return the seconds before the same target is asked again; None: it is not."""
-        asked = error.retry_after or 0.0
+    def _wait(self, again: Again, *, alone: bool, has_new_key: bool) -> float | None:
+        """Return the seconds before the same target is asked again, as we see it; None: it is not."""
         match again:
             case Again.AT_ONCE if not self._repeated:
                 return 0.0
-            case Again.WITH_NEW_KEY if has_new_key and not self._repeated:
+            case Again.WITH_NEW_KEY if has_new_key:
                 return 0.0
             case Again.AFTER_BACKOFF if not self._repeated:
-                return max(self._backoff(), asked)
+                return self._backoff()
             case Again.WITH_BACKOFF if alone or not self._repeated:
-                return max(self._backoff(), asked)
+                return self._backoff()
             case Again.AFTER_PAUSE if alone:
-                return max(_BURST_PAUSE + self._backoff(), asked)
+                return _BURST_PAUSE + self._backoff()
         return None
 
     def _onward(self, onward: Onward) -> Step | None:
