@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import re
 import sys
 import time
 from datetime import datetime
@@ -14,7 +13,8 @@ from qwen_gateway.config import parse
 from qwen_gateway.secrets import SecretMalformed, entries
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.moments import utc
-from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, address
+from qwen_gateway_cli.provider_key import wrong_with
+from qwen_gateway_cli.stack import JsonOption, StackOption, address
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Keys with which the gateway calls its providers.")
 
 _SECONDS_A_DAY = 86_400
-_PRINTABLE_ASCII = re.compile(r"[!-~]+")
-_PLACEHOLDER = re.compile(
-    r"(sk-)?[x*.]+|<.*>|\$.*|.*\byour[-_ ].*|(sk-)?\.\.\..*|.*(api|provider|dashscope)[-_]?key|change[-_]?me",
-    re.IGNORECASE,
-)
 
 
 @app.command("set")
@@ -40,8 +35,11 @@ def set_key(
     known = parse(gateway.gateway_config).providers
     if provider not in known:
         refuse(f"{provider!r} is no provider of this stack. Its configuration names: {', '.join(sorted(known))}.")
+    if not known[provider].needs_key:
+        refuse(f"{provider} is called without a key: take needs_key = false out of its configuration first.")
     key = _asked_for(provider)
-    refuse_unusable(key)
+    if wrong := wrong_with(key):
+        refuse(wrong)
     set_at = utc(time.time())
     store(gateway.clients.secretsmanager, gateway.provider_keys_secret, provider, key, set_at)
     if as_json:
@@ -54,8 +52,11 @@ def set_key(
 def list_keys(stack: StackOption = None, as_json: JsonOption = False) -> None:
     """List which providers have a key, and how old it is; no key is shown."""
     gateway = address(stack)
-    stored = _stored(gateway.clients.secretsmanager, gateway.provider_keys_secret)
-    rows = [_described(name, stored.get(name)) for name in _providers(gateway, stored)]
+    stored = stored_keys(gateway.clients.secretsmanager, gateway.provider_keys_secret)
+    configured = parse(gateway.gateway_config).providers
+    # Those that have a key first, configured or not; then the configured ones that lack theirs.
+    lacking = sorted(name for name, provider in configured.items() if provider.needs_key and name not in stored)
+    rows = [_described(name, stored.get(name)) for name in (*sorted(stored), *lacking)]
     if as_json:
         show_json(rows)
     else:
@@ -68,27 +69,12 @@ def store(client: "SecretsManagerClient", secret_name: str, provider: str, key: 
     Secrets Manager has no conditional write: of two operators who set keys in the same second, the later one may
     take back what the other wrote. `secrets list` shows it, by the time of setting.
     """
-    stored = _stored(client, secret_name) | {provider: {"key": key, "set_at": set_at}}
+    stored = stored_keys(client, secret_name) | {provider: {"key": key, "set_at": set_at}}
     client.put_secret_value(SecretId=secret_name, SecretString=json.dumps(stored))
 
 
-def refuse_unusable(key: str) -> None:
-    """Refuse what cannot be a key, before it costs a refused call. The message never repeats it."""
-    if not key:
-        refuse("The key is empty.")
-    if not _PRINTABLE_ASCII.fullmatch(key):
-        refuse("The key has white space, line breaks or letters inside that no key has. Copy it again.")
-    if _PLACEHOLDER.fullmatch(key):
-        refuse("This is the placeholder of an example, not a key. Copy the real one from the provider's console.")
-
-
-def _asked_for(provider: str) -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Key of {provider} (not shown): ").strip()
-    return sys.stdin.read().strip()
-
-
-def _stored(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[str, Any]]:
+def stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[str, Any]]:
+    """Return the secret's entries by the provider's name; one that is malformed is refused with what helps."""
     secret = client.get_secret_value(SecretId=secret_name, VersionStage="AWSCURRENT").get("SecretString", "")
     try:
         return entries(secret)
@@ -99,9 +85,10 @@ def _stored(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[
         )
 
 
-def _providers(gateway: Stack, stored: dict[str, dict[str, Any]]) -> list[str]:
-    """Those that have a key first, configured or not; then the configured ones that have none."""
-    return sorted(stored) + sorted(parse(gateway.gateway_config).providers.keys() - stored)
+def _asked_for(provider: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Key of {provider} (not shown): ").strip()
+    return sys.stdin.read().strip()
 
 
 def _described(provider: str, entry: dict[str, Any] | None) -> dict[str, Any]:

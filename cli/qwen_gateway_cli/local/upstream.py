@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from qwen_gateway import config
-from qwen_gateway.environment_keys import ANY_PROVIDER, NO_KEY, key_of, variable
+from qwen_gateway.environment_keys import ANY_PROVIDER, key_of, variable
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
@@ -55,14 +55,15 @@ def _of_name(name: str) -> Upstream:
 
 
 def _of_url(url: str) -> Upstream:
-    key = key_of(_URL_PROVIDER) or NO_KEY
-    provider = {"providers": {_URL_PROVIDER: {"base_url": url}}, "default_provider": _URL_PROVIDER}
+    key = key_of(_URL_PROVIDER)
+    own_server = {"base_url": url, "needs_key": bool(key)}
+    provider = {"providers": {_URL_PROVIDER: own_server}, "default_provider": _URL_PROVIDER}
     config.parse(json.dumps(provider))
-    models = _models(url, key)
+    models = _models(url, key or config.NO_KEY)
     routes = {name: [_target(models[0])] for name in _ALIASES} | {model: [_target(model)] for model in models}
     gateway_config = provider | {"routes": routes}
     config.parse(json.dumps(gateway_config))
-    return Upstream(_root(url), gateway_config, {_URL_PROVIDER: key})
+    return Upstream(_root(url), gateway_config, {_URL_PROVIDER: key} if key else {})
 
 
 def _target(model: str) -> dict[str, str]:

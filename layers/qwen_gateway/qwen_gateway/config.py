@@ -16,6 +16,8 @@ from qwen_gateway import datafile
 
 _HERE = Path(__file__).parent
 Seconds = Annotated[float, Field(gt=0, le=900)]
+NO_KEY = "no-key-needed"
+"""Sent to servers that need no key, because the header has to hold something."""
 
 
 class ConfigurationWrong(Exception):
@@ -27,10 +29,14 @@ class _Frozen(BaseModel):
 
 
 class Provider(_Frozen):
-    """Where a provider's OpenAI-compatible API stands, and which section of the catalog describes its models."""
+    """Where a provider's OpenAI-compatible API stands, and which section of the catalog describes its models.
+
+    With `needs_key` false it is called without asking for a key: a server of one's own, as Ollama.
+    """
 
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     catalog: str | None = None
+    needs_key: bool = True
     workspace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
 
     @property

@@ -8,8 +8,6 @@ from qwen_gateway.errors import ProviderNotConfigured
 
 ANY_PROVIDER = "QWEN_GATEWAY_PROVIDER_KEY"
 """The variable for a provider that has none of its own."""
-NO_KEY = "no-key-needed"
-"""Sent to servers that ask for no key, because the header has to hold something."""
 
 _VARIABLES = {"dashscope": "DASHSCOPE_API_KEY", "holysheep": "HOLYSHEEP_API_KEY"}
 _SENDABLE = re.compile(r"[!-~]+")

@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TextIO, cast
 
@@ -47,7 +47,9 @@ class Answer(NamedTuple):
 class Gateway:
     """Both functions, put together as their handlers do it."""
 
-    def __init__(self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int) -> None:
+    def __init__(
+        self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int, more: Mapping[str, Any]
+    ) -> None:
         self.aws = aws
         self.token = token()
         aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(self.token))
@@ -59,7 +61,8 @@ class Gateway:
                     "timeouts": timeouts,
                     "retries": {"attempts": attempts},
                 }
-            )
+            ),
+            more,
         )
         keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
         provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
@@ -96,9 +99,12 @@ class Gateway:
 
 
 class MakeGateway(Protocol):
-    """Makes a gateway that calls the provider at a URL, once a request unless it is told otherwise."""
+    """Makes a gateway that calls the provider at a URL, once a request unless it is told otherwise.
 
-    def __call__(self, url: str, attempts: int = 1) -> Gateway: ...
+    `more` is merged over its configuration.
+    """
+
+    def __call__(self, url: str, attempts: int = 1, more: Mapping[str, Any] = {}) -> Gateway: ...
 
 
 class _CurrentStdout:
@@ -122,7 +128,7 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
-    return lambda url, attempts=1: Gateway(aws, url, HURRIED, attempts)
+    return lambda url, attempts=1, more={}: Gateway(aws, url, HURRIED, attempts, more)
 
 
 @pytest.fixture

@@ -78,6 +78,8 @@ def test_the_keys_of_other_providers_stay(aws: Aws, on_aws: Run) -> None:
         ("$DASHSCOPE_API_KEY", "placeholder"),
         ("DASHSCOPE_API_KEY", "placeholder"),
         ("changeme", "placeholder"),
+        ('"sk-4f6f0b4e"', "quotes"),
+        ("'sk-4f6f0b4e", "quotes"),
     ],
 )
 def test_what_cannot_be_a_key_is_refused_and_not_repeated(aws: Aws, on_aws: Run, typed: str, words: str) -> None:
@@ -109,6 +111,18 @@ def test_a_provider_of_the_stacks_own_configuration_is_known(
     cloudformation(described_stack(gateway_config=json.dumps(own)))
     assert on_aws("secrets", "set", "mine", stdin=KEY).status == 0
     assert secret(aws)["mine"]["key"] == KEY
+
+
+def test_a_provider_that_needs_no_key_gets_none_and_lacks_none(
+    aws: Aws, on_aws: Run, cloudformation: CloudFormation
+) -> None:
+    own = {"providers": {"ollama": {"base_url": "http://127.0.0.1:11434/v1", "needs_key": False}}}
+    cloudformation(described_stack(gateway_config=json.dumps(own)))
+    ended = on_aws("secrets", "set", "ollama", stdin=KEY)
+    assert ended.status == 1
+    assert "needs_key" in ended.err
+    assert secret(aws) == {}
+    assert "ollama" not in on_aws("secrets", "list").out
 
 
 @pytest.mark.parametrize("malformed", ["sk-one", '["sk-one"]', '{"dashscope": "sk-one"}'])

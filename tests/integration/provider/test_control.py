@@ -20,6 +20,8 @@ FRESH = {
     "reasoning_tokens": None,
     "cached_tokens": None,
     "cache_creation_tokens": None,
+    "accepted_key": None,
+    "models": None,
     "faults": [],
 }
 WRONG: list[tuple[Any, str]] = [
@@ -31,6 +33,9 @@ WRONG: list[tuple[Any, str]] = [
     ({"chunks": 0}, "chunks"),
     ({"chunks": 2.5}, "chunks"),
     ({"prompt_tokens": True}, "prompt_tokens"),
+    ({"accepted_key": 1}, "accepted_key"),
+    ({"models": "qwen-plus"}, "models"),
+    ({"models": ["qwen-plus", None]}, "models"),
     ({"faults": {}}, "faults"),
     ({"faults": ["hang"]}, "faults[0]"),
     ({"faults": [{}, {"kind": "explode"}]}, "faults[1].kind"),
@@ -201,3 +206,22 @@ def test_a_reset_forgets_settings_and_calls(provider: RunningProvider) -> None:
     provider.reset()
 
     assert provider.state() == {**FRESH, "calls": []}
+
+
+def test_only_the_accepted_key_opens_it(provider: RunningProvider) -> None:
+    with http(provider) as client:
+        provider.control({"accepted_key": "sk-any"})
+        assert post(provider).status_code == client.get("/v1/models").status_code == 200
+        provider.control({"accepted_key": "sk-another"})
+        refused = [post(provider), client.get("/v1/models"), client.get("/v1/models/qwen-plus")]
+    assert [answer.status_code for answer in refused] == [401] * 3
+
+
+def test_only_the_named_models_are_listed_and_served(provider: RunningProvider) -> None:
+    provider.control({"models": ["llama3.2:3b"]})
+    with http(provider) as client:
+        assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["llama3.2:3b"]
+        assert client.get("/v1/models/llama3.2:3b").status_code == 200
+        assert client.get("/v1/models/qwen-plus").status_code == 404
+    assert post(provider, model="llama3.2:3b").status_code == 200
+    assert post(provider, model="qwen-plus").status_code == 404

@@ -120,12 +120,16 @@ def test_a_url_is_asked_with_the_key_of_the_environment(
 
     assert requests[0].headers["authorization"] == "Bearer sk-mine"
     assert chosen.keys == {"local": "sk-mine"}
+    assert config.parse(json.dumps(chosen.gateway_config)).providers["local"].needs_key
 
 
 def test_a_url_needs_no_key(answering: Callable[[Answer], list[httpx2.Request]]) -> None:
     answering(models("qwen3"))
 
-    assert upstream.chosen(URL).keys["local"]
+    chosen = upstream.chosen(URL)
+
+    assert not config.parse(json.dumps(chosen.gateway_config)).providers["local"].needs_key
+    assert not chosen.keys
 
 
 def unreachable(_request: httpx2.Request) -> httpx2.Response:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,18 +14,21 @@ from qwen_gateway_cli.local.provider.envelopes import refusal_document
 from qwen_gateway_cli.local.provider.models import listed_models, served_model
 from qwen_gateway_cli.local.provider.refusals import Refusal, model_not_found, refused_key
 
+type Endpoint = Callable[[Request], Awaitable[Response]]
+
 _PREFIXES = ("", "/{prefix:path}")
 _LISTED_SINCE = 1_760_000_000
 
 
 def application(control: Control) -> Router:
     """Return the ASGI application. What it was told and what it received stands in `control`."""
+    list_models, show_model = _model_endpoints(control)
     routes = _control_routes(control)
     for prefix in _PREFIXES:
         routes += [
             Route(f"{prefix}/chat/completions", ChatCompletions(control), methods=["POST"]),
-            Route(f"{prefix}/models", _list_models),
-            Route(f"{prefix}/models/{{model:path}}", _show_model),
+            Route(f"{prefix}/models", list_models),
+            Route(f"{prefix}/models/{{model:path}}", show_model),
         ]
     return Router(routes, redirect_slashes=False)
 
@@ -53,17 +57,21 @@ def _control_routes(control: Control) -> list[Route]:
     ]
 
 
-async def _list_models(request: Request) -> Response:
-    if refused := refused_key(request.headers.get("authorization")):
-        return _refusal(refused)
-    return JSONResponse({"object": "list", "data": [_model(name) for name in listed_models()]})
+def _model_endpoints(control: Control) -> tuple[Endpoint, Endpoint]:
+    async def show_all(request: Request) -> Response:
+        if refused := refused_key(request.headers.get("authorization"), control.settings.accepted_key):
+            return _refusal(refused)
+        names = listed_models() if control.settings.models is None else control.settings.models
+        return JSONResponse({"object": "list", "data": [_model(name) for name in names]})
 
+    async def show_one(request: Request) -> Response:
+        name = request.path_params["model"]
+        if refused := refused_key(request.headers.get("authorization"), control.settings.accepted_key):
+            return _refusal(refused)
+        is_served = served_model(name, control.settings.models) is not None
+        return JSONResponse(_model(name)) if is_served else _refusal(model_not_found(name))
 
-async def _show_model(request: Request) -> Response:
-    name = request.path_params["model"]
-    if refused := refused_key(request.headers.get("authorization")):
-        return _refusal(refused)
-    return _refusal(model_not_found(name)) if served_model(name) is None else JSONResponse(_model(name))
+    return show_all, show_one
 
 
 def _model(name: str) -> dict[str, object]:

@@ -42,7 +42,7 @@ class ChatCompletions:
         if body is not None:
             self._control.record(raw)
         await delivery.exchange.pause(self._control.settings.latency_ms)
-        if refused := refused_key(headers.get("authorization")):
+        if refused := refused_key(headers.get("authorization"), self._control.settings.accepted_key):
             await _refuse(delivery, refused)
         elif body is None:
             await _refuse(delivery, BAD_BODY)
@@ -56,7 +56,7 @@ class ChatCompletions:
             if not lets_some_through(fault):
                 await fail_at_once(delivery, fault)
                 return
-        model = served_model(request.model_name)
+        model = served_model(request.model_name, self._control.settings.models)
         if model is None:
             await _refuse(delivery, model_not_found(request.model_name))
         elif refused := refusal(request, model):

@@ -41,7 +41,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How calls are answered. Times in milliseconds; token counts that are None are derived from the request."""
+    """How calls are answered. Times in milliseconds; token counts that are None are derived from the request.
+
+    `accepted_key` None takes any key without the word "invalid"; `models` None lists and serves DashScope's.
+    """
 
     latency_ms: float = 0
     chunks: int = 4
@@ -51,6 +54,8 @@ class Settings:
     reasoning_tokens: int | None = None
     cached_tokens: int | None = None
     cache_creation_tokens: int | None = None
+    accepted_key: str | None = None
+    models: tuple[str, ...] | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -151,6 +156,11 @@ SETTING_CHECKS: dict[str, Check] = {
     "reasoning_tokens": TOKENS,
     "cached_tokens": TOKENS,
     "cache_creation_tokens": TOKENS,
+    "accepted_key": TEXT,
+    "models": (
+        "an array of names",
+        lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    ),
     "faults": ("an array of faults", lambda value: isinstance(value, list | tuple)),
 }
 

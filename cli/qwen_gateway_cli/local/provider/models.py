@@ -3,6 +3,7 @@
 import functools
 import importlib.resources
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,9 +31,9 @@ def listed_models() -> dict[str, Model]:
     return {name: _model(name, own) for name, own in _table()["models"].items()}
 
 
-def served_model(name: object) -> Model | None:
-    """The model that answers to `name`, or None when the provider serves nothing of that name."""
-    if not isinstance(name, str) or not name.startswith(SERVED_PREFIXES):
+def served_model(name: object, only: Sequence[str] | None = None) -> Model | None:
+    """The model that answers to `name`, or None when the provider serves nothing of that name, or `only` others."""
+    if not isinstance(name, str) or (name not in only if only is not None else not name.startswith(SERVED_PREFIXES)):
         return None
     return listed_models().get(name) or _model(name, {})
 

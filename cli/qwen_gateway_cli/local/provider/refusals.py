@@ -25,10 +25,11 @@ class Refusal:
 BAD_BODY = Refusal(400, "invalid_parameter_error", "Required body invalid, please check the request body format.")
 
 
-def refused_key(authorization: str | None) -> Refusal | None:
-    """Why a key is refused: it is missing, or marked by the word "invalid". Any other key is accepted."""
+def refused_key(authorization: str | None, accepted: str | None) -> Refusal | None:
+    """Why a key is refused: it is missing, marked by the word "invalid", or not the only one that is `accepted`."""
     scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer" and key.strip() and "invalid" not in key.lower():
+    is_good = key == accepted if accepted is not None else key.strip() and "invalid" not in key.lower()
+    if scheme.lower() == "bearer" and is_good:
         return None
     return Refusal(401, "InvalidApiKey", "Incorrect API key provided.", type=None)
 

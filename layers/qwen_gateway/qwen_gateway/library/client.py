@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from qwen_gateway import config
 from qwen_gateway.config import Configuration
-from qwen_gateway.environment_keys import NO_KEY, EnvironmentKeys, key_of
+from qwen_gateway.environment_keys import EnvironmentKeys, key_of
 from qwen_gateway.errors import GatewayError, ModelUnknown
 from qwen_gateway.library.answer import Answer, Result, answer
 from qwen_gateway.library.batch import Batch
@@ -54,11 +54,11 @@ class QwenClient:
         configuration: Mapping[str, Any] | None = None,
         timeout: float = _TIMEOUT,
     ) -> None:
-        self._configuration = _configured(provider, base_url, configuration or {})
+        self._configuration = _configured(provider, base_url, api_key, configuration or {})
         default = self._configuration.default_provider
-        needs_key = base_url is None or provider is not None
-        keys = EnvironmentKeys({default: api_key or key_of(default) or ("" if needs_key else NO_KEY)})
-        keys.key(default)
+        keys = EnvironmentKeys({default: api_key or key_of(default)})
+        if self._configuration.providers[default].needs_key:
+            keys.key(default)
         self._routes = Routes(self._configuration)
         self._transport = Transport()
         self._upstream = Upstream(self._configuration, keys, self._transport)
@@ -178,11 +178,15 @@ class QwenClient:
             return (Target(default, model),)
 
 
-def _configured(provider: str | None, base_url: str | None, overrides: Mapping[str, Any]) -> Configuration:
+def _configured(
+    provider: str | None, base_url: str | None, api_key: str | None, overrides: Mapping[str, Any]
+) -> Configuration:
     name = provider or (_OWN_SERVER if base_url else None)
     chosen: dict[str, Any] = {"default_provider": name} if name else {}
     if base_url:
         chosen["providers"] = {name: {"base_url": base_url}}
+        if not provider:
+            chosen["providers"][name]["needs_key"] = bool(api_key or key_of(_OWN_SERVER))
     return config.parse(os.environ.get("GATEWAY_CONFIG", ""), overrides, chosen)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway import strictjson
-from qwen_gateway.config import Configuration
+from qwen_gateway.config import NO_KEY, Configuration
 from qwen_gateway.errors import Defect, DependencyFailed, GatewayError, ProviderAnswerBroken, ProviderError
 from qwen_gateway.routes import Target
 from qwen_gateway.upstream import failures
@@ -62,7 +62,7 @@ class Caller:
     def __init__(
         self, configuration: Configuration, keys: Keys, transport: Transport, clock: Clock = time.monotonic
     ) -> None:
-        self._urls = {name: provider.url for name, provider in configuration.providers.items()}
+        self._providers = configuration.providers
         self._timeouts = configuration.timeouts
         self._keys = keys
         self._transport = transport
@@ -72,7 +72,7 @@ class Caller:
         """Ask a target once for a whole answer. A failure is a value, never raised."""
         started = self._clock()
         try:
-            key = self._keys.key(target.provider)
+            key = self._keys.key(target.provider) if self._providers[target.provider].needs_key else NO_KEY
         except DependencyFailed as error:
             return Tried(None, error)
         try:
@@ -93,7 +93,7 @@ class Caller:
         asked = {**body, "model": target.model, "stream": True, "stream_options": {"include_usage": True}}
         aggregate = Aggregate()
         first_token_ms: int | None = None
-        with self._transport.chat(self._urls[target.provider], key, asked, patience) as stream:
+        with self._transport.chat(self._providers[target.provider].url, key, asked, patience) as stream:
             for chunk in _chunks(stream.pieces()):
                 if aggregate.add(chunk):
                     patience.progress()
