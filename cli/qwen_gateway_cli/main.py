@@ -7,7 +7,8 @@ import typer
 from qwen_gateway.config import ConfigurationWrong
 from qwen_gateway.ledger.administration import KeyNotChanged
 from qwen_gateway_cli import keys, secrets
-from qwen_gateway_cli.bench.command import bench
+from qwen_gateway_cli.batch.command import batch
+from qwen_gateway_cli.bench import app as bench
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.failures import AWS_FAILURES, explain
 from qwen_gateway_cli.local.commands import down, logs, status, up
@@ -19,8 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the Qwen Gateway on this machine, and keep its keys and secrets wherever it is deployed.",
 )
-for command in (up, down, status, logs, routes, bench):
+for command in (up, down, status, logs, routes, batch):
     app.command()(command)
+app.add_typer(bench.app, name="bench")
 app.add_typer(keys.app, name="keys")
 app.add_typer(secrets.app, name="secrets")
 

@@ -32,8 +32,7 @@ class Report(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return the figures for a program: times in milliseconds, sizes in bytes, memory in MB of 2^20 bytes."""
         return {
-            "date": dt.datetime.now(dt.UTC).date().isoformat(),
-            "machine": {"processors": os.cpu_count(), "platform": platform.platform()},
+            **circumstances(),
             "not_aws": "Lambda's runtime emulator on this machine, with replayed answers of AWS and Qwen",
             "connections": {name: _connection(measured) for name, measured in self.connections.items()},
             "sizes": {name: size._asdict() for name, size in self.sizes.items()},
@@ -53,6 +52,14 @@ class Report(NamedTuple):
         show(f"\nWhat the {GATEWAY}'s chat function imports, by package, {sum(self.imports_ms.values()):.0f} ms in all")
         dearest = list(self.imports_ms.items())[:_IMPORTS_SHOWN]
         show_table(["package", "ms"], [[name, f"{value:.1f}"] for name, value in dearest])
+
+
+def circumstances() -> dict[str, Any]:
+    """Return when and where something is measured."""
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "machine": {"processors": os.cpu_count(), "platform": platform.platform()},
+    }
 
 
 def _connection(measured: Measured) -> dict[str, Any]:

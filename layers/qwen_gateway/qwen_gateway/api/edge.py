@@ -61,7 +61,7 @@ def _failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {
         extra["retry-after"] = str(math.ceil(error.retry_after))
     if answer.should_retry is not None:
         extra["x-should-retry"] = str(answer.should_retry).lower()
-    return _answer(answer.status, _error_body(error.message, answer, error.param), extra)
+    return _answer(answer.status, {"error": error_object(error)}, extra)
 
 
 def told(error: GatewayError) -> Answer:
@@ -69,8 +69,10 @@ def told(error: GatewayError) -> Answer:
     return next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
 
 
-def _error_body(message: str, answer: Answer, param: str | None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": answer.type, "param": param, "code": answer.code}}
+def error_object(error: GatewayError) -> dict[str, Any]:
+    """Return a failure in OpenAI's words."""
+    answer = told(error)
+    return {"message": error.message, "type": answer.type, "param": error.param, "code": answer.code}
 
 
 def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyAnswer:

@@ -82,7 +82,7 @@ class QwenClient:
         """
         result, _ = self._ask(prompt, model, timeout, parameters)
         if isinstance(result, GatewayError):
-            raise result
+            raise result from getattr(result, "unforeseen", None)
         return result
 
     def batch(
