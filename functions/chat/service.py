@@ -133,4 +133,6 @@ def _served(outcome: Outcome) -> Served:
             "x-gateway-model": last.model,
             "x-gateway-attempts": str(len(outcome.attempts)),
         }
+    if outcome.lowered_cap is not None:
+        headers["x-gateway-max-tokens"] = str(outcome.lowered_cap)
     return Served(outcome.result, headers)

@@ -22,6 +22,11 @@ HEADERS: dict[str, Any] = {
         "description": "How many calls of providers it took.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
     },
+    "x-gateway-max-tokens": {
+        "description": "The cap that the model was given, where `max_tokens` or `max_completion_tokens` were above its "
+        "limit.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
     "x-should-retry": {
         "description": "`false` where repeating does not help: OpenAI's clients obey.",
         "schema": {"const": "false"},

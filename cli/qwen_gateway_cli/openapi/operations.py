@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.errors import Defect, GatewayError, KeyRefused, LedgerUnavailable, ModelUnknown
 
-PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts")
+PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts", "x-gateway-max-tokens")
 
 
 class Operation(NamedTuple):

@@ -31,13 +31,15 @@ class _Frozen(BaseModel):
 class Provider(_Frozen):
     """Where a provider's OpenAI-compatible API stands, and which section of the catalog describes its models.
 
-    With `needs_key` false it is called without asking for a key: a server of one's own, as Ollama.
+    With `needs_key` false it is called without asking for a key: a server of one's own, as Ollama. With `stream_usage`
+    false it is not asked for the usage of streams: it refuses `stream_options`.
     """
 
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     catalog: str | None = None
     needs_key: bool = True
     workspace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    stream_usage: bool = True
 
     @property
     def needs_workspace(self) -> bool:

@@ -19,10 +19,12 @@ ODD = (*SCALARS, *OBJECTS, *LISTS, *MESSAGES, *([{"role": "user", "content": con
 """Values that fit one field and not another."""
 
 JUDGED_BY_THE_PROVIDER = {
+    "chat_template_kwargs",
     "enable_thinking",
     "enable_search",
     "reasoning_effort",
     "search_options",
+    "thinking",
     "thinking_budget",
     "top_k",
 }

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qwen_gateway import catalog
+from qwen_gateway.upstream.translation import translated
 from tests.builders import chat_event, chat_request
 from tests.integration.hostile import shapes
 from tests.integration.hostile.meeting import PROMPT, Functions, holds_and_is_nobodys_fault_but_the_callers
@@ -35,15 +37,15 @@ def test_bytes_of_any_kind(functions: Functions, body: bytes) -> None:
 
 @shapes.many
 @given(request=shapes.ALMOST_RIGHT)
-def test_what_reaches_the_provider_is_what_was_sent(functions: Functions, around: Neighbours, request: Any) -> None:
+def test_what_reaches_the_provider_is_what_was_sent_in_the_words_of_the_model(
+    functions: Functions, around: Neighbours, request: Any
+) -> None:
     around.provider.reset()
     functions.chat(chat_event(json.dumps(request), functions.token))
 
     for call in around.provider.calls():
-        ours = {"model", "stream", "stream_options"}
-        assert {name: call["body"][name] for name in call["body"].keys() - ours} == {
-            name: request[name] for name in request.keys() - ours
-        }
+        known = catalog.section("dashscope-intl")[call["model"]]
+        assert call["body"] == translated(request | {"model": known.id}, known).body
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ def test_a_call_goes_from_the_key_to_the_record() -> None:
     }
 
 
+def test_a_lowered_output_cap_is_told() -> None:
+    served = House(ANSWERED._replace(lowered_cap=32_768)).serve(chat_request(max_tokens=64_000))
+
+    assert served.headers["x-gateway-max-tokens"] == "32768"
+
+
 @pytest.mark.parametrize(
     ("refusing", "steps"),
     [

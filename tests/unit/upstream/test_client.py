@@ -261,7 +261,7 @@ def test_without_a_key_no_provider_is_called() -> None:
 
     outcome = complete(transport, FakeKeys(missing))
 
-    assert outcome == ((), missing)
+    assert outcome == Outcome((), missing)
     assert transport.asked == []
 
 

@@ -14,7 +14,10 @@ from qwen_gateway.api.event import HttpRequest
 from qwen_gateway.config import environment
 from qwen_gateway.errors import ANSWERS, Answer, Defect, GatewayError, KeyRefused, RequestRefused
 
-EXPOSED = "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-should-retry, retry-after"
+EXPOSED = (
+    "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-max-tokens, x-should-retry, "
+    "retry-after"
+)
 """Headers that a browser's script may read; `*` would not cover requests with an Authorization header."""
 
 ProxyAnswer = dict[str, Any]

@@ -69,7 +69,7 @@ class Caller:
         self._clock = clock
 
     def call(self, target: Target, body: Mapping[str, Any], deadline: Deadline) -> Tried:
-        """Ask a target once for a whole answer. A failure is a value, never raised."""
+        """Ask a target once for a whole answer; the body asks for a stream. A failure is a value, never raised."""
         started = self._clock()
         try:
             key = self._keys.key(target.provider) if self._providers[target.provider].needs_key else NO_KEY
@@ -90,7 +90,7 @@ class Caller:
 
     def _ask(self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, started: float) -> _Answered:
         patience = Patience(deadline, self._timeouts, self._clock)
-        asked = {**body, "model": target.model, "stream": True, "stream_options": {"include_usage": True}}
+        asked = {**body, "model": target.model}
         aggregate = Aggregate()
         first_token_ms: int | None = None
         with self._transport.chat(self._providers[target.provider].url, key, asked, patience) as stream:
