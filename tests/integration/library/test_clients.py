@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway import QwenClient
 from qwen_gateway.config import ConfigurationWrong
-from qwen_gateway.errors import ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
+from qwen_gateway.errors import Defect, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
 from tests.builders import whole_stream
@@ -121,6 +121,27 @@ def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningProvid
         make_client().chat("Say hello.")
 
     assert KEY not in repr(refused.value) + refused.value.message
+
+
+def test_a_refused_key_is_told_with_the_variable_that_holds_it(
+    make_client: MakeClient, provider: RunningProvider
+) -> None:
+    provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "code": "invalid_api_key"}]})
+
+    with pytest.raises(ProviderKeyRefused, match=r"dashscope refuses.*DASHSCOPE_API_KEY") as told:
+        make_client().chat("Say hello.")
+
+    assert (told.value.status, told.value.code) == (401, "invalid_api_key")
+
+
+def test_a_defect_shows_what_it_was(make_client: MakeClient) -> None:
+    client = make_client()
+    client.close()
+
+    with pytest.raises(Defect) as failed:
+        client.chat("Say hello.")
+
+    assert failed.value.__cause__ is failed.value.unforeseen
 
 
 def test_a_closed_client_leaves_no_connection(make_client: MakeClient, provider: RunningProvider) -> None:

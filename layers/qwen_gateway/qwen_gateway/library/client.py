@@ -3,20 +3,20 @@
 import os
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from qwen_gateway import config
 from qwen_gateway.config import Configuration
-from qwen_gateway.environment_keys import EnvironmentKeys, key_of
-from qwen_gateway.errors import GatewayError, ModelUnknown
+from qwen_gateway.environment_keys import EnvironmentKeys, key_of, variable
+from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
 from qwen_gateway.library.answer import Answer, Result, answer
 from qwen_gateway.library.batch import Batch
 from qwen_gateway.library.pace import Pace
 from qwen_gateway.library.prompts import Prompt, request
 from qwen_gateway.routes import Routes, Target
-from qwen_gateway.upstream import Deadline, Outcome, Transport, Upstream
+from qwen_gateway.upstream import Attempt, Deadline, Outcome, Transport, Upstream
 from qwen_gateway.upstream.connections import MOST_CONNECTIONS
 
 DEFAULT_MODEL = "qwen-plus"
@@ -56,7 +56,7 @@ class QwenClient:
     ) -> None:
         self._configuration = _configured(provider, base_url, api_key, configuration or {})
         default = self._configuration.default_provider
-        keys = EnvironmentKeys({default: api_key or key_of(default)})
+        keys = EnvironmentKeys({default: api_key or ""})
         if self._configuration.providers[default].needs_key:
             keys.key(default)
         self._routes = Routes(self._configuration)
@@ -191,6 +191,15 @@ def _configured(
 
 
 def _result(outcome: Outcome, started: float) -> Result:
+    if isinstance(outcome.result, ProviderKeyRefused):
+        return _key_refused(outcome.result, outcome.attempts)
     if isinstance(outcome.result, GatewayError):
         return outcome.result
     return answer(outcome.result, outcome.attempts, round((time.monotonic() - started) * 1000))
+
+
+def _key_refused(error: ProviderKeyRefused, attempts: Sequence[Attempt]) -> ProviderKeyRefused:
+    """Say where the library's keys come from: the gateway's own advice is to store one in its secret."""
+    provider = next(each.target.provider for each in attempts if each.cause == type(error).__name__)
+    message = f"{provider} refuses the key. Set another in {variable(provider)}, or give it as api_key."
+    return ProviderKeyRefused(message, status=error.status, code=error.code, request_id=error.request_id)
