@@ -10,6 +10,7 @@ from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.batch.command import batch
 from qwen_gateway_cli.bench import app as bench
 from qwen_gateway_cli.console import CommandRefused, note
+from qwen_gateway_cli.doctor.command import doctor
 from qwen_gateway_cli.failures import AWS_FAILURES, explain
 from qwen_gateway_cli.local.commands import down, logs, status, up
 from qwen_gateway_cli.routes import routes
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the Qwen Gateway on this machine, and keep its keys and secrets wherever it is deployed.",
 )
-for command in (up, down, status, logs, routes, batch):
+for command in (up, down, status, logs, routes, batch, doctor):
     app.command()(command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(keys.app, name="keys")

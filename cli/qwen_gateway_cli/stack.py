@@ -45,6 +45,7 @@ class Stack(NamedTuple):
     usage_table: str
     provider_keys_secret: str
     gateway_config: str
+    access_logs: bool
     clients: Clients
 
 
@@ -122,6 +123,7 @@ def _stack(description: "StackTypeDef", clients: Clients) -> Stack:
             usage_table=outputs["UsageTable"],
             provider_keys_secret=outputs["ProviderKeysSecret"],
             gateway_config=parameters.get("GatewayConfig", ""),
+            access_logs=parameters.get("AccessLogs") == "on",
             clients=clients,
         )
     except KeyError as missing:

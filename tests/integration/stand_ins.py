@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def answering(status: int, body: str, seen: list[dict[str, str]] | None = None) -> Iterator[str]:
-    """Serve one answer for every POST on loopback; `seen` collects the headers and the body of each call."""
+    """Serve one answer for every GET and POST on loopback; `seen` collects the headers and the body of each call."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -20,6 +20,8 @@ def answering(status: int, body: str, seen: list[dict[str, str]] | None = None) 
             self.send_header("content-length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())
+
+        do_GET = do_POST  # noqa: N815 - the name that http.server looks for
 
         def log_message(self, *_: object) -> None:
             """Keep the test's output quiet."""

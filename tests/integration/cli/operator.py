@@ -25,18 +25,21 @@ class Ended(NamedTuple):
 type Run = Callable[..., Ended]
 
 
-def described_stack(outputs: Mapping[str, str] = OUTPUTS, gateway_config: str = "") -> str:
+def described_stack(outputs: Mapping[str, str] = OUTPUTS, gateway_config: str = "", access_logs: str = "off") -> str:
     """Return CloudFormation's answer to DescribeStacks."""
     members = "".join(
         f"<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>"
         for name, value in outputs.items()
     )
+    parameters = "".join(
+        f"<member><ParameterKey>{name}</ParameterKey><ParameterValue>{escape(value)}</ParameterValue></member>"
+        for name, value in {"GatewayConfig": gateway_config, "AccessLogs": access_logs}.items()
+    )
     return (
         '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>'
         f"<Stacks><member><StackName>{STACK}</StackName><CreationTime>2026-11-24T09:00:00Z</CreationTime>"
-        f"<StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{members}</Outputs><Parameters><member>"
-        f"<ParameterKey>GatewayConfig</ParameterKey><ParameterValue>{escape(gateway_config)}</ParameterValue>"
-        "</member></Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        f"<StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{members}</Outputs>"
+        f"<Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
     )
 
 

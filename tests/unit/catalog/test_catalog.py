@@ -70,7 +70,8 @@ FACTS = {
 def test_nothing_that_a_section_says_is_misspelled(name: str) -> None:
     document = datafile.load(Path(catalog.__file__).parent, name)
 
-    assert document.keys() == {"owned_by", "source", "as_of", "quirks", "models"}
+    assert document.keys() == {"owned_by", "source", "as_of", "cheapest", "quirks", "models"}
+    assert document["cheapest"] in document["models"]
     assert document["quirks"].keys() <= set(Quirks._fields)
     for facts in document["models"].values():
         assert facts.keys() <= FACTS

@@ -76,6 +76,12 @@ def section(name: str) -> dict[str, Model]:
     return {model_id: _model(model_id, facts, document) for model_id, facts in document["models"].items()}
 
 
+def cheapest(name: str) -> str:
+    """Return the id of a section's cheapest model, for a call that is made to see whether one succeeds."""
+    cheapest_id: str = datafile.load(_HERE, name)["cheapest"]
+    return cheapest_id
+
+
 def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any]) -> Model:
     return Model(
         id=model_id,

@@ -28,9 +28,10 @@ _ADVICE: dict[type[ProviderError], str] = {
     ProviderTimeout: "{provider} took too long with {model} ({words}). "
     "Ask for fewer max_tokens, or use a faster model.",
     ProviderAnswerBroken: "{provider} broke off its answer from {model}: {words}.",
-    ProviderOutOfCredit: "{provider} refuses calls because the account has no credit. Its owner has to pay there.",
+    ProviderOutOfCredit: "{provider} refuses calls because the account has no credit. Its owner tops it up on the "
+    "provider's billing page (DashScope's is Expenses and Costs in the Alibaba Cloud console).",
     ProviderKeyRefused: "{provider} refuses the gateway's key. Its owner sets a new one: "
-    "qwen-gateway secrets set {provider}",
+    "qwen-gateway secrets set {provider} (qwen-gateway doctor finds the region that a key belongs to).",
     ProviderModelMissing: "{provider} does not serve {model} to this account.",
     RouteModelMissing: "The route leads to {model} of {provider}, which does not serve it to this account.",
     ProviderRefused: "{words}",

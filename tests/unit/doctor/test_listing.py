@@ -1,0 +1,76 @@
+"""What a provider's list of models means."""
+
+from typing import Any
+
+import pytest
+
+from qwen_gateway_cli.doctor import listing
+from qwen_gateway_cli.doctor.asking import Reply
+from qwen_gateway_cli.doctor.finding import State
+
+LIST = {"data": [{"id": "qwen-plus"}, {"id": "qwen-flash"}]}
+
+
+def reply(status: int = 200, document: Any = None) -> Reply:
+    return Reply(status, document, None, 0.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        (reply(200, LIST), State.OK, "accepted"),
+        (reply(200, {"data": []}), State.OK, "accepted"),
+        (reply(401, {"code": "InvalidApiKey"}), State.FAILED, "refused (status 401)"),
+        (reply(400, {"error": {"code": "invalid_api_key"}}), State.FAILED, "refused (status 400)"),
+        (reply(404), State.WARNING, "no list"),
+        (reply(405), State.WARNING, "no list"),
+        (
+            reply(403, {"error": {"code": "AccessDenied", "message": "not yours"}}),
+            State.FAILED,
+            "AccessDenied not yours",
+        ),
+        (reply(500, {"error": {"code": "InternalError"}}), State.FAILED, "status 500"),
+        (reply(200, None), State.FAILED, "no list"),
+        (reply(200, {"models": []}), State.FAILED, "no list"),
+        (reply(200, [1]), State.FAILED, "no list"),
+        (reply(302), State.FAILED, "status 302"),
+    ],
+)
+def test_whether_the_key_opens_the_provider(answer: Reply, state: State, words: str) -> None:
+    judged = listing.judge_acceptance("dashscope", answer, "qwen-gateway secrets set dashscope")
+
+    assert (judged.state, judged.latency_ms) == (state, 250)
+    assert words in judged.found
+    assert bool(judged.advice) == (state is not State.OK)
+
+
+def test_a_refused_key_is_told_with_the_command_that_sets_another() -> None:
+    assert "secrets set x" in listing.judge_acceptance("x", reply(401), "qwen-gateway secrets set x").advice
+
+
+def test_entries_without_a_name_are_passed_over() -> None:
+    assert listing.listed(reply(200, {"data": [{"id": "a"}, {"name": "b"}, "c", None]})) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "routed", "known", "state", "words"),
+    [
+        ({"a", "b"}, {"a"}, ["a", "b"], State.OK, "2 listed"),
+        ({"a"}, {"a", "z", "y"}, [], State.FAILED, "y, z"),
+        ({"a"}, {"a"}, ["a", "c"], State.WARNING, "c"),
+        (set(), {"a"}, [], State.FAILED, "a"),
+        ({"a"}, set(), [], State.OK, "1 listed"),
+    ],
+)
+def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
+    listed: set[str], routed: set[str], known: list[str], state: State, words: str
+) -> None:
+    judged = listing.judge_models("dashscope", frozenset(listed), routed, known)
+
+    assert (judged.state, bool(judged.advice)) == (state, state is not State.OK)
+    assert words in judged.found
+
+
+def test_a_long_list_is_cut() -> None:
+    many = frozenset(f"m{number}" for number in range(9))
+    assert "and 4 more" in listing.judge_models("x", many, {"z"}, []).advice
