@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from chat.record import Started, usage_record
 from qwen_gateway import observability
 from qwen_gateway.api import ChatRequest, HttpRequest, Served, bearer_token
-from qwen_gateway.errors import Defect, LedgerUnavailable
+from qwen_gateway.errors import ANSWERS, Defect, LedgerUnavailable, ProviderKeyRefused, ProviderOutOfCredit
 from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
 from qwen_gateway.routes import Target
 from qwen_gateway.upstream import Deadline, Outcome
@@ -81,6 +81,7 @@ class ChatService:
                 started=started,
             )
         )
+        _count_what_was_made_up_for(outcome)
         return _served(outcome)
 
     def _ask(self, chat: ChatRequest, targets: tuple[Target, ...], deadline: Deadline, request_id: str) -> Outcome:
@@ -98,6 +99,20 @@ class ChatService:
         except LedgerUnavailable:
             observability.count("usage_record_lost")
             observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
+
+
+_METRICS = {kind.__name__: ANSWERS[kind].code for kind in (ProviderOutOfCredit, ProviderKeyRefused)}
+"""The metrics of the causes that only the gateway's owner can end, by the cause that an attempt names."""
+
+
+def _count_what_was_made_up_for(outcome: Outcome) -> None:
+    """Count what the owner has to mend although the client reads nothing of it, because another target answered.
+
+    The failure that the client reads is counted where it is told.
+    """
+    unread = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
+    for cause in sorted(unread & _METRICS.keys()):
+        observability.count(_METRICS[cause])
 
 
 _IN_TIME = 0.9

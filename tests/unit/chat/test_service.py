@@ -18,6 +18,7 @@ from qwen_gateway.errors import (
     LedgerUnavailable,
     ModelUnknown,
     ProviderNotConfigured,
+    ProviderOutOfCredit,
     ProviderTimeout,
     RequestInvalid,
 )
@@ -192,6 +193,34 @@ def test_a_record_that_cannot_be_written_is_logged_whole_and_counted(logged: Log
     assert (lost["tokens_in"], lost["tokens_out"], lost["end_user"]) == (12, 3, "end user")
     assert lost["tags"] == {"team": "blue"}
     assert "Say hello." not in json.dumps(line)
+
+
+OUT_OF_CREDIT, REFUSED_KEY = (
+    Attempt(TARGET, cause, 400, None, 40, None, "none") for cause in ("ProviderOutOfCredit", "ProviderKeyRefused")
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "metrics"),
+    [
+        (ANSWERED, []),
+        (Outcome((OUT_OF_CREDIT, *ANSWERED.attempts), ANSWER), ["provider_out_of_credit"]),
+        (Outcome((REFUSED_KEY, REFUSED_KEY, *ANSWERED.attempts), ANSWER), ["provider_auth_failed"]),
+        (Outcome((*TIMED_OUT.attempts, OUT_OF_CREDIT), TIMED_OUT.result), ["provider_out_of_credit"]),
+        (Outcome((*TIMED_OUT.attempts, *ANSWERED.attempts), ANSWER), []),
+        # The edge counts what it tells.
+        (Outcome((OUT_OF_CREDIT,), ProviderOutOfCredit("x")), []),
+    ],
+    ids=["answered", "credit", "key", "credit of a later target", "mended by itself", "told"],
+)
+def test_what_only_the_owner_can_end_is_counted_although_another_target_answered(
+    outcome: Outcome, metrics: list[str], logged: Logged
+) -> None:
+    House(outcome).serve()
+
+    assert [
+        name for line in logged() for name in ("provider_out_of_credit", "provider_auth_failed") if name in line
+    ] == (metrics)
 
 
 @pytest.mark.parametrize(
