@@ -143,6 +143,15 @@ def test_status_tells_what_runs(stack: dict[str, Any], repository: Repository) -
     assert stack["base_url"] in repository.run("status").stdout
 
 
+def test_the_doctor_finds_all_well_and_shows_no_key(stack: dict[str, Any], repository: Repository) -> None:
+    examined = repository.run("doctor", "--json")
+    findings = json.loads(examined.stdout)["findings"]
+
+    assert examined.returncode == 0, findings
+    assert {finding["state"] for finding in findings if finding["subject"] == "dashscope"} == {"ok"}
+    assert "sk-stand-in" not in examined.stdout + examined.stderr
+
+
 def test_logs_are_shown_and_hold_no_token(stack: dict[str, Any], repository: Repository) -> None:
     post(stack)
     shown = repository.run("logs", "-n", "1000")
