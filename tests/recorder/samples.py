@@ -103,7 +103,7 @@ _CHAT = {
     "response-format-unknown": _chat(response_format={"type": "poem"}).refused(
         400, "invalid_request", "response_format.type"
     ),
-    "refused-by-the-provider": _chat(response_format={"type": "json_object"}).refused(400, "provider_refused"),
+    "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").refused(400, "provider_refused"),
 }
 _MODELS = {
     "listed": _models(),
