@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import boto3.session
 import typer
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from qwen_gateway_cli.console import note, refuse
@@ -23,6 +24,8 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_PATIENCE = Config(connect_timeout=5, read_timeout=20)
+"""Instead of a minute for each: an address that nobody answers should be told while somebody still waits."""
 _NO_STACK = (
     "No stack is addressed: none runs on this machine, and --stack was not given. "
     "Start one with `qwen-gateway up`, or name one on AWS with --stack NAME."
@@ -80,7 +83,11 @@ def repository_root() -> Path:
 
 def _on_aws(name: str) -> Stack:
     session = boto3.session.Session()
-    clients = Clients(session.client("cloudformation"), session.client("dynamodb"), session.client("secretsmanager"))
+    clients = Clients(
+        session.client("cloudformation", config=_PATIENCE),
+        session.client("dynamodb", config=_PATIENCE),
+        session.client("secretsmanager", config=_PATIENCE),
+    )
     note(f"stack {name} on AWS, region {session.region_name}")
     try:
         description = _describe(clients.cloudformation, name)
