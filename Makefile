@@ -17,7 +17,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test test-sam-local sam-local events openapi lint types build deploy teardown lock clean
+.PHONY: help up down test test-sam-local sam-local events docs openapi lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ events: .venv ## record the sample events of events/ anew
 
 openapi: .venv ## write docs/openapi.json anew, from the code and the template
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m qwen_gateway_cli.openapi > docs/openapi.json
+
+docs: .venv openapi ## write anew all of docs/ that is made from code
+	$(BIN)/python -m tests.failures
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .

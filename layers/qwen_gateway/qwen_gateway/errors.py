@@ -160,6 +160,11 @@ class ProviderIdleDisconnected(ProviderDisconnected):
 class ProviderTimeout(ProviderError):
     """The provider was silent for longer than allowed, or the deadline came."""
 
+    @property
+    def may_have_run(self) -> bool:
+        """Also where the provider tells it as a client's error: status 408."""
+        return True
+
 
 class ProviderAnswerBroken(ProviderError):
     """The answer was cut off or was not what the protocol allows."""

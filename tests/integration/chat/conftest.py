@@ -29,6 +29,8 @@ from tests.integration.emulated_aws import Aws
 PROVIDER_KEY = "sk-marked-provider-key"
 HURRIED = {"connect": 0.5, "first_token": 0.6, "silence": 0.6}
 SECONDS = 5.0
+LONGEST = 1.0
+"""What chance gives: each backoff is as long as it may be."""
 
 
 class Answer(NamedTuple):
@@ -51,6 +53,8 @@ class Gateway:
         self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int, more: Mapping[str, Any]
     ) -> None:
         self.aws = aws
+        self.waits: list[float] = []
+        """The seconds before each attempt. Nobody sleeps."""
         self.token = token()
         aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(self.token))
         names, dynamodb = config.environment(), aws_clients.dynamodb()
@@ -65,16 +69,18 @@ class Gateway:
             more,
         )
         keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
-        provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
-        upstream = Upstream(settings, provider_keys, Transport())
+        self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
+        upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, chance=lambda: LONGEST)
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
         self._chat = ChatService(keys, routes, upstream, ledger)
         self._models = ModelsService(keys, routes)
 
-    def chat(self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None) -> Answer:
-        """POST a chat request; `key` empty sends none."""
+    def chat(
+        self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = SECONDS
+    ) -> Answer:
+        """POST a chat request that has to be answered within `seconds`; `key` empty sends none."""
         event = chat_event(body, self.token if key is None else key, headers)
-        return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, SECONDS))
+        return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
 
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
         """GET the models, or one."""
@@ -96,6 +102,12 @@ class Gateway:
         """Every usage record."""
         items = self.aws.dynamodb.scan(TableName=self.aws.usage_table)["Items"]
         return [dict(from_item(item)) for item in items]
+
+    def record(self, answer: Answer) -> dict[str, Any]:
+        """The record of an answer's call."""
+        sort_key = f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
+        (record,) = [record for record in self.records() if record["sk"] == sort_key]
+        return record
 
 
 class MakeGateway(Protocol):

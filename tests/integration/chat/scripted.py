@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-scripted\r\n"
 
+_LINGER_NOT = b"\1\0\0\0\0\0\0\0"
+"""SO_LINGER on, no seconds: closing resets the connection."""
+
 
 @dataclass
 class Scripted:
@@ -55,6 +58,18 @@ def one_after_another(*plays: Play) -> Play:
 def event_stream(body: bytes) -> bytes:
     """A whole answer of server-sent events."""
     return HEAD + b"content-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def resets(connection: socket.socket, _: Scripted) -> None:
+    """A play that breaks the connection without a goodbye."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    connection.close()
+
+
+def closes(connection: socket.socket, _: Scripted) -> None:
+    """A play that closes the connection."""
+    connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 def hangs(connection: socket.socket, provider: Scripted) -> None:

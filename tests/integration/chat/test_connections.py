@@ -15,12 +15,10 @@ from tests.integration.chat.scripted import (
     event_stream,
     hangs,
     one_after_another,
+    resets,
     says,
     scripted_provider,
 )
-
-LINGER_NOT = b"\1\0\0\0\0\0\0\0"
-"""SO_LINGER on, no seconds: closing resets the connection."""
 
 
 def drips(answer: bytes) -> Play:
@@ -39,11 +37,6 @@ def says_and_hangs(answer: bytes) -> Play:
         hangs(connection, provider)
 
     return play
-
-
-def resets(connection: socket.socket, _: Scripted) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
-    connection.close()
 
 
 def floods(start: bytes, again: bytes) -> Play:
