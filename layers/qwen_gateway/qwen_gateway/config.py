@@ -104,6 +104,8 @@ class Configuration(_Frozen):
                 if provider not in self.providers:
                     raise ValueError(f"routes.{name}: provider {provider!r} is none of the providers: {known}")
                 self._refuse_missing_workspace(provider, f"routes.{name}")
+            if len({(target.provider or self.default_provider, target.model) for target in targets}) < len(targets):
+                raise ValueError(f"routes.{name}: a target stands in it twice")
         self._refuse_missing_workspace(self.default_provider, "default_provider")
         return self
 

@@ -21,6 +21,7 @@ PACKAGE = Path(config.__file__).parent
         ({"routes": {"a": []}}, "routes.a"),
         ({"routes": {"a": [{}]}}, "routes.a.0.model"),
         ({"routes": {"a": [{"model": "m", "provider": "nobody"}]}}, "routes.a"),
+        ({"routes": {"a": [{"model": "m"}, {"model": "m", "provider": "dashscope"}]}}, "routes.a"),
         ({"providers": {"mine": {}}}, "providers.mine.base_url"),
         ({"providers": {"mine": {"base_url": "ftp://example"}}}, "providers.mine.base_url"),
         ({"default_provider": "dashscope-frankfurt"}, "providers.dashscope-frankfurt.workspace"),
