@@ -2,10 +2,13 @@
 
 import json
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from qwen_gateway.upstream import connections
 from tests.builders import chat_request, whole_stream
 from tests.integration.chat.conftest import PROVIDER_KEY, MakeGateway
 from tests.integration.chat.scripted import (
@@ -130,6 +133,30 @@ def test_a_connection_that_failed_does_not_spoil_the_next_call(make_gateway: Mak
         gateway = make_gateway(provider.url)
 
         assert [gateway.chat(chat_request()).status for _ in range(2)] == [504, 200]
+
+
+def test_who_gets_no_connection_of_the_pool_in_time_has_sent_nothing(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def holds(connection: socket.socket, _: Scripted) -> None:
+        is_asked.set()
+        may_answer.wait()
+        connection.sendall(event_stream(whole_stream()))
+
+    with scripted_provider(holds) as provider, ThreadPoolExecutor(1) as aside:
+        gateway = make_gateway(provider.url, more={"timeouts": {"first_token": 30}})
+        holder = aside.submit(gateway.chat, chat_request(), seconds=30)
+        is_asked.wait()
+        left_out = gateway.chat(chat_request())
+        may_answer.set()
+
+        assert left_out.error == (503, "server_error", "provider_unreachable")
+        assert gateway.record(left_out)["attempts"][0]["charged"] == "none"
+        assert holder.result().status == 200
+        assert len(provider.requests) == 1
 
 
 def test_the_provider_gets_its_key_and_nothing_of_the_clients(make_gateway: MakeGateway) -> None:

@@ -4,13 +4,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from qwen_gateway.config import Timeouts
+from qwen_gateway.errors import ProviderDisconnected, ProviderIdleDisconnected
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import Deadline, Transport
 from qwen_gateway.upstream.deadline import Patience
 from tests.builders import whole_stream
 from tests.integration.chat.authority import Authority
-from tests.integration.chat.scripted import Scripted, event_stream, says, scripted_provider
+from tests.integration.chat.scripted import Play, Scripted, closes, event_stream, resets, says, scripted_provider
 
 ANSWER = says(event_stream(whole_stream()))
 
@@ -61,6 +64,19 @@ def test_over_tls_its_certificate_is_checked_and_its_handshake_made(trusted: Aut
 
         assert ask(provider, begun) == whole_stream()
         assert provider.connections == 1
+
+
+@pytest.mark.parametrize("breaks", [resets, closes])
+def test_one_that_breaks_when_it_is_used_says_as_little_of_the_provider_as_any_that_was_idle(breaks: Play) -> None:
+    with scripted_provider(breaks) as provider:
+        begun = HeadStart(provider.url)
+        await_connection(provider, begun)
+
+        with pytest.raises(ProviderIdleDisconnected):
+            ask(provider, begun)
+        with pytest.raises(ProviderDisconnected) as fresh:
+            ask(provider, None)
+        assert type(fresh.value) is ProviderDisconnected
 
 
 def test_it_serves_one_call_only() -> None:

@@ -52,7 +52,8 @@ def variables(around: Neighbours) -> dict[str, str]:
         "PROVIDER_KEYS_SECRET": around.aws.provider_keys_secret,
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
-        "GATEWAY_CONFIG": json.dumps(around.gateway_config),
+        # Without a cool-down each failure finds the targets in their order.
+        "GATEWAY_CONFIG": json.dumps(around.gateway_config | {"retries": {"cool_down": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",

@@ -35,6 +35,8 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "truncate", "after_chunks": 1},
     {"kind": "disconnect", "after_chunks": 1},
 ]
+FINAL = {400, 401}
+"""Statuses after which a route of one provider has no other target."""
 BODIES: list[Any] = [
     json.dumps(MARKED)[:-3],
     {**MARKED, "n": PROMPT},
@@ -77,8 +79,12 @@ def test_nothing_of_a_call_is_written_whatever_becomes_of_it(front: RunningFront
     for body in BODIES:
         front.ask("/v1/chat/completions", body if isinstance(body, str | bytes) else json.dumps(body), own)
     for fault in FAULTS:
-        around.provider.control({"faults": [{"model": "*", "message": QUOTING, **fault}]})
+        around.provider.control({"faults": [{"model": "qwen-plus", "times": 9, "message": QUOTING, **fault}]})
+        is_final = fault.get("status") in FINAL
+        assert (front.ask("/v1/chat/completions", json.dumps(MARKED), own).status == HTTPStatus.OK) != is_final
+        around.provider.control({"faults": [{"model": "*", "times": 9, "message": QUOTING, **fault}]})
         assert front.ask("/v1/chat/completions", json.dumps(MARKED), own).status != HTTPStatus.OK
+    around.provider.reset()
     for headers in ({"authorization": f"Bearer {wrong}"}, {"authorization": key}, {"x-api-key": key}):
         front.ask("/v1/chat/completions", json.dumps(MARKED), headers)
         front.ask(f"/v1/models/{PROMPT}?key={key}", headers=headers, method="GET")
