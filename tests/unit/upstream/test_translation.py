@@ -1,4 +1,4 @@
-"""What each quirk of a model makes of a request."""
+"""What each quirk of a model makes of a request; thinking has a file of its own."""
 
 import contextlib
 import copy
@@ -9,41 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_gateway import catalog
-from qwen_gateway.catalog import Model, Quirks, Thinking
+from qwen_gateway.catalog import Model, Quirks
 from qwen_gateway.errors import RequestInvalid
 from qwen_gateway.upstream import efforts
 from qwen_gateway.upstream.translation import translated
-from tests.builders import chat_request, model, thinking_model
+from tests.builders import chat_request, model
 
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 PLAIN = model()
-PLAIN_ON = thinking_model("on")
-EFFORTS = thinking_model(
-    "on", ("enable_thinking", "reasoning_effort", "thinking_budget"), "none", "low", "medium", "xhigh"
-)
-EFFORTS_ONLY = thinking_model("on", ("reasoning_effort",), "none", "low", "medium", "xhigh")
-EFFORTS_UNKNOWN = thinking_model("on", ("enable_thinking", "reasoning_effort", "thinking_budget"))
-ALWAYS = thinking_model("always", ())
-NEVER = thinking_model("never", ())
-NOT_KNOWN = model(thinking=Thinking())
-DEFAULT_NOT_KNOWN = thinking_model(None)
-
-FORCED = {"tool_choice": "required"}
-NAMED = {"tool_choice": {"type": "function", "function": {"name": "weather"}}}
-JSON = {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "Give me Json."}]}
-ENABLED = {"thinking": {"type": "enabled"}}
-DISABLED = {"thinking": {"type": "disabled"}}
-IN_TEMPLATE = {"chat_template_kwargs": {"enable_thinking": False}}
-
-ON, OFF = {"enable_thinking": True}, {"enable_thinking": False}
-
-
-def effort(name: str) -> dict[str, Any]:
-    return {"reasoning_effort": name}
-
-
-def budget(tokens: int) -> dict[str, Any]:
-    return {"thinking_budget": tokens}
 
 
 def asked(fields: dict[str, Any], of: Model | None) -> dict[str, Any]:
@@ -51,148 +24,6 @@ def asked(fields: dict[str, Any], of: Model | None) -> dict[str, Any]:
     body = translated(chat_request(**fields), of).body
     assert body.items() >= STREAMED.items()
     return {name: value for name, value in body.items() if name not in STREAMED}
-
-
-def said(fields: dict[str, Any], of: Model) -> dict[str, Any]:
-    """What a target is told about thinking."""
-    words = ("enable_thinking", "reasoning_effort", "thinking_budget", "thinking", "chat_template_kwargs")
-    return {name: value for name, value in asked(fields, of).items() if name in words}
-
-
-THINKING = [
-    # in the model's own words already
-    (PLAIN, ON, ON),
-    (PLAIN, OFF, OFF),
-    (PLAIN, ON | budget(5), ON | budget(5)),
-    (PLAIN, budget(5), budget(5)),
-    (PLAIN, OFF | budget(5), OFF | budget(5)),
-    (EFFORTS, effort("low"), effort("low")),
-    (EFFORTS, effort("none"), effort("none")),
-    (EFFORTS_UNKNOWN, effort("high"), effort("high")),
-    (PLAIN, {}, {}),
-    (PLAIN, {"enable_thinking": None}, {"enable_thinking": None}),
-    # an effort, where the model takes a budget
-    (PLAIN, effort("low"), ON | budget(1_024)),
-    (PLAIN, effort("medium"), ON | budget(8_192)),
-    (PLAIN, effort("high"), ON | budget(24_576)),
-    (PLAIN, effort("xhigh"), ON),
-    (PLAIN, effort("none"), OFF),
-    # an effort that the model does not know
-    (EFFORTS, effort("minimal"), effort("low")),
-    (EFFORTS, effort("high"), effort("xhigh")),
-    (EFFORTS, effort("max"), effort("xhigh")),
-    (EFFORTS_UNKNOWN, effort("none"), OFF),
-    # Anthropic's form
-    (PLAIN, ENABLED, ON),
-    (PLAIN, DISABLED, OFF),
-    (PLAIN, {"thinking": {"type": "enabled", "budget_tokens": 2_000}}, ON | budget(2_000)),
-    (EFFORTS_ONLY, {"thinking": {"type": "enabled", "budget_tokens": 2_000}}, effort("medium")),
-    (EFFORTS_ONLY, {"thinking": {"type": "enabled", "budget_tokens": 900_000}}, effort("xhigh")),
-    (EFFORTS_ONLY, DISABLED, effort("none")),
-    (EFFORTS_ONLY, ENABLED, {}),
-    # vLLM's way
-    (PLAIN_ON, IN_TEMPLATE, OFF),
-    (PLAIN, {"chat_template_kwargs": {"enable_thinking": True, "x": 1}}, ON | {"chat_template_kwargs": {"x": 1}}),
-    (PLAIN, {"chat_template_kwargs": {"x": 1}}, {"chat_template_kwargs": {"x": 1}}),
-    # two at once
-    (PLAIN, ON | effort("low"), ON | budget(1_024)),
-    (PLAIN, ON | effort("low") | budget(7), ON | budget(7)),
-    (EFFORTS, effort("low") | budget(7), ON | budget(7)),
-    (EFFORTS_UNKNOWN, effort("low") | budget(7), ON | budget(7)),
-    (EFFORTS, ON | effort("low"), effort("low")),
-    (EFFORTS_ONLY, effort("low") | budget(7), effort("low")),
-    # of two that contradict, Qwen's own and the switch count more
-    (PLAIN, OFF | effort("high"), OFF),
-    (PLAIN, ON | effort("none"), ON),
-    (PLAIN, ON | DISABLED, ON),
-    (PLAIN, ENABLED | IN_TEMPLATE, OFF),
-    (EFFORTS, ON | effort("none"), ON),
-    # models that have no choice
-    (NEVER, effort("high"), {}),
-    (NEVER, OFF, {}),
-    (NEVER, budget(7), {}),
-    (ALWAYS, effort("low"), {}),
-    (ALWAYS, ON, {}),
-    # what is not known or not understood is left to the provider
-    (NOT_KNOWN, ENABLED | effort("low") | budget(1), ENABLED | effort("low") | budget(1)),
-    (PLAIN, effort("extreme"), effort("extreme")),
-    (PLAIN, {"enable_thinking": "yes"}, {"enable_thinking": "yes"}),
-    (PLAIN, {"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}}),
-    (PLAIN, {"thinking": True, "chat_template_kwargs": []}, {"thinking": True, "chat_template_kwargs": []}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("of", "fields", "words"), THINKING, ids=str)
-def test_thinking_is_said_in_the_models_words_and_in_one_way(
-    of: Model, fields: dict[str, Any], words: dict[str, Any]
-) -> None:
-    assert said(fields, of) == words
-
-
-@pytest.mark.parametrize(
-    ("of", "fields", "param"),
-    [
-        (NEVER, ON, "enable_thinking"),
-        (NEVER, ENABLED, "thinking"),
-        (NEVER, {"chat_template_kwargs": {"enable_thinking": True}}, "chat_template_kwargs.enable_thinking"),
-        (ALWAYS, OFF, "enable_thinking"),
-        (ALWAYS, effort("none"), "reasoning_effort"),
-        (ALWAYS, budget(7), "thinking_budget"),
-        (ALWAYS, {"thinking": {"type": "enabled", "budget_tokens": 7}}, "thinking"),
-    ],
-    ids=str,
-)
-def test_a_demand_that_the_model_cannot_meet_is_refused_by_its_name(
-    of: Model, fields: dict[str, Any], param: str
-) -> None:
-    with pytest.raises(RequestInvalid, match=f"{of.id} .* Leave out {param}") as refused:
-        translated(chat_request(**fields), of)
-
-    assert refused.value.param == param
-
-
-@pytest.mark.parametrize("exclusive", [FORCED, NAMED, JSON], ids=["required", "named", "json_object"])
-@pytest.mark.parametrize(
-    ("of", "fields", "words"),
-    [
-        (PLAIN_ON, {}, OFF),
-        (PLAIN_ON, budget(7), OFF),
-        (DEFAULT_NOT_KNOWN, {}, OFF),
-        (EFFORTS_ONLY, {}, effort("none")),
-        (PLAIN_ON, effort("none"), OFF),
-        (EFFORTS, effort("none"), effort("none")),
-        (PLAIN, {}, {}),
-        (PLAIN, budget(7), budget(7)),
-        (NEVER, {}, {}),
-        (ALWAYS, {}, {}),
-        (NOT_KNOWN, {}, {}),
-    ],
-    ids=str,
-)
-def test_what_excludes_thinking_switches_off_thinking_that_nobody_asked_for(
-    of: Model, fields: dict[str, Any], words: dict[str, Any], exclusive: dict[str, Any]
-) -> None:
-    assert said(fields | exclusive, of) == words
-
-
-@pytest.mark.parametrize("thinks", [ON, ENABLED, effort("low")], ids=str)
-@pytest.mark.parametrize("exclusive", [FORCED, NAMED, JSON], ids=["required", "named", "json_object"])
-@pytest.mark.parametrize("of", [PLAIN, PLAIN_ON], ids=["off unasked", "on unasked"])
-def test_what_excludes_thinking_that_was_asked_for_is_refused_and_both_are_named(
-    of: Model, thinks: dict[str, Any], exclusive: dict[str, Any]
-) -> None:
-    (field,) = thinks
-    excluding = next(iter(exclusive))
-
-    with pytest.raises(RequestInvalid, match=f"Leave out {excluding} or {field}") as refused:
-        translated(chat_request(**thinks, **exclusive), of)
-
-    assert refused.value.param == excluding
-
-
-@pytest.mark.parametrize("choice", ["auto", "none", None])
-def test_a_tool_choice_that_forces_nothing_leaves_thinking_alone(choice: str | None) -> None:
-    assert said({"tool_choice": choice}, PLAIN_ON) == {}
 
 
 def test_a_role_that_the_model_does_not_know_gets_the_name_that_it_knows() -> None:
@@ -309,7 +140,7 @@ WORDS = st.fixed_dictionaries(
         "enable_thinking": st.booleans() | st.none(),
         "reasoning_effort": st.sampled_from(["none", "minimal", "low", "medium", "high", "xhigh", "max", "x", None]),
         "thinking_budget": st.integers(0, 300_000),
-        "thinking": st.sampled_from([ENABLED["thinking"], DISABLED["thinking"], {"type": "x"}]),
+        "thinking": st.sampled_from([{"type": "enabled"}, {"type": "disabled"}, {"type": "x"}]),
         "chat_template_kwargs": st.sampled_from([{"enable_thinking": True}, {"enable_thinking": False}, {"x": 1}, {}]),
         "tool_choice": st.sampled_from(["auto", "required"]),
         "response_format": st.just({"type": "json_object"}),

@@ -80,7 +80,7 @@ class _Needs:
         return False
 
     def _is_too_long_for(self, model: Model) -> bool:
-        # No text has more tokens than characters are counted for below, and counting words takes its time.
+        # Tokens are never counted above characters, and counting them takes its time.
         return self._characters > model.input_tokens and self._tokens_at_least > model.input_tokens
 
     @functools.cached_property
