@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.upstream.connections import MOST_CONNECTIONS
+from qwen_gateway_cli.batch.lines import Line
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
@@ -112,7 +113,7 @@ def test_wrong_lines_are_all_named_and_nothing_is_sent(run: Run, provider: Runni
         '{"messages": []}',
         "",
         b'"\xff"',
-        '{"id": 1.5, "messages": []}',
+        json.dumps({"id": 1.5, **chat_request()}),
         json.dumps(chat_request(model="gpt-4")),
         name="prompts.jsonl",
     )
@@ -188,6 +189,16 @@ def test_a_last_line_that_was_cut_off_is_asked_again(
     assert run("batch", str(path)).status == 0
     assert asked(provider) == ([] if left < 0 else ["Two."])
     assert results_of(path).keys() == {1, 2}
+
+
+def test_a_result_is_in_its_file_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    path, line = tmp_path / "results.jsonl", Line(1, None, chat_request())
+
+    with Results(path, [line]) as results:
+        results.add(line, {"content": "Hello."})
+        (written,) = path.read_bytes().splitlines()
+
+    assert json.loads(written) == {"line": 1, "request": line.fingerprint, "content": "Hello."}
 
 
 def started(path: Path, *options: str) -> "subprocess.Popen[str]":

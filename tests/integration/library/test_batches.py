@@ -9,6 +9,7 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
 from qwen_gateway.library import Answer
+from qwen_gateway.library.pace import Pace
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request
 
@@ -57,6 +58,18 @@ def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) 
 
     last = max(call["time"] for call in provider.calls())
     assert last - before > 3 * 60 / 1_200
+
+
+def test_repeated_calls_count_for_the_rate_and_refused_prompts_do_not(
+    client: QwenClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(Pace, "made", lambda _, calls: made.append(calls))
+    provider.control({"faults": [{"model": "qwen-flash", "status": 503, "code": "ModelUnavailable"}]})
+
+    list(client.batch([chat_request(), chat_request(model="qwen-turbo"), []], max_concurrency=1))
+
+    assert made == [1, 2, 0]
 
 
 def test_a_closed_client_starts_no_more_calls(client: QwenClient) -> None:

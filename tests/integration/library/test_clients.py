@@ -105,6 +105,12 @@ def test_what_is_given_goes_before_the_environments_configuration(
     assert {"mine", "yours", "qwen-plus", "qwen-max"} <= set(client.models())
 
 
+def test_a_provider_that_is_named_goes_before_the_configurations(make_client: MakeClient) -> None:
+    client = make_client("dashscope-beijing", configuration={"default_provider": "holysheep"})
+
+    assert client.chat("Say hello.").provider == "dashscope-beijing"
+
+
 def test_a_wrong_configuration_is_refused_with_the_key_that_is_wrong(make_client: MakeClient) -> None:
     with pytest.raises(ConfigurationWrong, match=r"retries\.attempts"):
         make_client(configuration={"retries": {"attempts": 0}})

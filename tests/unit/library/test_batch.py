@@ -121,12 +121,12 @@ def test_a_defect_is_raised_where_its_result_is_read_and_stops_no_other() -> Non
 
 
 def test_after_its_end_a_batch_asks_nothing_more_and_what_runs_is_answered(provider: Provider) -> None:
-    with batch("abcd", provider.ask) as made:
+    with batch("abcdefgh", provider.ask) as made:
         provider.await_calls(2)
     provider.answer("a", "b")
 
     assert made[:2] == ["A", "B"]
-    for position in (2, 3):
+    for position in range(2, 8):
         with pytest.raises(CancelledError):
             made[position]
     assert sorted(provider.asked) == ["a", "b"]
@@ -157,10 +157,16 @@ def test_workers_begin_one_after_another(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(begun) == [0, 0.25, 0.5, 0.75]
 
 
-def test_a_worker_asks_nothing_before_it_may_begin(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
-    monkeypatch.setattr(batches, "RAMP", 3600)
-    provider.answer(*"abcdef")
+def test_a_worker_waits_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
 
-    with batch("abcdef", provider.ask, 4) as made:
-        assert len(list(made)) == 6
-    assert provider.most_at_once == 1
+    class Closed:
+        def wait(self, seconds: float) -> bool:
+            waited.append(seconds)
+            return False
+
+    made = batch([], str)
+    monkeypatch.setattr(made, "_closed", Closed())
+    made._work(0.75)
+
+    assert waited == [0.75]

@@ -36,7 +36,7 @@ def _fields(prompt: Prompt) -> Mapping[str, Any]:
 def _copied(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request as it will arrive, which later changes by the caller do not reach."""
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(body, ensure_ascii=False)
         text.encode()
         copy: dict[str, Any] = strictjson.loads(text)
     except UnicodeEncodeError:
