@@ -131,7 +131,7 @@ class QwenClient:
         return list(self._routes.all())
 
     def request(self, prompt: Prompt, model: str = DEFAULT_MODEL, **parameters: Any) -> dict[str, Any]:
-        """Return the request that `chat` would send to the first target, without sending it.
+        """Return the request that `chat` would make, before it is put into a target's words, without sending it.
 
         Raises:
             RequestRefused: `chat` would refuse it.
