@@ -153,6 +153,16 @@ ROWS = (
         charged="none",
     ),
     Row(
+        "no connection in time",
+        (Way("the handshake hangs", None, situation="TLS hangs"),),
+        alone="1, 2, 3",
+        by_all="1, 2, 3",
+        status=503,
+        code="provider_unreachable",
+        recorded="ProviderConnectTimeout",
+        charged="none",
+    ),
+    Row(
         "connection closed before an answer",
         (broken_off("closed", None, kind="disconnect"), Way("reset", None, situation="resets")),
         alone="1, 0.5 s, 1, 2",

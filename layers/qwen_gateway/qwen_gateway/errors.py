@@ -13,7 +13,8 @@ nothing else decides a status. The tree:
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
     └── ProviderError             what the provider did
         ├── ProviderThrottled  ProviderBurstThrottled  ProviderOverloaded  ProviderFault
-        ├── ProviderUnreachable  ProviderTimeout  ProviderAnswerBroken
+        ├── ProviderTimeout  ProviderAnswerBroken
+        ├── ProviderUnreachable ─ ProviderConnectTimeout
         ├── ProviderDisconnected ─ ProviderIdleDisconnected
         ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderRefused
         └── ProviderModelMissing ─ RouteModelMissing
@@ -147,6 +148,10 @@ class ProviderUnreachable(ProviderError):
     def may_have_run(self) -> bool:
         """Nothing was sent."""
         return False
+
+
+class ProviderConnectTimeout(ProviderUnreachable):
+    """No connection could be made in time."""
 
 
 class ProviderDisconnected(ProviderError):

@@ -14,6 +14,7 @@ from tests.integration.chat.scripted import (
     Play,
     closes,
     event_stream,
+    hangs,
     one_after_another,
     resets,
     says,
@@ -67,6 +68,8 @@ class Stage(NamedTuple):
         return gateway, gateway.chat(chat_request(model=row.route), seconds=SECONDS)
 
     def _url(self, way: Way, *, everywhere: bool) -> str:
+        if way.situation == "TLS hangs":
+            return self.scripted.enter_context(scripted_provider(hangs)).url.replace("http:", "https:")
         if plays := SCRIPTS.get((way.situation, everywhere)):
             return self.scripted.enter_context(scripted_provider(one_after_another(*plays))).url
         return ELSEWHERE.get(way.situation, str)(self.provider.url)

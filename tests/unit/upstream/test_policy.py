@@ -7,6 +7,7 @@ import pytest
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderBurstThrottled,
+    ProviderConnectTimeout,
     ProviderDisconnected,
     ProviderError,
     ProviderFault,
@@ -74,12 +75,17 @@ def test_what_may_pass_is_repeated_once_then_the_next_target_is_asked(
     assert walk(course(MAX, PLUS), error, error) == [same, ("qwen-plus", 0)]
 
 
-@pytest.mark.parametrize("error", [ProviderBurstThrottled, ProviderTimeout, ProviderModelMissing])
+@pytest.mark.parametrize(
+    "error", [ProviderBurstThrottled, ProviderTimeout, ProviderConnectTimeout, ProviderModelMissing]
+)
 def test_what_will_not_pass_sends_to_the_next_target_at_once(error: type[ProviderError]) -> None:
     assert walk(course(MAX, PLUS), error) == [("qwen-plus", 0)]
 
 
-@pytest.mark.parametrize("error", [ProviderTimeout, ProviderModelMissing, ProviderOutOfCredit, ProviderKeyRefused])
+@pytest.mark.parametrize(
+    "error",
+    [ProviderTimeout, ProviderConnectTimeout, ProviderModelMissing, ProviderOutOfCredit, ProviderKeyRefused],
+)
 def test_the_last_target_is_not_asked_again_after_it(error: type[ProviderError]) -> None:
     assert walk(course(MAX), error) == [None]
 

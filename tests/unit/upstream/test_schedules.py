@@ -15,6 +15,7 @@ from qwen_gateway import config
 from qwen_gateway.config import Configuration
 from qwen_gateway.errors import (
     GatewayError,
+    ProviderConnectTimeout,
     ProviderError,
     ProviderKeyRefused,
     ProviderNotConfigured,
@@ -129,10 +130,11 @@ class World:
     def chat(self, url: str, _: str, body: Mapping[str, Any], patience: Patience) -> Generator["World"]:
         happening, started = next(self._ahead), self.now
         failure = happening.failure
-        limit = patience.connect() if failure is ProviderUnreachable else patience.wait()
+        connects = failure is not None and issubclass(failure, ProviderUnreachable)
+        limit = patience.connect() if connects else patience.wait()
         self.now += max(0.0, min(happening.seconds, limit))
-        if happening.seconds >= limit and failure is not ProviderUnreachable:
-            failure = ProviderTimeout
+        if happening.seconds >= limit:
+            failure = ProviderConnectTimeout if connects else ProviderTimeout
         error = failure("words", retry_after=happening.retry_after, code=str(len(self.calls))) if failure else None
         target = Target(providers()[url], body["model"])
         self.calls.append(Call(target, started, self.now, error, happening.key_is_new))
@@ -194,7 +196,7 @@ def may_follow(call: Call, later: Call, route: tuple[Target, ...]) -> None:
     assert call.failure, "an answer was not enough"
     if isinstance(call.failure, ProviderRefused):
         assert call.target not in (later.target, route[0]), "a final refusal was repeated"
-    if isinstance(call.failure, ProviderTimeout):
+    if isinstance(call.failure, ProviderTimeout | ProviderConnectTimeout):
         assert later.target != call.target, "a timeout was repeated"
     if isinstance(call.failure, ProviderOutOfCredit) or (is_refused_key(call) and not call.key_is_new):
         assert later.target.provider != call.target.provider, "a provider was asked that had refused for good"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderBurstThrottled,
+    ProviderConnectTimeout,
     ProviderDisconnected,
     ProviderError,
     ProviderFault,
@@ -71,6 +72,7 @@ REACTIONS: dict[type[ProviderError], Reaction] = {
     ProviderDisconnected: Reaction(Again.AFTER_BACKOFF, Onward.ANY, cools=True),
     ProviderIdleDisconnected: Reaction(Again.AT_ONCE, Onward.ANY),
     ProviderUnreachable: Reaction(Again.AT_ONCE, Onward.ANY, cools=True),
+    ProviderConnectTimeout: Reaction(Again.NEVER, Onward.ANY, cools=True),
     ProviderTimeout: Reaction(Again.NEVER, Onward.ANY, cools=True),
     ProviderOutOfCredit: Reaction(Again.NEVER, Onward.OTHER_PROVIDER),
     ProviderKeyRefused: Reaction(Again.WITH_NEW_KEY, Onward.OTHER_PROVIDER),

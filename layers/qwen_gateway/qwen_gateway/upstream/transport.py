@@ -16,6 +16,7 @@ from openai import APIStatusError, OpenAI, Stream
 from qwen_gateway import strictjson
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
+    ProviderConnectTimeout,
     ProviderDisconnected,
     ProviderError,
     ProviderIdleDisconnected,
@@ -145,7 +146,7 @@ def _json(response: httpx2.Response) -> Any:
 
 def _disconnected(error: Exception, patience: Patience, *, began: bool) -> ProviderError:
     if isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout):
-        return ProviderUnreachable("no connection could be made in time")
+        return ProviderConnectTimeout("no connection could be made in time")
     if isinstance(error, httpcore2.ConnectError):
         return ProviderUnreachable("no connection could be made")
     if isinstance(error, httpcore2.TimeoutException):
