@@ -103,5 +103,6 @@ def _request(connection: socket.socket) -> bytes:
             if not line:
                 return b""
             head += line
-        length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
+        lengths = (line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
+        length = next(lengths, b"content-length: 0")
         return head + lines.read(int(length.partition(b":")[2]))

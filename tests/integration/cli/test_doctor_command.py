@@ -222,11 +222,12 @@ def test_a_refused_key_of_a_reseller_is_shown_to_no_region(clinic: Clinic) -> No
     assert heard == []
 
 
-def test_a_region_that_is_silent_is_passed_over(clinic: Clinic) -> None:
-    clinic.configure(providers={"dashscope-virginia": {"base_url": NOWHERE}})
+def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+    taking = {"base_url": f"{servers[BEIJING].url}/v1"}
+    clinic.configure(providers={BEIJING: {"base_url": NOWHERE}, "dashscope-virginia": taking})
     clinic.keys(dashscope=KEYS[BEIJING])
 
-    assert BEIJING in clinic.rows()[SINGAPORE, "region"]["found"]
+    assert "belongs to dashscope-virginia" in clinic.rows()[SINGAPORE, "region"]["found"]
 
 
 def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:

@@ -1,0 +1,69 @@
+"""How the doctor asks for a list of models: directly, and never for longer or more than it wants to hear."""
+
+import contextlib
+import socket
+
+import pytest
+
+from qwen_gateway_cli.doctor import asking
+from qwen_gateway_cli.doctor.asking import NoReply
+from qwen_gateway_cli.local.provider import RunningProvider
+from tests.integration.chat.scripted import Scripted, closes, hangs, says, scripted_provider
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+PIECE = b"x" * 2**16
+
+
+def drips(connection: socket.socket, provider: Scripted) -> None:
+    """Send a byte each 50 ms for three seconds, or as long as somebody listens."""
+    connection.sendall(HEAD + b"content-length: 60\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(60):
+            provider.over.wait(0.05)
+            connection.sendall(b" ")
+
+
+def floods(connection: socket.socket, _: Scripted) -> None:
+    """Send 32 MB that announce more."""
+    connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _piece in range(512):
+            connection.sendall(b"%x\r\n%b\r\n" % (len(PIECE), PIECE))
+
+
+def test_a_dripping_list_is_left() -> None:
+    with scripted_provider(drips) as provider, pytest.raises(NoReply, match="drips"):
+        asking.models(provider.url, "sk-any", seconds=0.3)
+
+
+def test_a_list_without_end_is_left() -> None:
+    with scripted_provider(floods) as provider, pytest.raises(NoReply, match="no end"):
+        asking.models(provider.url, "sk-any")
+
+
+def test_silence_is_left() -> None:
+    with scripted_provider(hangs) as provider, pytest.raises(NoReply, match=r"within 0\.2 s"):
+        asking.models(provider.url, "sk-any", seconds=0.2)
+
+
+def test_what_is_no_http_is_no_reply() -> None:
+    with scripted_provider(says(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
+        asking.models(provider.url, "sk-any")
+
+
+def test_a_connection_that_closes_is_no_reply() -> None:
+    with scripted_provider(closes) as provider, pytest.raises(NoReply):
+        asking.models(provider.url, "sk-any")
+
+
+def test_a_redirection_is_not_followed_with_the_key(provider: RunningProvider) -> None:
+    moved = f"HTTP/1.1 301 Moved\r\nlocation: {provider.url}/v1/models\r\ncontent-length: 0\r\n\r\n".encode()
+    with scripted_provider(says(moved)) as elsewhere:
+        assert asking.models(elsewhere.url, "sk-any").status == 301
+
+
+def test_the_operators_proxies_are_passed_by(provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert asking.models(f"{provider.url}/v1", "sk-any").status == 200
