@@ -54,7 +54,7 @@ def judge_models(provider: str, names: frozenset[str], routed: Collection[str], 
         return Finding(
             provider, "models", State.WARNING, f"the catalog has models that it lacks: {_some(missing)}", advice
         )
-    found = f"{len(names)} listed" + (", those of the routes among them" if routed else "")
+    found = f"{len(names)} listed" + (", those of the routes among them" if routed else f": {_some(names)}")
     return Finding(provider, "models", State.OK, found)
 
 

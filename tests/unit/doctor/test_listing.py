@@ -55,11 +55,11 @@ def test_entries_without_a_name_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("listed", "routed", "known", "state", "words"),
     [
-        ({"a", "b"}, {"a"}, ["a", "b"], State.OK, "2 listed"),
+        ({"a", "b"}, {"a"}, ["a", "b"], State.OK, "2 listed, those of the routes"),
         ({"a"}, {"a", "z", "y"}, [], State.FAILED, "y, z"),
         ({"a"}, {"a"}, ["a", "c"], State.WARNING, "c"),
         (set(), {"a"}, [], State.FAILED, "a"),
-        ({"a"}, set(), [], State.OK, "1 listed"),
+        ({"a"}, set(), [], State.OK, "1 listed: a"),
     ],
 )
 def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
