@@ -71,6 +71,10 @@ def call_in_every_way(stack: dict[str, Any], wrong: str) -> None:
         fault = {"status": 400, "code": "invalid_parameter_error", "message": f"{PROMPT} {PROVIDER_KEY}"}
         http.put(f"{stack['provider_url']}/_control", json={"faults": [fault]})
         http.post(f"{stack['base_url']}/chat/completions", content=bodies[0], headers=own)
+        passed_over = {**fault, "status": 503, "model": "qwen-plus", "times": 9}
+        http.put(f"{stack['provider_url']}/_control", json={"faults": [passed_over]})
+        fallback = http.post(f"{stack['base_url']}/chat/completions", content=bodies[0], headers=own)
+        assert fallback.headers["x-gateway-model"] == "qwen-flash", fallback.text
 
 
 def written_below(folder: Path) -> dict[str, bytes]:

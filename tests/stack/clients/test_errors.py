@@ -112,8 +112,8 @@ def test_a_failing_provider_is_told_by_its_cause_and_not_asked_again(
 
 
 def test_when_to_repeat_stands_beside_that_the_client_should_not(official: Official, provider: httpx2.Client) -> None:
-    provider.put("/_control", json={"faults": [{"status": 429, "headers": {"retry-after": "7"}}]})
+    provider.put("/_control", json={"faults": [{"status": 429, "times": 99, "headers": {"retry-after": "600"}}]})
 
     headers = refused(official, **chat_request()).headers
 
-    assert (headers["retry-after"], headers["x-should-retry"]) == ("7", "false")
+    assert (headers["retry-after"], headers["x-should-retry"]) == ("600", "false")
