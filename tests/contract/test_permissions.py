@@ -97,7 +97,7 @@ def chat_life(key: str, provider: RunningProvider) -> Iterator[tuple[dict[str, A
         (401, "invalid_api_key", 502),
         (500, "InternalError", 503),
     ):
-        provider.control({"faults": [{"status": status, "code": code}]})
+        provider.control({"faults": [{"status": status, "code": code, "times": 9}]})
         yield chat_event(chat_request(), key), told
 
 

@@ -100,8 +100,9 @@ def test_every_failure_has_its_row_in_the_table() -> None:
         errors.KeyRefused,
         errors.DependencyFailed,
         errors.ProviderError,
-        # For the client there is no difference to the kind above it.
+        # For the client there is no difference to the kind above them.
         errors.ProviderIdleDisconnected,
+        errors.ProviderConnectTimeout,
     }
 
     assert kinds == ANSWERS.keys()
