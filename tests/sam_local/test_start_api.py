@@ -65,7 +65,7 @@ def test_an_unknown_model_is_the_clients_not_found_error_and_reaches_no_provider
 def test_a_throttling_provider_is_the_clients_rate_limit_error_and_is_recorded(
     client: openai.OpenAI, around: Neighbours
 ) -> None:
-    around.provider.control({"faults": [{"model": "qwen-plus", "status": 429, "code": "limit_requests"}]})
+    around.provider.control({"faults": [{"times": 9, "status": 429, "code": "limit_requests"}]})
 
     with pytest.raises(openai.RateLimitError) as throttled:
         client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
