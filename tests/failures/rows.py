@@ -25,6 +25,11 @@ class Way(NamedTuple):
     fault: Mapping[str, Any] = MappingProxyType({})
     situation: str = ""
 
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether only a limit of ours ends the wait."""
+        return self.situation == "TLS hangs" or self.fault.get("kind") in {"hang", "drip"}
+
 
 class Row(NamedTuple):
     """A cause, and what is seen of it.

@@ -28,6 +28,8 @@ from tests.integration.emulated_aws import Aws
 
 PROVIDER_KEY = "sk-marked-provider-key"
 HURRIED = {"connect": 0.5, "first_token": 0.6, "silence": 0.6}
+PATIENT = {"connect": 5, "first_token": 30, "silence": 20}
+"""For gateways that have nothing to wait for: a slow machine then fails no test."""
 SECONDS = 5.0
 LONGEST = 1.0
 """What chance gives: each backoff is as long as it may be."""

@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request
 from tests.failures.rows import ROWS, Row
-from tests.integration.chat.conftest import Gateway, MakeGateway
+from tests.integration.chat.conftest import PATIENT, Gateway, MakeGateway
 
 LADDER = ("qwen3-max", "qwen-plus", "qwen-flash")
 ROUTES = {
@@ -36,7 +36,7 @@ class Ladder:
 
     def gateway(self, attempts: int = 4, **more: Any) -> Gateway:
         reseller = {"providers": {"holysheep": {"base_url": f"{self.provider.url}/v1"}}}
-        return self._make(self.provider.url, attempts, {**reseller, "routes": ROUTES, **more})
+        return self._make(self.provider.url, attempts, {**reseller, "routes": ROUTES, "timeouts": PATIENT, **more})
 
     def fails(self, *faults: tuple[str, dict[str, Any]], times: int = 9) -> None:
         """Let models fail from now on; the first fault that names a model is its fault."""

@@ -9,7 +9,7 @@ import pytest
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, whole_stream
 from tests.failures.rows import ATTEMPTS, ROWS, Row, Way
-from tests.integration.chat.conftest import Answer, Gateway, MakeGateway
+from tests.integration.chat.conftest import HURRIED, PATIENT, Answer, Gateway, MakeGateway
 from tests.integration.chat.scripted import (
     Play,
     closes,
@@ -61,7 +61,8 @@ class Stage(NamedTuple):
         if way.fault:
             model = "*" if everywhere else TARGETS["1"]["model"]
             self.provider.control({"faults": [{"message": MARKED, **way.fault, "model": model, "times": 9}]})
-        gateway = self._gateway(dict.fromkeys(failing, self._url(way, everywhere=everywhere)))
+        urls = dict.fromkeys(failing, self._url(way, everywhere=everywhere))
+        gateway = self._gateway(urls, HURRIED if way.keeps_waiting else PATIENT)
         self._keep_keys(gateway, way, failing)
         if way.situation.endswith("when idle"):
             gateway.chat(chat_request(model=row.route))
@@ -74,11 +75,12 @@ class Stage(NamedTuple):
             return self.scripted.enter_context(scripted_provider(one_after_another(*plays))).url
         return ELSEWHERE.get(way.situation, str)(self.provider.url)
 
-    def _gateway(self, failing: dict[str, str]) -> Gateway:
+    def _gateway(self, failing: dict[str, str], timeouts: dict[str, float]) -> Gateway:
         urls = {"dashscope": self.provider.url, "holysheep": self.provider.url} | failing
         providers = {name: {"base_url": f"{url}/v1"} for name, url in urls.items()}
         routes = {"ladder": LADDER, "qwen3-max": LADDER}
-        return self.make_gateway(self.provider.url, ATTEMPTS, {"providers": providers, "routes": routes})
+        more = {"providers": providers, "routes": routes, "timeouts": timeouts}
+        return self.make_gateway(self.provider.url, ATTEMPTS, more)
 
     def _keep_keys(self, gateway: Gateway, way: Way, failing: tuple[str, ...]) -> None:
         keys = {"dashscope": "sk-good", "holysheep": "sk-good"}
