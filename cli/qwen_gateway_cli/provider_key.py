@@ -2,7 +2,8 @@
 
 import re
 
-_PRINTABLE_ASCII = re.compile(r"[!-~]+")
+from qwen_gateway.sendable import is_sendable
+
 _QUOTED = re.compile(r"""["'`].*|.*["'`]""")
 _PLACEHOLDER = re.compile(
     r"(sk-)?[x*.]+|<.*>|\$.*|.*\byour[-_ ].*|(sk-)?\.\.\..*|.*(api|provider|dashscope)[-_]?key|change[-_]?me",
@@ -14,7 +15,7 @@ def wrong_with(key: str) -> str | None:
     """Return why this cannot be a key, as a sentence that says what helps; None when it may be one."""
     if not key:
         return "The key is empty."
-    if not _PRINTABLE_ASCII.fullmatch(key):
+    if not is_sendable(key):
         return "The key has white space, line breaks or letters inside that no key has. Copy it again."
     if _QUOTED.fullmatch(key):
         return "The key has quotes around it. Set it without them."

@@ -1,6 +1,5 @@
 """Where the examined keys come from: the addressed stack's secret, or the environment when there is no stack."""
 
-import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -38,9 +37,8 @@ def of_environment(providers: Iterable[str]) -> Keys:
 
     Several may share a variable, as DashScope's regions do, so only those that are meant may be asked for here.
     """
-    held = {provider: os.environ.get(environment_keys.variable(provider), "").strip() for provider in providers}
     return Keys(
-        {provider: key for provider, key in held.items() if key},
+        {provider: key for provider in providers if (key := environment_keys.key_of(provider))},
         "the environment",
         lambda provider: f"export {environment_keys.variable(provider)}=...",
     )

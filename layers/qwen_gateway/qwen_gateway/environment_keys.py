@@ -1,16 +1,15 @@
 """Provider keys from environment variables: for whoever calls providers without the gateway's secret."""
 
 import os
-import re
 from collections.abc import Mapping
 
 from qwen_gateway.errors import ProviderNotConfigured
+from qwen_gateway.sendable import is_sendable
 
 ANY_PROVIDER = "QWEN_GATEWAY_PROVIDER_KEY"
 """The variable for a provider that has none of its own."""
 
 _VARIABLES = {"dashscope": "DASHSCOPE_API_KEY", "holysheep": "HOLYSHEEP_API_KEY"}
-_SENDABLE = re.compile(r"[!-~]+")
 
 
 def variable(provider: str) -> str:
@@ -40,12 +39,12 @@ class EnvironmentKeys:
             raise ProviderNotConfigured(
                 f"There is no key for the provider {provider!r}. Set {variable(provider)} in the environment."
             )
-        if not _SENDABLE.fullmatch(key):
+        if not is_sendable(key):
             raise ProviderNotConfigured(
                 f"The key for the provider {provider!r} has white space, line breaks or letters inside that no key has."
             )
         return key
 
-    def reload_refused(self, provider: str) -> bool:  # noqa: ARG002 - asked of every source of keys
+    def reload_refused(self, provider: str, refused: str) -> bool:  # noqa: ARG002 - asked of every source of keys
         """Return False: what was given stays as it is."""
         return False

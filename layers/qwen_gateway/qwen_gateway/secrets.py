@@ -4,7 +4,6 @@ The operator's command fills it; a function reads it once and keeps what it read
 """
 
 import json
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from qwen_gateway.errors import ProviderNotConfigured, SecretsUnavailable
+from qwen_gateway.sendable import is_sendable
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -21,9 +21,6 @@ _READ_AGAIN_BY_AGE = 300
 _READ_AGAIN_AFTER_FAILURE = 60
 _READ_AGAIN_WHEN_REFUSED = 60
 _READ_AGAIN_WHEN_MISSING = 5
-
-_SENDABLE = re.compile(r"[!-~]+")
-"""Visible ASCII; anything else fails in the connection, or breaks the header."""
 
 _CAUSES = {
     "AccessDeniedException": "access to the secret is denied",
@@ -51,7 +48,7 @@ def entries(secret: str) -> dict[str, dict[str, Any]]:
         raise SecretMalformed("the secret is not a JSON object")
     for entry in document.values():
         key = entry.get("key") if isinstance(entry, dict) else None
-        if not isinstance(key, str) or not _SENDABLE.fullmatch(key):
+        if not isinstance(key, str) or not is_sendable(key):
             # Which one stays unsaid: where a hand swapped name and key, the name is the secret.
             raise SecretMalformed("an entry of the secret has no key that can be sent")
     return document
@@ -71,7 +68,6 @@ class ProviderKeys:
         self._read_at = 0.0
         self._failed_at: float | None = None
         self._refused_at: float | None = None
-        self._changed_at: dict[str, float] = {}
         self.failure: str | None = None
         """Why the last read failed, None when it succeeded; for a log, and without any value."""
 
@@ -97,17 +93,17 @@ class ProviderKeys:
                 )
             return self._keys[provider]
 
-    def reload_refused(self, provider: str) -> bool:
-        """Read again, at most once a minute, because the provider refused its key.
+    def reload_refused(self, provider: str, refused: str) -> bool:
+        """Read again, at most once a minute, because the provider refused a key.
 
         Returns:
-            Whether the key changed within the last minute, so that one more call makes sense.
+            Whether another key is known than the refused one, so that one more call makes sense.
         """
         with self._lock:
             if not self._is_recent(self._refused_at, _READ_AGAIN_WHEN_REFUSED):
                 self._refused_at = self._clock()
                 self._read()
-            return self._is_recent(self._changed_at.get(provider), _READ_AGAIN_WHEN_REFUSED)
+            return (self._keys or {}).get(provider, refused) != refused
 
     def prefetch(self) -> None:
         """Read the keys before they are asked for; a failure shows only when they are."""
@@ -133,8 +129,6 @@ class ProviderKeys:
             return
         self.failure = self._failed_at = None
         self._read_at = self._clock()
-        before = self._keys or {}
-        self._changed_at |= {name: self._read_at for name in before if before[name] != keys.get(name)}
         self._keys = keys
 
 

@@ -53,11 +53,15 @@ def _finite(text: str) -> float:
 
 def _is_too_deep(value: Any) -> bool:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEEPEST):
+    depth = 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            return True
         level = [
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
             if isinstance(inner, (dict, list))
         ]
-    return bool(level)
+    return False

@@ -28,7 +28,7 @@ def test_a_new_value_is_found_when_the_provider_refuses_the_old_one(aws: Aws, ke
     aws.store_provider_keys(dashscope="sk-one")
     keys.key("dashscope")
     aws.store_provider_keys(dashscope="sk-new")
-    assert keys.reload_refused("dashscope")
+    assert keys.reload_refused("dashscope", "sk-one")
     assert keys.key("dashscope") == "sk-new"
 
 

@@ -52,4 +52,4 @@ def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) 
 
 
 def test_a_refused_key_has_no_successor() -> None:
-    assert not EnvironmentKeys({"dashscope": "sk-given"}).reload_refused("dashscope")
+    assert not EnvironmentKeys({"dashscope": "sk-given"}).reload_refused("dashscope", "sk-given")

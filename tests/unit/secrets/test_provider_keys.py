@@ -150,11 +150,11 @@ def test_a_key_that_was_just_stored_is_found_without_waiting_for_the_age() -> No
 def test_a_refused_key_is_read_again_at_most_once_a_minute() -> None:
     keys, manager, clock = made({"dashscope": entry("sk-one")})
     keys.key("dashscope")
-    assert [keys.reload_refused("dashscope") for _ in range(3)] == [False, False, False]
+    assert [keys.reload_refused("dashscope", "sk-one") for _ in range(3)] == [False, False, False]
     assert manager.reads == 2
     manager.secret = {"dashscope": entry("sk-new")}
     clock.now += 60
-    assert keys.reload_refused("dashscope")
+    assert keys.reload_refused("dashscope", "sk-one")
     assert keys.key("dashscope") == "sk-new"
     assert manager.reads == 3
 
@@ -163,16 +163,24 @@ def test_whoever_was_refused_with_the_old_key_learns_that_another_call_loaded_a_
     keys, manager, _ = made({"dashscope": entry("sk-one"), "holysheep": entry("sk-two")})
     keys.key("dashscope")
     manager.secret = {"dashscope": entry("sk-new"), "holysheep": entry("sk-two")}
-    assert keys.reload_refused("dashscope")
-    assert keys.reload_refused("dashscope")
-    assert not keys.reload_refused("holysheep")
+    assert keys.reload_refused("dashscope", "sk-one")
+    assert keys.reload_refused("dashscope", "sk-one")
+    assert not keys.reload_refused("holysheep", "sk-two")
+
+
+def test_whoever_was_refused_with_the_new_key_learns_that_there_is_no_other() -> None:
+    keys, manager, _ = made({"dashscope": entry("sk-one")})
+    keys.key("dashscope")
+    manager.secret = {"dashscope": entry("sk-new")}
+    assert keys.reload_refused("dashscope", "sk-one")
+    assert not keys.reload_refused("dashscope", "sk-new")
 
 
 def test_a_reload_that_fails_keeps_the_key() -> None:
     keys, manager, _ = made({"dashscope": entry("sk-one")})
     keys.key("dashscope")
     manager.secret = DOWN
-    assert not keys.reload_refused("dashscope")
+    assert not keys.reload_refused("dashscope", "sk-one")
     assert keys.key("dashscope") == "sk-one"
 
 

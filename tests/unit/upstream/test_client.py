@@ -61,7 +61,7 @@ class FakeKeys:
             raise self._failure
         return f"key of {provider}"
 
-    def reload_refused(self, provider: str) -> bool:
+    def reload_refused(self, provider: str, _refused: str) -> bool:
         self.reloaded.append(provider)
         return True
 

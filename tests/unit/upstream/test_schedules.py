@@ -123,7 +123,7 @@ class World:
             raise ProviderNotConfigured("no key")
         return "sk-test"
 
-    def reload_refused(self, _: str) -> bool:
+    def reload_refused(self, *_: str) -> bool:
         return self.calls[-1].key_is_new
 
     @contextmanager

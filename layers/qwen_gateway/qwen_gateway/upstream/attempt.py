@@ -6,7 +6,14 @@ from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway import strictjson
 from qwen_gateway.config import NO_KEY, Configuration
-from qwen_gateway.errors import Defect, DependencyFailed, GatewayError, ProviderAnswerBroken, ProviderError
+from qwen_gateway.errors import (
+    Defect,
+    DependencyFailed,
+    GatewayError,
+    ProviderAnswerBroken,
+    ProviderError,
+    ProviderKeyRefused,
+)
 from qwen_gateway.routes import Target
 from qwen_gateway.upstream import failures
 from qwen_gateway.upstream.aggregate import Aggregate
@@ -22,7 +29,7 @@ class Keys(Protocol):
         """Return a provider's key."""
         ...
 
-    def reload_refused(self, provider: str) -> bool:
+    def reload_refused(self, provider: str, refused: str) -> bool:
         """Read the keys again because the provider refused one; return whether there is another now."""
         ...
 
@@ -44,10 +51,14 @@ class Attempt(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What became of an attempt. None in place of the attempt: the provider was not called."""
+    """What became of an attempt. None in place of the attempt: the provider was not called.
+
+    `has_new_key` says of a refused key that there is another one now.
+    """
 
     attempt: Attempt | None
     result: dict[str, Any] | GatewayError
+    has_new_key: bool = False
 
 
 class _Answered(NamedTuple):
@@ -72,13 +83,13 @@ class Caller:
         """Ask a target once for a whole answer; the body asks for a stream. A failure is a value, never raised."""
         started = self._clock()
         try:
-            key = self._keys.key(target.provider) if self._providers[target.provider].needs_key else NO_KEY
+            key = self._key(target.provider)
         except DependencyFailed as error:
             return Tried(None, error)
         try:
             answered = self._ask(target, key, body, deadline, started)
         except ProviderError as error:
-            return Tried(self._failed(target, error, started), error)
+            return Tried(self._failed(target, error, started), error, self._has_new_key(target.provider, key, error))
         except Exception as unforeseen:  # noqa: BLE001 - the provider may have run, and its bill needs its attempt
             cause = type(unforeseen).__name__
             attempt = Attempt(target, cause, None, None, self._since(started), None, charged="presumed")
@@ -87,6 +98,13 @@ class Caller:
             target, "", 200, answered.request_id, self._since(started), answered.first_token_ms, charged="billed"
         )
         return Tried(attempt, answered.answer)
+
+    def _key(self, provider: str) -> str:
+        return self._keys.key(provider) if self._providers[provider].needs_key else NO_KEY
+
+    def _has_new_key(self, provider: str, key: str, error: ProviderError) -> bool:
+        needs_another = isinstance(error, ProviderKeyRefused) and self._providers[provider].needs_key
+        return needs_another and self._keys.reload_refused(provider, key)
 
     def _ask(self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, started: float) -> _Answered:
         patience = Patience(deadline, self._timeouts, self._clock)

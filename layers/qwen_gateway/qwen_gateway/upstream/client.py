@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.config import Configuration
-from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, ProviderKeyRefused, RequestInvalid
+from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
 from qwen_gateway.routes import Routes, Target
 from qwen_gateway.upstream.advice import advised
 from qwen_gateway.upstream.attempt import Attempt, Caller, Keys, Tried
@@ -46,15 +46,15 @@ class Upstream:
         self._cooling = Cooling(configuration.retries.cool_down, clock)
         self._attempts = configuration.retries.attempts
         self._describe = Routes(configuration).describe
-        self._stream_usage = {name: provider.stream_usage for name, provider in configuration.providers.items()}
-        self._keys = keys
+        self._providers = configuration.providers
         self._sleep = sleep
         self._chance = chance
 
     def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
         """Ask the targets for a whole answer until one gives it; `model` is the name that the client used.
 
-        A failure is a value of the outcome, never raised: that of the first target when it was asked.
+        A failure is a value of the outcome, never raised: that of the first target, also when it could not be called
+        for want of a key; when its turn never came, that of the one that was tried first.
         """
         targets = suitable(targets, body, self._describe)
         most = most_output(targets[0], self._describe)
@@ -72,22 +72,23 @@ class Upstream:
                 self._cooling.answered(step.target)
                 return Outcome(tuple(attempts), tried.result, lowered_cap)
             failures[step.target] = tried.result
-            step = self._after(course, step.target, tried.result)
+            step = self._after(course, step.target, tried)
         return Outcome(tuple(attempts), _told(failures, targets[0], model), lowered_cap)
 
     def _call(
         self, target: Target, body: Mapping[str, Any], most: int | None, deadline: Deadline
     ) -> tuple[Tried, int | None]:
         """Ask a target in its own words; return also the output cap when it had to be lowered."""
-        stream_usage = self._stream_usage[target.provider]
+        stream_usage = self._providers[target.provider].stream_usage
         try:
             asked = translated(body, self._describe(target), most=most, stream_usage=stream_usage)
         except RequestInvalid as refusal:
             return Tried(None, refusal), None
         return self._caller.call(target, asked.body, deadline), asked.lowered_cap
 
-    def _after(self, course: Course, target: Target, error: GatewayError) -> Step | None:
+    def _after(self, course: Course, target: Target, tried: Tried) -> Step | None:
         """Return what follows a failure; a defect of ours ends the request."""
+        error = tried.result
         if isinstance(error, DependencyFailed):
             return course.skip(Onward.OTHER_PROVIDER)
         if isinstance(error, RequestInvalid):
@@ -95,12 +96,11 @@ class Upstream:
         if not isinstance(error, ProviderError):
             return None
         self._cooling.failed(target, error)
-        has_new_key = isinstance(error, ProviderKeyRefused) and self._keys.reload_refused(target.provider)
-        return course.after(error, has_new_key=has_new_key)
+        return course.after(error, has_new_key=tried.has_new_key)
 
 
 def _told(failures: Mapping[Target, GatewayError], first: Target, model: str) -> GatewayError:
-    """Return the failure that the client reads: the first target's, else that of the one that was asked first."""
+    """Return the failure that the client reads: the first target's, else that of the one that was tried first."""
     target = first if first in failures else next(iter(failures))
     error = failures[target]
     return advised(error, target, model) if isinstance(error, ProviderError) else error
