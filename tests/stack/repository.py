@@ -36,7 +36,7 @@ class Repository:
         self.local = folder / ".local"
         for name in ("template.yaml", "samconfig.toml"):
             shutil.copy(ROOT / name, folder / name)
-        for name in ("functions", "layers", "requirements"):
+        for name in ("events", "functions", "layers", "requirements"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".tools").symlink_to(ROOT / ".tools")
         self._let_targets_keep_their_order()

@@ -8,7 +8,7 @@ from typing import Any
 
 from qwen_gateway_cli.bench import imports, rounds
 from qwen_gateway_cli.bench.contenders import GATEWAY, Contender, packaged
-from qwen_gateway_cli.bench.replay import CHAT, Neighbours, neighbours
+from qwen_gateway_cli.bench.replay import Neighbours, neighbours
 from qwen_gateway_cli.bench.report import Measured, Report
 from qwen_gateway_cli.bench.sizes import size
 from qwen_gateway_cli.console import refuse, show_json
@@ -50,23 +50,16 @@ def _measure(layout: Layout, contenders: tuple[Contender, ...]) -> Report:
 def _over(
     connection: str, layout: Layout, rie: Path, contenders: tuple[Contender, ...], around: Neighbours
 ) -> Measured:
-    event = _event(around.token)
+    event = _event(layout, around.token)
     with step(f"cold starts, {connection.upper()}"):
         cold = rounds.cold(layout, rie, contenders, around, event)
     with step(f"warm calls, {connection.upper()}"):
         return Measured(cold, rounds.warm(layout, rie, contenders, around, event))
 
 
-def _event(token: str) -> dict[str, Any]:
-    """Return a chat call as API Gateway hands it over; the plain handler reads its body only."""
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    return {
-        "resource": "/v1/chat/completions",
-        "path": "/v1/chat/completions",
-        "httpMethod": "POST",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "requestContext": {"resourcePath": "/v1/chat/completions", "stage": "api"},
-        "body": json.dumps(CHAT),
-        "isBase64Encoded": False,
-    }
+def _event(layout: Layout, token: str) -> dict[str, Any]:
+    """Return the recorded chat call with another key; the plain handler reads its body only."""
+    event: dict[str, Any] = json.loads((layout.root / "events" / "chat" / "answered.json").read_text(encoding="utf-8"))
+    event["headers"]["authorization"] = f"Bearer {token}"
+    event["multiValueHeaders"]["authorization"] = [f"Bearer {token}"]
+    return event

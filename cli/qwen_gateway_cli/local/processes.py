@@ -1,7 +1,7 @@
 """The processes of the local stack: started apart from the caller, written down, and stopped exactly.
 
 Each is the leader of a session of its own, so that Ctrl-C on the terminal reaches `up` alone, and its output goes
-to a log. What was started stands in a file from its first moment on, with the time of its start: whoever comes
+to a log. What was started stands in a file before it does anything, with the time of its start: whoever comes
 later stops these processes, and never another one that was given the same number.
 """
 
@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from qwen_gateway_cli.local import process_table
 from qwen_gateway_cli.local.interrupts import deferred
 
 GRACE_S = 5.0
+_GATE = 'read -r go && exec /usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ "$@" </dev/null'
+"""A process begins with a line on its standard input. A starter that is killed before it wrote the process down closes
+the pipe instead, and the process ends without having begun. What a shell adds to the environment is taken out again."""
 _POLL_S = 0.02
 
 
@@ -51,10 +54,10 @@ class Processes:
         """Start a process that lives on by itself; its output goes to `log`, which starts empty."""
         with deferred(), log.open("wb") as output:
             child = subprocess.Popen(
-                command,
+                ["/bin/sh", "-c", _GATE, "sh", *command],
                 cwd=directory,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -62,7 +65,9 @@ class Processes:
             self._children[child.pid] = child
             seen = process_table.look(child.pid)
             process = Process(name, child.pid, seen.started if seen else "")
-            self._write([*self.recorded(), process])
+            with suppress(BrokenPipeError), cast("IO[bytes]", child.stdin) as gate:
+                self._write([*self.recorded(), process])
+                gate.write(b"\n")
         return process
 
     def run(

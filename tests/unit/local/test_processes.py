@@ -61,6 +61,20 @@ def test_a_stopped_process_is_gone_and_no_longer_written_down(shop: Shop) -> Non
     assert not shop.record.exists()
 
 
+def test_a_process_that_could_not_be_written_down_never_begins(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shop.processes, "_write", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        shop.start("late", "echo begun; exec sleep 60")
+    monkeypatch.undo()
+
+    (child,) = shop.processes._children.values()
+    assert child.wait(LIMIT_S) != 0
+    assert shop.log("late").read_text() == ""
+
+
 def test_a_later_command_stops_what_an_earlier_one_started(shop: Shop) -> None:
     process = shop.start("sleeper", "exec sleep 60")
     later = Processes(shop.record)

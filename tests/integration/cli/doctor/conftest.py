@@ -1,0 +1,47 @@
+"""The doctor's examination room."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from tests.integration.cli.conftest import CloudFormation
+from tests.integration.cli.doctor.clinic import KEYS, Clinic, limits
+from tests.integration.cli.operator import Run
+from tests.integration.emulated_aws import Aws
+from tests.integration.stand_ins import answering
+
+
+@pytest.fixture(scope="module")
+def _servers() -> Iterator[dict[str, RunningProvider]]:
+    with ExitStack() as running:
+        yield {name: running.enter_context(running_provider()) for name in KEYS}
+
+
+@pytest.fixture
+def servers(_servers: dict[str, RunningProvider]) -> dict[str, RunningProvider]:
+    """Two regions of DashScope and a reseller; each takes its own key alone."""
+    for name, server in _servers.items():
+        server.reset()
+        server.control({"accepted_key": KEYS[name]})
+    return _servers
+
+
+@pytest.fixture
+def quota(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, int], None]]:
+    """Make Lambda answer every call with this; unless told otherwise, with the usual limits."""
+    with ExitStack() as running:
+
+        def answers(body: str, status: int = 200) -> None:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", running.enter_context(answering(status, body)))
+
+        answers(limits(1_000))
+        yield answers
+
+
+@pytest.fixture
+def clinic(
+    aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningProvider], quota: object
+) -> Clinic:
+    return Clinic(aws, run, cloudformation, servers)

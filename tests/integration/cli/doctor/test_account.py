@@ -1,0 +1,100 @@
+"""What the doctor finds of the AWS account, and that nothing holds up the rest."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from qwen_gateway_cli.doctor import account
+from tests.integration.chat.calls import record_aws_calls
+from tests.integration.cli.doctor.clinic import (
+    ALL_WELL,
+    KEYS,
+    SINGAPORE,
+    Clinic,
+    limits,
+    states,
+)
+from tests.integration.cli.operator import STACK, Run
+
+
+def test_a_fresh_accounts_quota_is_a_warning(clinic: Clinic, quota: Callable[..., None]) -> None:
+    quota(limits(10))
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    row = clinic.rows()["aws", "concurrency"]
+
+    assert (row["state"], clinic.ends().status) == ("warning", 0)
+    assert "at most 10" in row["found"]
+
+
+def test_what_aws_denies_is_not_known_and_stops_nothing(clinic: Clinic, quota: Callable[..., None]) -> None:
+    quota(json.dumps({"Code": "AccessDeniedException", "Message": "words of AWS"}), 403)
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    rows = clinic.rows()
+
+    assert rows["aws", "concurrency"]["state"] == "warning"
+    assert "not known: AWS" in rows["aws", "concurrency"]["found"]
+    assert states(rows, SINGAPORE) == ALL_WELL
+
+
+def test_access_logs_want_api_gateways_role(clinic: Clinic) -> None:
+    clinic.configure(access_logs="on")
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "failed"}
+
+    role = "arn:aws:iam::123456789012:role/api-gateway-logs"
+    patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    boto3.client("apigateway").update_account(patchOperations=patch)
+    assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "ok"}
+
+
+@pytest.mark.parametrize("malformed", ["sk-marked", '{"dashscope": "sk-marked"}'])
+def test_a_secret_that_cannot_be_read_is_a_finding_beside_the_others(clinic: Clinic, malformed: str) -> None:
+    clinic.aws.secretsmanager.put_secret_value(SecretId=clinic.aws.provider_keys_secret, SecretString=malformed)
+    ended = clinic.ends("--json")
+    rows = {(row["subject"], row["check"]): row for row in json.loads(ended.out)["findings"]}
+
+    assert ended.status == 1
+    assert states(rows, "stack") == {"secret": "failed"}
+    assert states(rows, "aws") == {"concurrency": "ok"}
+    assert "marked" not in ended.out + ended.err
+
+
+def test_nothing_on_aws_is_changed(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic.configure(access_logs="on")
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    calls = record_aws_calls(monkeypatch)
+    clinic.ends()
+
+    assert sorted(calls) == ["DescribeStacks", "GetAccount", "GetAccountSettings", "GetSecretValue"]
+
+
+def test_a_defect_of_one_examination_leaves_the_others(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError(KEYS[SINGAPORE])
+
+    monkeypatch.setattr(account, "judge_concurrency", broken)
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    ended = clinic.ends("--json")
+    rows = {(row["subject"], row["check"]): row for row in json.loads(ended.out)["findings"]}
+
+    assert ended.status == 1
+    assert rows["aws", "doctor"]["found"].endswith("ZeroDivisionError")
+    assert states(rows, SINGAPORE) == ALL_WELL
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_missing_aws_credentials_are_one_line(
+    run: Run, aws_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    ended = run("doctor", "--stack", STACK)
+
+    assert (ended.status, ended.out) == (1, "")
+    assert "No AWS credentials" in ended.err.splitlines()[-1]

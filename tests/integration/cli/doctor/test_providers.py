@@ -1,0 +1,152 @@
+"""What the doctor finds at providers: models, a tiny chat, silence."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from qwen_gateway_cli.doctor import asking, chat
+from qwen_gateway_cli.local.provider import RunningProvider
+from tests.integration.cli.doctor.clinic import (
+    ALL_WELL,
+    BEIJING,
+    KEYS,
+    NOWHERE,
+    RESELLER,
+    SINGAPORE,
+    Clinic,
+    states,
+)
+from tests.integration.cli.operator import STACK
+
+
+def test_all_is_well(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    ended = clinic.ends("--json")
+    document = json.loads(ended.out)
+    rows = {(row["subject"], row["check"]): row for row in document["findings"]}
+
+    assert (ended.status, document["well"]) == (0, True)
+    assert states(rows, SINGAPORE) == ALL_WELL
+    assert states(rows, BEIJING) == {"key": "not configured"}
+    assert states(rows, "aws") == {"concurrency": "ok"}
+    assert states(rows, "this machine") == {"clock": "ok"}
+    assert all(type(rows[SINGAPORE, check]["latency_ms"]) is int for check in ("accepted", "chat"))
+    assert "secret" in rows[SINGAPORE, "key"]["found"]
+
+
+def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    servers[SINGAPORE].control({"faults": [{"status": 503, "times": 9}]})
+    clinic.ends()
+
+    [call] = servers[SINGAPORE].calls()
+    assert call["model"] == "qwen-flash"
+    assert call["body"]["max_tokens"] <= 16
+
+
+def test_a_provider_without_catalog_and_route_is_asked_for_what_it_lists(
+    clinic: Clinic, servers: dict[str, RunningProvider]
+) -> None:
+    servers[RESELLER].control({"models": ["qwen-max-hs"]})
+    clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+    clinic.ends()
+
+    assert [call["model"] for call in servers[RESELLER].calls()] == ["qwen-max-hs"]
+
+
+def test_a_person_gets_a_table_with_what_to_do(clinic: Clinic) -> None:
+    ended = clinic.ends()
+
+    assert ended.status == 1
+    words = " ".join(ended.out.split())
+    assert "dashscope key failed no key in the stack's secret, and a route needs this provider" in words
+    assert f"> Store one: qwen-gateway secrets set dashscope --stack {STACK}" in words
+    assert STACK in ended.err
+
+
+def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+    servers[RESELLER].control({"models": ["qwen-plus-hs"]})
+    clinic.configure(routes={"qwen-max": [{"model": "qwen-max-hs", "provider": RESELLER}]})
+    clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+    rows = clinic.rows()
+
+    assert states(rows, RESELLER) == {"key": "ok", "accepted": "ok", "models": "failed", "chat": "failed"}
+    assert "qwen-max-hs" in rows[RESELLER, "models"]["found"]
+    assert "qwen-plus-hs" in rows[RESELLER, "models"]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 400, "code": "Arrearage"}, "Expenses and Costs"),
+        ({"status": 403, "code": "Model.AccessDenied"}, "does not serve qwen-flash"),
+        ({"status": 429, "code": "limit_requests"}, "throttles"),
+        ({"kind": "disconnect"}, "closed the connection"),
+        ({"kind": "truncate", "after_chunks": 1}, "broke off"),
+        ({"kind": "html"}, "broke off"),
+    ],
+)
+def test_a_chat_that_fails_is_told_by_its_cause(
+    clinic: Clinic, servers: dict[str, RunningProvider], fault: dict[str, Any], words: str
+) -> None:
+    servers[SINGAPORE].control({"faults": [fault]})
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    rows = clinic.rows()
+
+    assert states(rows, SINGAPORE) == ALL_WELL | {"chat": "failed"}
+    assert words in rows[SINGAPORE, "chat"]["found"]
+
+
+def test_silence_ends_with_each_checks_own_patience(
+    clinic: Clinic, servers: dict[str, RunningProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "CHAT_S", 0.5)
+    monkeypatch.setattr(asking.models, "__defaults__", (0.5,))
+    servers[SINGAPORE].control({"faults": [{"kind": "hang"}]})
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        clinic.configure(providers={RESELLER: {"base_url": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"}})
+        clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+        rows = clinic.rows()
+
+    assert "too long" in rows[SINGAPORE, "chat"]["found"]
+    assert "no answer within 0.5 s" in rows[RESELLER, "accepted"]["found"]
+
+
+@pytest.mark.parametrize("url", [NOWHERE, "http://no-such-host.invalid/v1", "https://127.0.0.1:9/v1", "http://[::/v1"])
+def test_an_address_that_nobody_answers_is_one_finding(clinic: Clinic, url: str) -> None:
+    clinic.configure(providers={SINGAPORE: {"base_url": url}})
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    ended = clinic.ends()
+
+    assert ended.status == 1
+    assert states(clinic.rows(), SINGAPORE) == {"key": "ok", "accepted": "failed"}
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_a_server_of_ones_own_is_asked_without_a_key(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+    servers[RESELLER].control({"accepted_key": None, "models": ["qwen3:8b"]})
+    own = {"base_url": f"{servers[RESELLER].url}/v1", "needs_key": False}
+    routes = {"qwen-plus": [{"model": "qwen3:8b"}], "qwen-max": None, "qwen-turbo": None}
+    clinic.configure(providers={"ollama": own}, default_provider="ollama", routes=routes)
+    assert states(clinic.rows(), "ollama") == ALL_WELL
+
+    servers[RESELLER].control({"accepted_key": "sk-after-all"})
+    rows = clinic.rows()
+    assert states(rows, "ollama") == {"key": "ok", "accepted": "failed"}
+    assert "needs_key = true" in rows["ollama", "accepted"]["advice"]
+
+    clinic.configure(providers={"ollama": own})
+    assert states(clinic.rows(), "ollama") == {"key": "not configured"}
+
+
+def test_one_provider_alone(clinic: Clinic) -> None:
+    clinic.keys(dashscope=KEYS[SINGAPORE])
+    subjects = {subject for subject, _ in clinic.rows("--provider", SINGAPORE)}
+    assert subjects == {"aws", SINGAPORE, "this machine"}
+
+    assert states(clinic.rows("--provider", RESELLER), RESELLER) == {"key": "failed"}
+    unknown = clinic.ends("--provider", "openai")
+    assert (unknown.status, unknown.out) == (1, "")
+    assert RESELLER in unknown.err
