@@ -1,0 +1,41 @@
+"""What a handler answers with when its answer is to go out while it is made."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+type ProxyAnswer = dict[str, Any]
+"""A whole answer, as a Lambda proxy integration wants it."""
+
+
+class EventStream(NamedTuple):
+    """An answer of server-sent events.
+
+    Each of `chunks` is sent as it comes, and holds whole events, because after `ping` seconds without one a comment is
+    sent between them. They are read to their end, also when nobody listens any more.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    ping: float
+
+
+class Streaming:
+    """A handler, as a decorator, whose answers all go out in Lambda's streaming mode, the whole ones too.
+
+    Called as any other handler, which is what loops do that know no streams, it gives the whole answer at the end.
+    """
+
+    def __init__(self, handler: Callable[[Any, Any], ProxyAnswer | EventStream]) -> None:
+        self.begin = handler
+        """The handler itself: its answer may be a stream that is still to be read."""
+
+    def __call__(self, event: Any, context: Any) -> ProxyAnswer:
+        """Answer a call whole."""
+        answer = self.begin(event, context)
+        return _whole(answer) if isinstance(answer, EventStream) else answer
+
+
+def _whole(stream: EventStream) -> ProxyAnswer:
+    body = b"".join(stream.chunks).decode()
+    return {"statusCode": stream.status, "headers": dict(stream.headers), "body": body}
