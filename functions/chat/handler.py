@@ -8,6 +8,7 @@ from qwen_gateway import aws
 from qwen_gateway.config import configuration, environment
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.ledger import Keys, UsageLedger
+from qwen_gateway.runtime import EventStream, ProxyAnswer, Streaming
 from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.silence import silence_libraries
 
@@ -28,7 +29,7 @@ threading.Thread(target=_connect_to_aws, daemon=True).start()
 _head_start = HeadStart(configuration().default_url)
 
 from chat.service import ChatService  # noqa: E402
-from qwen_gateway.api import HttpRequest, Served, serve  # noqa: E402
+from qwen_gateway.api import HttpRequest, Served, Streamed, serve  # noqa: E402
 from qwen_gateway.routes import Routes  # noqa: E402
 from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
@@ -41,14 +42,16 @@ def _service() -> ChatService:
         Routes(settings),
         Upstream(settings, _provider_keys, Transport(_head_start)),
         UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days),
+        settings.timeouts,
     )
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@Streaming
+def lambda_handler(event: dict[str, Any], context: Any) -> ProxyAnswer | EventStream:
     """Answer one chat call within Lambda's time, less what the usage record needs."""
     seconds = context.get_remaining_time_in_millis() / 1000 - configuration().timeouts.settle
 
-    def complete(request: HttpRequest, request_id: str) -> Served:
+    def complete(request: HttpRequest, request_id: str) -> Served | Streamed:
         return _service().complete(request, request_id, seconds)
 
     return serve(event, complete)

@@ -21,35 +21,41 @@ class Started(NamedTuple):
         """Return this moment."""
         return cls(time.time(), time.monotonic())
 
+    def ago(self) -> float:
+        """Return the seconds since then."""
+        return time.monotonic() - self.monotonic
 
-def usage_record(  # noqa: PLR0913 - a record is where everything about a call meets
-    *,
-    request_id: str,
-    key: ApiKey,
-    chat: ChatRequest,
-    headers: Mapping[str, str],
-    outcome: Outcome,
-    started: Started,
-) -> UsageRecord:
-    """Return the record of a call that was let through, answered or not."""
+
+class Call(NamedTuple):
+    """A call that was let through. Names of headers are in lower case."""
+
+    request_id: str
+    key: ApiKey
+    chat: ChatRequest
+    headers: Mapping[str, str]
+    started: Started
+
+
+def usage_record(call: Call, outcome: Outcome[Any], *, committed: bool) -> UsageRecord:
+    """Return the record of a call, answered or not; `committed`: the status 200 had gone out before it ended."""
     failure = told(outcome.result) if isinstance(outcome.result, GatewayError) else None
     last = outcome.attempts[-1] if outcome.attempts else None
     return UsageRecord(
-        id=request_id.removeprefix("req_"),
-        key_id=key.id,
-        created=int(started.epoch),
-        model_asked=chat.model,
-        streamed=False,
-        status=failure.status if failure else 200,
+        id=call.request_id.removeprefix("req_"),
+        key_id=call.key.id,
+        created=int(call.started.epoch),
+        model_asked=call.chat.model,
+        streamed=call.chat.streams,
+        status=failure.status if failure and not committed else 200,
         outcome=failure.code if failure else "answered",
-        latency_ms=round((time.monotonic() - started.monotonic) * 1000),
+        latency_ms=round(call.started.ago() * 1000),
         first_token_ms=last.first_token_ms if last else None,
         model_used=last.target.model if last else None,
         provider=last.target.provider if last else None,
         attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
-        end_user=_text(chat.body.get("user")),
-        tags=tags(chat.body.get("metadata")),
-        client_retry_count=_count(headers.get("x-stainless-retry-count")),
+        end_user=_text(call.chat.body.get("user")),
+        tags=tags(call.chat.body.get("metadata")),
+        client_retry_count=_count(call.headers.get("x-stainless-retry-count")),
         **_tokens(outcome.result),
     )
 

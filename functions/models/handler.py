@@ -10,6 +10,7 @@ from qwen_gateway.api import HttpRequest, Served, serve
 from qwen_gateway.config import configuration, environment
 from qwen_gateway.ledger import Keys
 from qwen_gateway.routes import Routes
+from qwen_gateway.runtime import ProxyAnswer
 from qwen_gateway.silence import silence_libraries
 
 
@@ -18,7 +19,7 @@ def _service() -> ModelsService:
     return ModelsService(Keys(aws.dynamodb(), environment().keys_table), Routes(configuration()))
 
 
-def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], _context: Any) -> ProxyAnswer:
     """List the models, or show the one that the path names; its name may hold slashes."""
 
     def answer(request: HttpRequest, _request_id: str) -> Served:
@@ -26,7 +27,8 @@ def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         headers = request.headers
         return Served(_service().retrieve(headers, name) if name else _service().list(headers))
 
-    return serve(event, answer)
+    answered: ProxyAnswer = serve(event, answer)
+    return answered
 
 
 silence_libraries()

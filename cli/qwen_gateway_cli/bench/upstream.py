@@ -130,9 +130,10 @@ def _processor_ms(provider: RunningProvider) -> tuple[list[float], list[float]]:
     url = settings.providers[targets[0].provider].url
 
     def bare() -> None:
-        with transport.chat(url, _KEY, asked, Patience(Deadline(60), settings.timeouts)) as stream:
-            for _ in stream.pieces():
-                pass
+        stream = transport.open(url, _KEY, asked, Patience(Deadline(60), settings.timeouts))
+        for _ in stream.pieces():
+            pass
+        stream.close()
 
     def whole() -> None:
         upstream.complete(_MODEL, targets, _BODY, Deadline(60))

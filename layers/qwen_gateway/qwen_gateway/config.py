@@ -64,12 +64,14 @@ RouteTargets = Annotated[tuple[RouteTarget, ...], Field(min_length=1)]
 
 
 class Timeouts(_Frozen):
-    """Limits of one upstream call, in seconds (design, section 3)."""
+    """Limits of one upstream call, and what a streaming client is kept waiting for, in seconds (design, section 3)."""
 
     connect: Seconds = 5
     first_token: Seconds = 30
     silence: Seconds = 20
     settle: Seconds = 2
+    commit: Seconds = 15
+    ping: Seconds = 10
 
 
 class Retries(_Frozen):

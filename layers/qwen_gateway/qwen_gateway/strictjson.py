@@ -30,8 +30,12 @@ def loads(text: str | bytes) -> Any:
         ValueError: it is no JSON, it is `NestedTooDeep`, or a number in it is none (`NumberRefused`) or has thousands
             of digits.
     """
+    if isinstance(text, bytes):
+        text = text.decode()
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM", text, 0)
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = _READER.decode(text)
     except RecursionError:
         raise NestedTooDeep from None
     # A level takes two characters, so most texts need no look.
@@ -49,6 +53,10 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise NumberRefused("a number is too large")
     return number
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+"""Made once: `json.loads` makes one a call, which costs as much as reading a chunk."""
 
 
 def _is_too_deep(value: Any) -> bool:

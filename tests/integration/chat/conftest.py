@@ -74,7 +74,7 @@ class Gateway:
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
         upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, chance=lambda: LONGEST)
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
-        self._chat = ChatService(keys, routes, upstream, ledger)
+        self._chat = ChatService(keys, routes, upstream, ledger, settings.timeouts)
         self._models = ModelsService(keys, routes)
 
     def chat(

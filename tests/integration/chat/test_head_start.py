@@ -31,8 +31,7 @@ def address(url: str) -> tuple[str, int]:
 
 def ask(provider: Scripted, begun: HeadStart | None) -> bytes:
     patience = Patience(Deadline(5), Timeouts())
-    with Transport(begun).chat(provider.url, "sk-test", {"model": "m"}, patience) as stream:
-        return b"".join(stream.pieces())
+    return b"".join(Transport(begun).open(provider.url, "sk-test", {"model": "m"}, patience).pieces())
 
 
 def await_connection(provider: Scripted, begun: HeadStart) -> None:

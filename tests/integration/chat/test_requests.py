@@ -40,7 +40,6 @@ REFUSED = [
     pytest.param(chat_request(max_tokens="5"), "max_tokens", "integer", id="max_tokens a text"),
     pytest.param(chat_request(tools={}), "tools", "list", id="tools an object"),
     pytest.param(chat_request(response_format={"type": "xml"}), "response_format.type", "json", id="unknown format"),
-    pytest.param(chat_request(stream=True), "stream", "not available yet", id="streamed"),
 ]
 
 

@@ -40,7 +40,6 @@ def tool(function: Any) -> dict[str, Any]:
         (said([{"type": "text", "text": "x"}, {"text": "x"}]), "messages[0].content[1].type"),
         ({"stream": "true"}, "stream"),
         ({"stream": 1}, "stream"),
-        ({"stream": True}, "stream"),
         ({"stream_options": True}, "stream_options"),
         ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
         ({"n": 0}, "n"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chat.record import Started, usage_record
+from chat.record import Call, Started, usage_record
 from qwen_gateway.api import ChatRequest
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
 from qwen_gateway.routes import Target
@@ -24,14 +24,11 @@ def recorded(
     *, usage: Any = None, attempt: Attempt | None = None, headers: dict[str, str] | None = None, **fields: Any
 ) -> UsageRecord:
     body = chat_request(**fields)
-    return usage_record(
-        request_id="req_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-        key=api_key(),
-        chat=ChatRequest(body["model"], body),
-        headers=headers or {},
-        outcome=Outcome((attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), {"usage": usage}),
-        started=Started.now(),
+    call = Call(
+        "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key(), ChatRequest(body["model"], body), headers or {}, Started.now()
     )
+    answered = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
+    return usage_record(call, Outcome((answered,), {"usage": usage}), committed=False)
 
 
 def test_the_parts_of_the_usage_are_told_apart() -> None:

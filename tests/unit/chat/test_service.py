@@ -9,6 +9,7 @@ import pytest
 
 from chat.service import ChatService
 from qwen_gateway.api import HttpRequest
+from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import (
     Defect,
     GatewayError,
@@ -76,6 +77,9 @@ class House:
             raise self._outcome
         return self._outcome
 
+    def begin(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
+        return self.complete(model, targets, body, deadline)
+
     def put(self, record: UsageRecord) -> None:
         self._step("record")
         self.records.append(record)
@@ -83,7 +87,9 @@ class House:
     def serve(self, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t", **(headers or {})}, raw)
-        return ChatService(self, self, self, self).complete(request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20)
+        return ChatService(self, self, self, self, Timeouts()).complete(
+            request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20
+        )
 
 
 def test_a_call_goes_from_the_key_to_the_record() -> None:

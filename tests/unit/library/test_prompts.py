@@ -52,7 +52,7 @@ def nested(levels: int) -> Any:
         ({"messages": ASKED, "model": ""}, "model"),
         ({"messages": ASKED, "temperature": 3}, "temperature"),
         ({"messages": ASKED, "temperature": float("nan")}, "JSON"),
-        ({"messages": ASKED, "stream": True}, "Streaming"),
+        ({"messages": ASKED, "stream": True}, "call stream"),
         ({"messages": ASKED, "user": {1, 2}}, "JSON"),
         ({"messages": ASKED, "metadata": nested(3_000)}, "JSON"),
         ("half of a pair: \ud83d", "surrogate"),

@@ -1,7 +1,6 @@
 """One attempt: what is asked of the provider, what becomes of its stream, and what of its refusal."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -72,9 +71,16 @@ class FakeStream:
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self._body = body
+        self.ended = ""
 
     def pieces(self) -> Iterator[bytes]:
         return iter(self._body)
+
+    def wind_up(self) -> None:
+        self.ended = "wound up"
+
+    def close(self) -> None:
+        self.ended = "broken off"
 
 
 class FakeTransport:
@@ -85,12 +91,11 @@ class FakeTransport:
         self._failure = failure
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    @contextmanager
-    def chat(self, url: str, key: str, body: Mapping[str, Any], _patience: Patience) -> Generator[FakeStream]:
+    def open(self, url: str, key: str, body: Mapping[str, Any], _patience: Patience) -> FakeStream:
         self.asked.append((url, key, body))
         if self._failure:
             raise self._failure
-        yield FakeStream(self._body)
+        return FakeStream(self._body)
 
 
 def complete(

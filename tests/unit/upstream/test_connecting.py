@@ -9,7 +9,7 @@ import httpcore2
 import pytest
 
 from qwen_gateway.config import Timeouts
-from qwen_gateway.upstream import Deadline, connections, deadline
+from qwen_gateway.upstream import Deadline, connections
 from qwen_gateway.upstream.deadline import Patience
 
 NAMED = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
@@ -49,11 +49,8 @@ def connect(clock: Clock) -> Callable[[float], Any]:
     """Connect within the seconds that the whole call has left."""
 
     def to_the_provider(seconds: float) -> Any:
-        token = deadline.current.set(Patience(Deadline(seconds, clock), Timeouts(connect=6), clock))
-        try:
-            return connections._PatientBackend(None).connect_tcp("provider.example", 443)
-        finally:
-            deadline.current.reset(token)
+        patience = Patience(Deadline(seconds, clock), Timeouts(connect=6), clock)
+        return connections._PatientBackend(None).connect_tcp("provider.example", 443, patience)
 
     return to_the_provider
 

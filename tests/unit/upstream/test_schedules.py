@@ -4,8 +4,7 @@ import functools
 import itertools
 import random
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from hypothesis import given, settings
@@ -126,8 +125,7 @@ class World:
     def reload_refused(self, *_: str) -> bool:
         return self.calls[-1].key_is_new
 
-    @contextmanager
-    def chat(self, url: str, _: str, body: Mapping[str, Any], patience: Patience) -> Generator["World"]:
+    def open(self, url: str, _: str, body: Mapping[str, Any], patience: Patience) -> "World":
         happening, started = next(self._ahead), self.now
         failure = happening.failure
         connects = failure is not None and issubclass(failure, ProviderUnreachable)
@@ -140,10 +138,12 @@ class World:
         self.calls.append(Call(target, started, self.now, error, happening.key_is_new))
         if error:
             raise error
-        yield self
+        return self
 
     def pieces(self) -> Iterator[bytes]:
         yield whole_stream()
+
+    def wind_up(self) -> None: ...
 
 
 @settings(max_examples=5_000, derandomize=True, database=None, deadline=None)

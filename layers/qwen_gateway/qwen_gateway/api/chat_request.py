@@ -84,6 +84,16 @@ class ChatRequest(NamedTuple):
     model: str
     body: dict[str, Any]
 
+    @property
+    def streams(self) -> bool:
+        """Whether the client wants the answer while it is made."""
+        return bool(self.body.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether it wants a stream to end with the usage."""
+        return bool((self.body.get("stream_options") or {}).get("include_usage"))
+
     @classmethod
     def parse(cls, raw: bytes) -> "ChatRequest":
         """Read a body.
@@ -105,9 +115,6 @@ class ChatRequest(NamedTuple):
             checked = ChatFields.model_validate(body)
         except ValidationError as error:
             raise _refusal(error) from None
-        if checked.stream:
-            message = "Streaming is not available yet: send stream: false, or leave it out."
-            raise RequestInvalid(message, param="stream")
         return cls(checked.model, body)
 
 

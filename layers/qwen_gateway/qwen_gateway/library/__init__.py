@@ -4,5 +4,6 @@ from qwen_gateway.library.answer import Answer, Result
 from qwen_gateway.library.batch import Batch
 from qwen_gateway.library.client import QwenClient
 from qwen_gateway.library.prompts import Prompt
+from qwen_gateway.library.stream import AnswerStream, Delta
 
-__all__ = ["Answer", "Batch", "Prompt", "QwenClient", "Result"]
+__all__ = ["Answer", "AnswerStream", "Batch", "Delta", "Prompt", "QwenClient", "Result"]

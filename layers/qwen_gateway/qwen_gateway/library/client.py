@@ -1,7 +1,6 @@
 """`QwenClient`: the gateway's way to Qwen for programs of your own."""
 
 import os
-import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -15,9 +14,11 @@ from qwen_gateway.library.answer import Answer, Result, answer
 from qwen_gateway.library.batch import Batch
 from qwen_gateway.library.pace import Pace
 from qwen_gateway.library.prompts import Prompt, request
+from qwen_gateway.library.stream import AnswerStream
 from qwen_gateway.routes import Routes, Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, Transport, Upstream
 from qwen_gateway.upstream.connections import MOST_CONNECTIONS
+from qwen_gateway.upstream.deadline import Stopwatch
 
 DEFAULT_MODEL = "qwen-plus"
 
@@ -84,6 +85,29 @@ class QwenClient:
         if isinstance(result, GatewayError):
             raise result from getattr(result, "unforeseen", None)
         return result
+
+    def stream(
+        self, prompt: Prompt, model: str = DEFAULT_MODEL, *, timeout: float | None = None, **parameters: Any
+    ) -> AnswerStream:
+        """Return the answer to a prompt as its deltas, as soon as the first output has arrived.
+
+        Args:
+            prompt: what is asked, as for `chat`.
+            model: a route's name, as `models` lists them.
+            timeout: seconds for this call as a whole; left out, the client's.
+            parameters: as for `chat`.
+
+        Raises:
+            RequestRefused: the request is wrong; no provider was called.
+            ProviderError: no provider of the route answered; the first target's failure.
+        """
+        watch = Stopwatch()
+        chat = request(prompt, model, parameters)
+        outcome = self._upstream.begin(chat.model, self._targets(chat.model), chat.body, self._deadline(timeout))
+        if isinstance(outcome.result, GatewayError):
+            error = _own_words(outcome.result, outcome.attempts)
+            raise error from getattr(error, "unforeseen", None)
+        return AnswerStream(outcome.result, watch)
 
     def batch(
         self,
@@ -158,15 +182,17 @@ class QwenClient:
         self, prompt: Prompt, model: str, timeout: float | None, parameters: Mapping[str, Any]
     ) -> tuple[Result, int]:
         """Return the answer or the failure, and how many calls of providers it took."""
-        started = time.monotonic()
+        watch = Stopwatch()
         try:
             chat = request(prompt, model, parameters)
             targets = self._targets(chat.model)
         except GatewayError as refusal:
             return refusal, 0
-        deadline = Deadline(self._timeout if timeout is None else timeout)
-        outcome = self._upstream.complete(chat.model, targets, chat.body, deadline)
-        return _result(outcome, started), len(outcome.attempts)
+        outcome = self._upstream.complete(chat.model, targets, chat.body, self._deadline(timeout))
+        return _result(outcome, watch), len(outcome.attempts)
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
 
     def _targets(self, model: str) -> tuple[Target, ...]:
         default = self._configuration.default_provider
@@ -190,16 +216,16 @@ def _configured(
     return config.parse(os.environ.get("GATEWAY_CONFIG", ""), overrides, chosen)
 
 
-def _result(outcome: Outcome, started: float) -> Result:
-    if isinstance(outcome.result, ProviderKeyRefused):
-        return _key_refused(outcome.result, outcome.attempts)
+def _result(outcome: Outcome[dict[str, Any]], watch: Stopwatch) -> Result:
     if isinstance(outcome.result, GatewayError):
-        return outcome.result
-    return answer(outcome.result, outcome.attempts, round((time.monotonic() - started) * 1000))
+        return _own_words(outcome.result, outcome.attempts)
+    return answer(outcome.result, outcome.attempts, watch.ms())
 
 
-def _key_refused(error: ProviderKeyRefused, attempts: Sequence[Attempt]) -> ProviderKeyRefused:
+def _own_words(error: GatewayError, attempts: Sequence[Attempt]) -> GatewayError:
     """Say where the library's keys come from: the gateway's own advice is to store one in its secret."""
+    if not isinstance(error, ProviderKeyRefused):
+        return error
     provider = next(each.target.provider for each in attempts if each.cause == type(error).__name__)
     message = f"{provider} refuses the key. Set another in {variable(provider)}, or give it as api_key."
     return ProviderKeyRefused(message, status=error.status, code=error.code, request_id=error.request_id)

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from qwen_gateway.errors import ProviderAnswerBroken
-
-Chunk = dict[str, Any]
+from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, object_of, objects, text_of
 
 _TEXTS = ("content", "reasoning_content", "refusal")
 
@@ -18,35 +16,23 @@ class Aggregate:
     def __init__(self) -> None:
         self._envelope: Chunk = {}
         self._choices: dict[int, _Choice] = {}
-        self.usage: dict[str, Any] | None = None
 
-    def add(self, chunk: Chunk) -> bool:
-        """Take one chunk; True when it carried output of the model.
+    def add(self, chunk: Chunk) -> None:
+        """Take one chunk.
 
         Raises:
             ProviderAnswerBroken: a part of it is not of the kind that the protocol has there.
         """
         self._envelope.update({key: value for key, value in chunk.items() if key not in {"choices", "usage"}})
-        if isinstance(chunk.get("usage"), dict):
-            self.usage = chunk["usage"]
-        progressed = False
-        for choice in _objects(chunk.get("choices")):
-            index = _index(choice)
-            progressed |= self._choices.setdefault(index, _Choice(index)).add(choice)
-        return progressed
+        for choice in choices_of(chunk):
+            index = index_of(choice)
+            self._choices.setdefault(index, _Choice(index)).add(choice)
 
-    @property
-    def finished(self) -> bool:
-        """Whether every choice that began has said why it ended."""
-        return bool(self._choices) and all(choice.finish_reason for choice in self._choices.values())
-
-    def whole(self) -> Chunk:
+    def whole(self, usage: dict[str, Any] | None) -> Chunk:
         """Return the answer as `chat.completion`."""
         choices = [self._choices[index].whole() for index in sorted(self._choices)]
         answer = {**self._envelope, "object": "chat.completion", "choices": choices}
-        if self.usage is not None:
-            answer["usage"] = self.usage
-        return answer
+        return answer if usage is None else {**answer, "usage": usage}
 
 
 class _Choice:
@@ -58,32 +44,28 @@ class _Choice:
         self._logprobs: dict[str, Any] | None = None
         self.finish_reason: str | None = None
 
-    def add(self, choice: Chunk) -> bool:
-        self.finish_reason = _text(choice.get("finish_reason")) or self.finish_reason
+    def add(self, choice: Chunk) -> None:
+        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
         if choice.get("logprobs") is not None:
-            self._add_logprobs(_object(choice["logprobs"]))
-        progressed = False
-        for key, value in _object(choice.get("delta")).items():
+            self._add_logprobs(object_of(choice["logprobs"]))
+        for key, value in delta_of(choice).items():
             if value is None:
                 continue
             if key in _TEXTS:
-                self._texts.setdefault(key, []).append(_text(value))
-                progressed |= bool(value)
+                self._texts.setdefault(key, []).append(text_of(value))
             elif key == "tool_calls":
-                progressed |= self._add_tool_calls(_objects(value))
+                self._add_tool_calls(objects(value))
             else:
                 self._message[key] = value
-        return progressed
 
-    def _add_tool_calls(self, deltas: list[Chunk]) -> bool:
+    def _add_tool_calls(self, deltas: list[Chunk]) -> None:
         for delta in deltas:
-            self._tool_calls.setdefault(_index(delta), _ToolCall()).add(delta)
-        return bool(deltas)
+            self._tool_calls.setdefault(index_of(delta), _ToolCall()).add(delta)
 
     def _add_logprobs(self, logprobs: Chunk) -> None:
         collected = self._logprobs = self._logprobs or {}
         for key, values in logprobs.items():
-            collected[key] = [*(collected.get(key) or ()), *_objects(values)] if values else collected.get(key, values)
+            collected[key] = [*(collected.get(key) or ()), *objects(values)] if values else collected.get(key, values)
 
     def whole(self) -> Chunk:
         texts = {key: "".join(parts) for key, parts in self._texts.items()}
@@ -109,8 +91,8 @@ class _ToolCall:
     def add(self, delta: Chunk) -> None:
         """Later deltas of Qwen's streams repeat `id` and `name` empty: only what says something is taken."""
         self._fields.update({key: value for key, value in delta.items() if value and key not in {"index", "function"}})
-        function = _object(delta.get("function"))
-        self._arguments.append(_text(function.get("arguments")))
+        function = object_of(delta.get("function"))
+        self._arguments.append(text_of(function.get("arguments")))
         self._function.update({key: value for key, value in function.items() if value and key != "arguments"})
 
     def whole(self) -> Chunk:
@@ -119,29 +101,3 @@ class _ToolCall:
             **self._fields,
             "function": {**self._function, "arguments": "".join(self._arguments)},
         }
-
-
-# Null counts as empty, as what is left out does.
-
-
-def _object(value: object) -> Chunk:
-    return {} if value is None else _of_kind(value, dict)
-
-
-def _objects(value: object) -> list[Chunk]:
-    return [] if value is None else [_of_kind(each, dict) for each in _of_kind(value, list)]
-
-
-def _text(value: object) -> str:
-    return "" if value is None else _of_kind(value, str)
-
-
-def _index(part: Chunk) -> int:
-    index = part.get("index")
-    return 0 if index is None else _of_kind(index, int)
-
-
-def _of_kind[Kind](value: object, kind: type[Kind]) -> Kind:
-    if not isinstance(value, kind):
-        raise ProviderAnswerBroken("a chunk of the stream is not of the protocol's form")
-    return value

@@ -1,7 +1,8 @@
 """The connections to providers: a pool whose every wait ends when the attempt's patience does.
 
-httpx takes one read timeout a request, and it starts anew with each byte. So the pool gets a network backend
-that asks `deadline.current` before each wait. Failures are httpcore's own exceptions.
+httpx takes one read timeout a request, and it starts anew with each byte. So a request's timeout is its attempt's
+`Patience` here, which the pool hands on to the network backend as it is, and which is asked before each wait: in
+whatever thread that happens. Failures are httpcore's own exceptions.
 """
 
 import select
@@ -16,6 +17,7 @@ import httpx2
 
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import deadline
+from qwen_gateway.upstream.deadline import Patience
 
 MOST_CONNECTIONS = 50
 _SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -25,14 +27,14 @@ class _PatientStream(httpcore2.NetworkStream):
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - see the head
+    def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         with _told(httpcore2.ReadTimeout, httpcore2.ReadError):
-            self._socket.settimeout(_remaining(httpcore2.ReadTimeout))
+            self._socket.settimeout(_remaining(timeout, httpcore2.ReadTimeout))
             return self._socket.recv(max_bytes)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+    def write(self, buffer: bytes, timeout: Any = None) -> None:
         with _told(httpcore2.WriteTimeout, httpcore2.WriteError):
-            self._socket.settimeout(_remaining(httpcore2.WriteTimeout))
+            self._socket.settimeout(_remaining(timeout, httpcore2.WriteTimeout))
             self._socket.sendall(buffer)
 
     def close(self) -> None:
@@ -42,13 +44,13 @@ class _PatientStream(httpcore2.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: Any = None,
     ) -> httpcore2.NetworkStream:
         if isinstance(self._socket, ssl.SSLSocket):
             # The connection with a head start has it already.
             return self
         with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
-            self._socket.settimeout(_time_to_connect())
+            self._socket.settimeout(_time_to_connect(timeout))
             return _PatientStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
@@ -71,17 +73,17 @@ class _PatientBackend(httpcore2.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: Any = None,
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[_SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        if self._head_start and (begun := self._head_start.take(host, port, _time_to_connect() / 2)):
+        if self._head_start and (begun := self._head_start.take(host, port, _time_to_connect(timeout) / 2)):
             return _PatientStream(begun)
         failure: Exception = httpcore2.ConnectError("the name has no address")
         addresses = _addresses(host, port)
         for tried, address in enumerate(addresses):
             # Each gets its share: `create_connection` would give the whole time to every address of a name.
-            share = _time_to_connect() / (len(addresses) - tried)
+            share = _time_to_connect(timeout) / (len(addresses) - tried)
             try:
                 with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
                     connection = socket.create_connection((address, port), share)
@@ -89,7 +91,7 @@ class _PatientBackend(httpcore2.NetworkBackend):
                 failure = error
             else:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                deadline.current.get().connected = True
+                timeout.connected = True
                 return _PatientStream(connection)
         raise failure
 
@@ -113,15 +115,15 @@ def _addresses(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _remaining(timeout: type[httpcore2.TimeoutException]) -> float:
-    seconds = deadline.current.get().wait()
+def _remaining(patience: Patience, timeout: type[httpcore2.TimeoutException]) -> float:
+    seconds = patience.wait()
     if seconds <= 0:
         raise timeout
     return seconds
 
 
-def _time_to_connect() -> float:
-    seconds = deadline.current.get().connect()
+def _time_to_connect(patience: Patience) -> float:
+    seconds = patience.connect()
     if seconds <= 0:
         raise httpcore2.ConnectTimeout
     return seconds
@@ -152,14 +154,21 @@ class PatientTransport(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; the answer's body is still to be read."""
-        url = request.url
+        url, patience = request.url, deadline.current.get()
         answer = self._pool.handle_request(
             httpcore2.Request(
                 method=request.method,
                 url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=request.headers.raw,
                 content=request.stream,
-                extensions={"timeout": {"pool": deadline.current.get().connect()}},
+                extensions={
+                    "timeout": {
+                        "pool": patience.connect(),
+                        "connect": patience,
+                        "write": patience,
+                        "read": patience,
+                    }
+                },
             )
         )
         return httpx2.Response(

@@ -12,6 +12,24 @@ _LAST_BYTES = 0.05
 """Seconds that the end of a body may take after the last event: it mostly comes with it."""
 
 
+class Stopwatch:
+    """Runs from the moment in which it is made."""
+
+    __slots__ = ("_clock", "_started")
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+
+    def seconds(self) -> float:
+        """Seconds until now."""
+        return self._clock() - self._started
+
+    def ms(self) -> int:
+        """Milliseconds until now."""
+        return round(self.seconds() * 1000)
+
+
 class Deadline:
     """The moment by which everything has to be done. Seconds of a monotonic clock."""
 
@@ -51,6 +69,10 @@ class Patience:
         self._until = self._clock() + self._timeouts.silence
         self.limit = f"silent for {self._timeouts.silence:g} s in mid-answer"
 
+    def pause(self, seconds: float) -> None:
+        """Count no silence for a time in which nobody listened, because the client was slow to take what there was."""
+        self._until += seconds
+
     def wind_up(self) -> None:
         """The last event arrived: what is left of the body has to come at once."""
         self._until = self._clock() + _LAST_BYTES
@@ -69,4 +91,4 @@ class Patience:
 
 
 current: ContextVar[Patience] = ContextVar("patience")
-"""The patience of the attempt that runs in this thread; connections of the pool read it."""
+"""The patience of the attempt that is opened in this thread, on its way through the SDK to the pool."""

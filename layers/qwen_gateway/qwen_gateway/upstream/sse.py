@@ -1,7 +1,5 @@
 """Server-sent events out of a stream of bytes (WHATWG HTML, section 9.2, as far as chat streams use it)."""
 
-from collections.abc import Iterable, Iterator
-
 _LARGEST_EVENT = 16 * 1024 * 1024
 
 
@@ -9,30 +7,43 @@ class EventTooLarge(Exception):
     """An event grew beyond 16 MiB without an end."""
 
 
-def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the data of each event; comments, other fields and an unfinished event at the end are left out.
+class EventParser:
+    """Takes the pieces of a stream, which may break anywhere, also inside a character. Lines end in LF or CRLF."""
 
-    Lines may end in LF or CRLF and pieces may break anywhere, also inside a character.
-    """
-    data: list[bytes] = []
-    for line in _lines(pieces):
-        if not line:
-            if data:
-                yield b"\n".join(data)
-                data.clear()
-        elif line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._data: list[bytes] = []
+        self._size = 0
 
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Return the data of each event that ends in this piece; comments and other fields are left out.
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = bytearray()
-    for piece in pieces:
-        rest += piece
+        Raises:
+            EventTooLarge: what began has more than 16 MiB and no end.
+        """
+        self._rest += piece
         if b"\n" not in piece:
-            if len(rest) > _LARGEST_EVENT:
-                raise EventTooLarge
-            continue
-        *whole, last = bytes(rest).split(b"\n")
-        rest = bytearray(last)
-        for line in whole:
-            yield line.removesuffix(b"\r")
+            self._refuse_endless()
+            return []
+        *lines, last = bytes(self._rest).split(b"\n")
+        self._rest = bytearray(last)
+        ended: list[bytes] = []
+        for line in lines:
+            if line in {b"", b"\r"}:
+                self._end_event(ended)
+            elif line.startswith(b"data:"):
+                data = line[5:].removesuffix(b"\r").removeprefix(b" ")
+                self._data.append(data)
+                self._size += len(data)
+        self._refuse_endless()
+        return ended
+
+    def _end_event(self, ended: list[bytes]) -> None:
+        if self._data:
+            ended.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+            self._data.clear()
+            self._size = 0
+
+    def _refuse_endless(self) -> None:
+        if len(self._rest) + self._size > _LARGEST_EVENT:
+            raise EventTooLarge

@@ -5,8 +5,8 @@ The SDK serves as a transport. Its retries are off, because the attempts are cou
 """
 
 import ssl
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpcore2
@@ -30,16 +30,41 @@ from qwen_gateway.upstream.deadline import Patience
 
 
 class OpenStream:
-    """A chat call that the provider began to answer."""
+    """A chat call that the provider began to answer with events."""
 
-    def __init__(self, response: httpx2.Response) -> None:
-        self._pieces = response.iter_bytes()
+    def __init__(self, response: httpx2.Response, patience: Patience) -> None:
+        self._response = response
+        self._bytes = response.iter_bytes()
+        self._patience = patience
         self.status = response.status_code
         self.request_id = request_id(response.headers)
 
     def pieces(self) -> Iterator[bytes]:
-        """Return the body as it comes, broken anywhere; a second call goes on where the first was left."""
-        return self._pieces
+        """Return the body as it comes, broken anywhere.
+
+        Raises:
+            ProviderError: it was cut off, or the provider was silent.
+        """
+        try:
+            # `yield from` would close the body along with this generator, and `wind_up` goes on with it.
+            for piece in self._bytes:  # noqa: UP028
+                yield piece
+        except httpx2.DecodingError:
+            raise ProviderAnswerBroken("the answer's encoding is broken") from None
+        except _BROKEN as error:
+            raise _disconnected(error, self._patience, began=True) from None
+
+    def wind_up(self) -> None:
+        """Take what follows the last event, so that the connection can serve the next call."""
+        self._patience.wind_up()
+        with suppress(*_BROKEN, httpx2.DecodingError):
+            for _ in self._bytes:
+                pass
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back when the body was read to its end, else close it."""
+        self._response.close()
 
 
 class Transport:
@@ -51,38 +76,33 @@ class Transport:
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 
-    @contextmanager
-    def chat(self, url: str, key: str, body: Mapping[str, Any], patience: Patience) -> Generator[OpenStream]:
-        """Call `url`/chat/completions and give the open stream.
+    def open(self, url: str, key: str, body: Mapping[str, Any], patience: Patience) -> OpenStream:
+        """Call `url`/chat/completions and return the open stream, which has to be closed.
 
         Raises:
-            ProviderError: the provider refused, failed, was silent or could not be reached, before the stream
-                began or while the caller reads it.
+            ProviderError: the provider refused, failed, was silent or could not be reached.
         """
         token = deadline.current.set(patience)
-        opened: OpenStream | None = None
         try:
-            with self._open(url, key, body) as stream:
-                opened = OpenStream(stream.response)
-                _refuse_anything_but_events(stream.response)
-                yield opened
-                _read_to_its_end(opened, patience)
+            response = self._post(url, key, body).response
         except APIStatusError as error:
             raise _refusal(error) from None
-        except ProviderError as error:
-            raise _traced(error, opened) from None
-        except httpx2.DecodingError:
-            raise _traced(ProviderAnswerBroken("the answer's encoding is broken"), opened) from None
-        except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise _traced(_disconnected(error, patience, began=opened is not None), opened) from None
+        except _BROKEN as error:
+            raise _disconnected(error, patience, began=False) from None
         finally:
             deadline.current.reset(token)
+        stream = OpenStream(response, patience)
+        if "text/event-stream" not in response.headers.get("content-type", ""):
+            stream.close()
+            message = "the answer was no event stream"
+            raise ProviderAnswerBroken(message, status=stream.status, request_id=stream.request_id)
+        return stream
 
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
 
-    def _open(self, url: str, key: str, body: Mapping[str, Any]) -> Stream[object]:
+    def _post(self, url: str, key: str, body: Mapping[str, Any]) -> Stream[object]:
         return self._client(url).post(
             "/chat/completions",
             cast_to=object,
@@ -99,29 +119,12 @@ class Transport:
         return self._clients[url]
 
 
-def _read_to_its_end(stream: OpenStream, patience: Patience) -> None:
-    """Take what follows the last event, so that the connection can serve the next call."""
-    patience.wind_up()
-    with suppress(httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, httpx2.DecodingError):
-        for _ in stream.pieces():
-            pass
+_BROKEN = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The id that the provider gave the call."""
     return headers.get("x-request-id") or headers.get("req-cost-id") or None
-
-
-def _refuse_anything_but_events(response: httpx2.Response) -> None:
-    if "text/event-stream" not in response.headers.get("content-type", ""):
-        raise ProviderAnswerBroken("the answer was no event stream")
-
-
-def _traced(error: ProviderError, opened: OpenStream | None) -> ProviderError:
-    """Add what the head of the answer said to a failure that came after it."""
-    if opened:
-        error.status, error.request_id = opened.status, opened.request_id
-    return error
 
 
 def _refusal(error: APIStatusError) -> ProviderError:

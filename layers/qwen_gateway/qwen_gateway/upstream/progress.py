@@ -1,0 +1,52 @@
+"""How far a streamed answer has come, chunk by chunk, without keeping what it says."""
+
+from typing import Any
+
+from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, text_of
+
+_OUTPUT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
+"""Where a delta carries what the model says; a role alone is none of it."""
+
+
+class Progress:
+    """What an answer's chunks have told so far.
+
+    Args:
+        choices: how many answers were asked for.
+    """
+
+    def __init__(self, choices: int) -> None:
+        self._asked = choices
+        self._begun: set[int] = set()
+        self._finished: set[int] = set()
+        self.usage: dict[str, Any] | None = None
+        """The tokens that the provider counted, as it told them last."""
+
+    def note(self, chunk: Chunk) -> bool:
+        """Take one chunk; True when it carried output of the model.
+
+        Raises:
+            ProviderAnswerBroken: a part of it is not of the kind that the protocol has there.
+        """
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            self.usage = usage
+        progressed = False
+        for choice in choices_of(chunk):
+            index = index_of(choice)
+            self._begun.add(index)
+            if text_of(choice.get("finish_reason")):
+                self._finished.add(index)
+            delta = delta_of(choice)
+            progressed = progressed or any(delta.get(name) for name in _OUTPUT)
+        return progressed
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that began has said why it ended."""
+        return bool(self._begun) and self._begun == self._finished
+
+    @property
+    def complete(self) -> bool:
+        """Whether every choice that was asked for has: what may still come is usage alone."""
+        return self.finished and len(self._begun) >= self._asked
