@@ -30,13 +30,13 @@ class Attempt(NamedTuple):
     charged: str
 
 
-def failed_attempt(target: Target, error: BaseException, latency_ms: int, first_token_ms: int | None = None) -> Attempt:
+def failed_attempt(target: Target, error: BaseException, latency_ms: int) -> Attempt:
     """Return what a call was that failed, by the provider's fault or by one of ours."""
     cause = type(error).__name__
     if not isinstance(error, ProviderError):
-        return Attempt(target, cause, None, None, latency_ms, first_token_ms, "presumed")
+        return Attempt(target, cause, None, None, latency_ms, None, "presumed")
     charged = "presumed" if error.may_have_run else "none"
-    return Attempt(target, cause, error.status, error.request_id, latency_ms, first_token_ms, charged)
+    return Attempt(target, cause, error.status, error.request_id, latency_ms, None, charged)
 
 
 class Event(NamedTuple):
@@ -97,9 +97,11 @@ class Answering:
     def failed(self, error: BaseException) -> Attempt:
         """Break the answer off, and return what the call was: it failed."""
         self._stream.close()
+        status, request_id = self._stream.status, self._stream.request_id
         if isinstance(error, ProviderError):
-            error.status, error.request_id = self._stream.status, self._stream.request_id
-        return failed_attempt(self.target, error, self._watch.ms(), self._first_token_ms)
+            error.status, error.request_id = status, request_id
+        attempt = failed_attempt(self.target, error, self._watch.ms())
+        return attempt._replace(status=status, request_id=request_id, first_token_ms=self._first_token_ms)
 
     def _read(self) -> Iterator[list[Event]]:
         parser = EventParser()
