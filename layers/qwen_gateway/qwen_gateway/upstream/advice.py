@@ -26,7 +26,7 @@ _ADVICE: dict[type[ProviderError], str] = {
     ProviderUnreachable: "{provider} could not be reached for {model}: {words}.",
     ProviderDisconnected: "{provider} closed the connection before it answered for {model}.",
     ProviderTimeout: "{provider} took too long with {model} ({words}). "
-    "Ask for fewer max_tokens, or use a faster model.",
+    "Ask for fewer max_tokens, stream the answer, or use a faster model.",
     ProviderAnswerBroken: "{provider} broke off its answer from {model}: {words}.",
     ProviderOutOfCredit: "{provider} refuses calls because the account has no credit. Its owner tops it up on the "
     "provider's billing page (DashScope's is Expenses and Costs in the Alibaba Cloud console).",
