@@ -1,10 +1,12 @@
 """The Lambda Runtime API as a client: one kept-alive connection, one request at a time."""
 
 import sys
+from collections.abc import Callable
 from http.client import BAD_REQUEST, OK, HTTPConnection, HTTPException
 from typing import NamedTuple
 
 from qwen_gateway.runtime.faults import Fault
+from qwen_gateway.runtime.outgoing import Outgoing
 
 ROOT = "/2018-06-01/runtime"
 
@@ -29,7 +31,7 @@ class Invocation(NamedTuple):
 
 
 class RuntimeApi:
-    """The four requests that a runtime makes. Each raises RuntimeApiGone when there is nobody to answer."""
+    """The requests that a runtime makes. Each raises RuntimeApiGone when there is nobody to answer."""
 
     def __init__(self, address: str) -> None:
         # Waiting for the next call has no limit, whatever default a handler's library sets for sockets.
@@ -54,6 +56,22 @@ class RuntimeApi:
         """Post the answer, JSON in UTF-8."""
         self._post(f"/invocation/{request_id}/response", answer, {})
 
+    def stream(self, request_id: str, left: Callable[[], float]) -> Outgoing:
+        """Begin to post an answer in streaming mode; `left` are the seconds that writing may take."""
+        return Outgoing(self._connection, f"{ROOT}/invocation/{request_id}/response", left)
+
+    def finish(self, request_id: str, outgoing: Outgoing) -> None:
+        """Read what the Runtime API says to an answer that was streamed and ended."""
+        if outgoing.is_broken:
+            raise RuntimeApiGone("the connection to the Runtime API broke")
+        try:
+            self._connection.sock.settimeout(None)
+            response = self._connection.getresponse()
+            response.read()
+        except (OSError, HTTPException) as cause:
+            raise RuntimeApiGone("the connection to the Runtime API broke") from cause
+        _complain(response.status, f"/invocation/{request_id}/response")
+
     def fail(self, request_id: str, fault: Fault) -> None:
         """Post that the call failed; the environment goes on."""
         self._post(f"/invocation/{request_id}/error", fault.body(), _fault_headers(fault))
@@ -64,9 +82,7 @@ class RuntimeApi:
 
     def _post(self, path: str, body: bytes, headers: dict[str, bytes]) -> None:
         status, _, _ = self._exchange("POST", path, body, {"Content-Type": b"application/json", **headers})
-        # A refused answer, one above 6 MB for instance, has already failed the call: there is nothing left to report.
-        if status >= BAD_REQUEST:
-            print(f"The Runtime API refused POST {path} with status {status}.", file=sys.stderr)
+        _complain(status, path)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, bytes] | None = None
@@ -77,6 +93,12 @@ class RuntimeApi:
             return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
         except (OSError, HTTPException) as cause:
             raise RuntimeApiGone("the connection to the Runtime API broke") from cause
+
+
+def _complain(status: int, path: str) -> None:
+    # A refused answer, one above 6 MB for instance, has already failed the call: there is nothing left to report.
+    if status >= BAD_REQUEST:
+        print(f"The Runtime API refused POST {path} with status {status}.", file=sys.stderr)
 
 
 def _fault_headers(fault: Fault) -> dict[str, bytes]:

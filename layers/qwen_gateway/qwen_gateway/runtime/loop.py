@@ -3,14 +3,19 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from qwen_gateway.runtime.client import Invocation, RuntimeApi
 from qwen_gateway.runtime.context import Context, context_of
 from qwen_gateway.runtime.faults import Fault
+from qwen_gateway.runtime.streaming import Response, Streaming, response_of
 
 type Handler = Callable[[Any, Context], Any]
+
+_LAST = 1.0
+"""Seconds of a call that a slow reader may not have: what follows the last write needs them."""
 
 
 def serve(api: RuntimeApi, handler: Handler) -> NoReturn:
@@ -30,14 +35,43 @@ def serve(api: RuntimeApi, handler: Handler) -> NoReturn:
             _flush()
             api.fail(invocation.request_id, fault)
         else:
-            _flush()
-            api.respond(invocation.request_id, answer)
+            _post(api, invocation, answer)
 
 
-def _answer(handler: Handler, invocation: Invocation) -> bytes:
-    answer = handler(json.loads(invocation.event), context_of(invocation))
-    # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form but an escape.
-    return json.dumps(answer, allow_nan=False).encode("ascii")
+def _answer(handler: Handler, invocation: Invocation) -> bytes | Response:
+    event, context = json.loads(invocation.event), context_of(invocation)
+    if not isinstance(handler, Streaming):
+        # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form but an escape.
+        return json.dumps(handler(event, context), allow_nan=False).encode("ascii")
+    if not (isinstance(event, dict) and "httpMethod" in event):
+        # Lambda has been seen to send streaming functions notices of its own.
+        return b"null"
+    return response_of(handler.begin(event, context))
+
+
+def _post(api: RuntimeApi, invocation: Invocation, answer: bytes | Response) -> None:
+    if isinstance(answer, Response):
+        _stream(api, invocation, answer)
+    else:
+        _flush()
+        api.respond(invocation.request_id, answer)
+
+
+def _stream(api: RuntimeApi, invocation: Invocation, response: Response) -> None:
+    """Send a response while it is made. It is read to its end, sent or not: its end keeps the books."""
+    outgoing = api.stream(invocation.request_id, lambda: invocation.deadline_ms / 1000 - time.time() - _LAST)
+    outgoing.head(response.prelude)
+    fault: Fault | None = None
+    with outgoing.filling_quiet(response.ping):
+        try:
+            for chunk in response.chunks:
+                outgoing.send(chunk)
+        except Exception as error:
+            fault = Fault.of_call(error)
+            fault.log(invocation.request_id)
+    _flush()
+    outgoing.end(fault)
+    api.finish(invocation.request_id, outgoing)
 
 
 def _show_trace(trace_id: str | None) -> None:

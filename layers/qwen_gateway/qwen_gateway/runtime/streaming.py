@@ -1,6 +1,7 @@
 """What a handler answers with when its answer is to go out while it is made."""
 
-from collections.abc import Callable, Iterator, Mapping
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 type ProxyAnswer = dict[str, Any]
@@ -39,3 +40,24 @@ class Streaming:
 def _whole(stream: EventStream) -> ProxyAnswer:
     body = b"".join(stream.chunks).decode()
     return {"statusCode": stream.status, "headers": dict(stream.headers), "body": body}
+
+
+class Response(NamedTuple):
+    """An answer of either kind, as it is sent in streaming mode."""
+
+    prelude: dict[str, Any]
+    chunks: Iterable[bytes]
+    ping: float | None
+
+
+_IN_PRELUDE = ("statusCode", "headers", "multiValueHeaders", "cookies")
+
+
+def response_of(answer: ProxyAnswer | EventStream) -> Response:
+    """Return what is sent of a handler's answer. Raises ValueError when its body is not the base64 that it says."""
+    if isinstance(answer, EventStream):
+        prelude = {"statusCode": answer.status, "headers": dict(answer.headers)}
+        return Response(prelude, answer.chunks, answer.ping)
+    text: str = answer.get("body") or ""
+    body = base64.b64decode(text, validate=True) if answer.get("isBase64Encoded") else text.encode()
+    return Response({name: answer[name] for name in _IN_PRELUDE if answer.get(name)}, [body], None)
