@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_gateway_cli.local.front.runtime_api import Call, FunctionFailed, RuntimeApi
+from qwen_gateway_cli.local.front.output import FunctionFailed, Output
+from qwen_gateway_cli.local.front.runtime_api import Call, RuntimeApi
 
 CALL = Call("the-call", b'{"n": 1}', "Root=1-5759e988-bd862e3fe1be46a994272793", "arn:aws:lambda:x:0:function:f")
 ROOT = "/2018-06-01/runtime"
@@ -32,17 +33,20 @@ class Runtime:
         return response, response.read()
 
 
-def outcome_of(script: Callable[[Runtime], object]) -> tuple[bytes | str, object]:
+def outcome_of(script: Callable[[Runtime], object], *, streams: bool = False) -> tuple[bytes | str, object]:
     """Hand one call to a runtime; return the call's answer, or its failure in words, and what the script returns."""
 
     async def run() -> tuple[bytes | str, object]:
         api = RuntimeApi()
         runtime = Runtime(await api.listen())
-        answer = api.hand_over(CALL, DEADLINE_MS)
+        output = Output(streams=streams)
+        answer = asyncio.create_task(output.whole())
+        api.hand_over(CALL, DEADLINE_MS, output)
         told = await asyncio.to_thread(script, runtime)
+        output.close(FunctionFailed("nothing was posted"))
         await api.close()
         try:
-            return answer.result(), told
+            return await answer, told
         except FunctionFailed as failure:
             return str(failure), told
 

@@ -10,7 +10,7 @@ DEFAULT_TIMEOUT_MS = 29_000
 """API Gateway's limit for an integration that names none."""
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_FUNCTION_IN_URI = re.compile(r"/functions/\$\{(\w+)(?:\.Arn)?\}/invocations")
+_FUNCTION_IN_URI = re.compile(r"/functions/\$\{(\w+)(?:\.Arn)?\}/(response-streaming-)?invocations")
 
 
 class Proxy(NamedTuple):
@@ -19,6 +19,8 @@ class Proxy(NamedTuple):
     function: str
     """Logical id."""
     timeout_s: float
+    streams: bool = False
+    """Whether the answer goes on to the client while the function gives it."""
 
 
 class Mock(NamedTuple):
@@ -87,18 +89,22 @@ def _methods(
         if integration["type"] == "mock":
             yield method.upper(), _mock(intrinsics, integration)
         else:
-            timeout_ms = float(intrinsics.text(integration.get("timeoutInMillis", DEFAULT_TIMEOUT_MS)))
-            yield method.upper(), Proxy(_function(template, integration["uri"]), timeout_ms / 1000)
+            yield method.upper(), _proxy(template, intrinsics, integration)
 
 
-def _function(template: Mapping[str, Any], uri: Any) -> str:
+def _proxy(template: Mapping[str, Any], intrinsics: Intrinsics, integration: Mapping[str, Any]) -> Proxy:
     """Follow the integration's address over the alias to the function."""
+    uri = integration["uri"]
     named = _FUNCTION_IN_URI.search(uri["Fn::Sub"])
     if named is None:
         raise ValueError(f"no function stands in the integration's address {uri}")
+    streams = integration.get("responseTransferMode", "BUFFERED") == "STREAM"
+    if streams != (named[2] is not None):
+        raise ValueError(f"the integration's address {uri} belongs to another responseTransferMode")
     resource = template["Resources"][named[1]]
-    name: str = resource["Properties"]["FunctionName"]["Ref"] if resource["Type"] == "AWS::Lambda::Alias" else named[1]
-    return name
+    function = resource["Properties"]["FunctionName"]["Ref"] if resource["Type"] == "AWS::Lambda::Alias" else named[1]
+    timeout_ms = float(intrinsics.text(integration.get("timeoutInMillis", DEFAULT_TIMEOUT_MS)))
+    return Proxy(function, timeout_ms / 1000, streams)
 
 
 def _mock(intrinsics: Intrinsics, integration: Mapping[str, Any]) -> Mock:

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from qwen_gateway_cli.local.front import processes
-from qwen_gateway_cli.local.front.runtime_api import Call, FunctionFailed, RuntimeApi
+from qwen_gateway_cli.local.front.output import FunctionFailed, Output
+from qwen_gateway_cli.local.front.runtime_api import Call, RuntimeApi
 from qwen_gateway_cli.local.front.settings import FrontSettings
 
 INIT_LIMIT_S = 30.0
@@ -42,24 +43,16 @@ class Environment:
         await self._until(self._api.idle, time.monotonic() + INIT_LIMIT_S, f"not ready after {INIT_LIMIT_S:.0f} s")
         self._api.idle.result()
 
-    async def serve(self, call: Call, answer: asyncio.Future[bytes]) -> None:
+    async def serve(self, call: Call, output: Output) -> None:
         """Let the process answer a call; return when it asks for the next one.
 
         Raises FunctionFailed when the process ends or outlives the function's timeout: it has to be stopped then.
         """
         limit = time.monotonic() + self._timeout_s
         timed_out = f"timed out after {self._timeout_s} s"
-        posted = self._api.hand_over(call, deadline_ms=int((time.time() + self._timeout_s) * 1000))
-        await self._until(posted, limit, timed_out)
-        # The answer waits for the moment until the process is idle again: a client that calls back at once would find
-        # it busy, and start another one.
-        try:
-            await self._until(self._api.idle, limit, timed_out)
-        finally:
-            if failure := posted.exception():
-                answer.set_exception(failure)
-            else:
-                answer.set_result(posted.result())
+        self._api.hand_over(call, int((time.time() + self._timeout_s) * 1000), output)
+        await self._until(output.posted, limit, timed_out)
+        await self._until(self._api.idle, limit, timed_out)
 
     async def stop(self) -> None:
         """End the process and close its Runtime API."""

@@ -24,6 +24,8 @@ class Exchange:
         self._reader = reader
         self._writer = writer
         self._connection = h11.Connection(h11.SERVER)
+        self.trailers: dict[str, str] = {}
+        """What followed the last body that was read to its end."""
 
     async def requests(self) -> AsyncIterator[h11.Request]:
         """Yield each request; its body has to be read, and the request answered, before the next one comes."""
@@ -39,6 +41,7 @@ class Exchange:
             if not isinstance(event, h11.Data):
                 raise ConnectionResetError
             yield bytes(event.data)
+        self.trailers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
 
     async def answer(self, answer: Answer) -> None:
         """Answer the request in one write."""

@@ -8,13 +8,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from qwen_gateway_cli.local.front import answer, refusals
+from qwen_gateway_cli.local.front import answer, refusals, streaming
 from qwen_gateway_cli.local.front.api import Mock, Proxy, api_of
 from qwen_gateway_cli.local.front.event import Arrival, Deployed, event_of, raw_path
+from qwen_gateway_cli.local.front.head import MalformedAnswer
+from qwen_gateway_cli.local.front.output import FunctionFailed
 from qwen_gateway_cli.local.front.pool import Pool
 from qwen_gateway_cli.local.front.refusals import Refusal
 from qwen_gateway_cli.local.front.routes import Match, Routes
-from qwen_gateway_cli.local.front.runtime_api import Call, FunctionFailed
+from qwen_gateway_cli.local.front.runtime_api import Call
 from qwen_gateway_cli.local.front.settings import FrontSettings
 
 MAX_HEAD_BYTES = 10_240
@@ -84,17 +86,23 @@ class Gateway:
             return self._refuse(refusals.TOO_LARGE, arrival)
         try:
             call = Call(arrival.function_request_id, event, arrival.trace_id, arn)
-            payload = await self._pools[proxy.function].invoke(call, proxy.timeout_s)
-            response = answer.response_of(payload, request.headers.get("accept", ""), self._api.binary_media_types)
+            response = await self._answer(call, proxy, request.headers.get("accept", ""))
         except TimeoutError:
             return self._refuse(refusals.TIMED_OUT, arrival)
         except FunctionFailed:
             return self._refuse(refusals.FUNCTION_FAILED, arrival)
-        except answer.MalformedAnswer as fault:
+        except MalformedAnswer as fault:
             logger.warning("%s: its answer is malformed: %s", proxy.function, fault)
             return self._refuse(refusals.FUNCTION_FAILED, arrival)
         response.headers["x-amzn-trace-id"] = arrival.trace_id
         return response
+
+    async def _answer(self, call: Call, proxy: Proxy, accept: str) -> Response:
+        pool = self._pools[proxy.function]
+        if proxy.streams:
+            return await streaming.respond(pool, call, proxy.timeout_s)
+        payload = await pool.invoke(call, proxy.timeout_s)
+        return answer.response_of(payload, accept, self._api.binary_media_types)
 
     def _refuse(self, refusal: Refusal, arrival: Arrival) -> Response:
         return refusals.response_of(refusal, self._api, arrival.request_id)

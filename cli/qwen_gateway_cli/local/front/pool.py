@@ -4,7 +4,8 @@ import asyncio
 import logging
 
 from qwen_gateway_cli.local.front.environments import Environment
-from qwen_gateway_cli.local.front.runtime_api import Call, FunctionFailed
+from qwen_gateway_cli.local.front.output import FunctionFailed, Output
+from qwen_gateway_cli.local.front.runtime_api import Call
 from qwen_gateway_cli.local.front.settings import FrontSettings
 
 logger = logging.getLogger(__name__)
@@ -23,22 +24,27 @@ class Pool:
         self._closed = False
 
     async def invoke(self, call: Call, patience_s: float) -> bytes:
-        """Return the function's answer.
+        """Return the function's whole answer.
 
         Raises FunctionFailed, and TimeoutError when the caller's patience ends first: a call that waited until then
         is never run, and one that runs goes on to its end, as on Lambda.
         """
         async with asyncio.timeout(patience_s):
-            await self._places.acquire()
-            if self._closed:
-                self._places.release()
-                raise FunctionFailed("the front is closing")
-            answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-            answer.add_done_callback(self._log)
-            serving = asyncio.create_task(self._serve(call, answer))
-            self._serving.add(serving)
-            serving.add_done_callback(self._serving.discard)
-            return await asyncio.shield(answer)
+            output = await self.begin(call, streams=False)
+            return await output.whole()
+
+    async def begin(self, call: Call, *, streams: bool) -> Output:
+        """Wait for a place and start the call; its output has to be read, or abandoned. Raises FunctionFailed."""
+        await self._places.acquire()
+        if self._closed:
+            self._places.release()
+            raise FunctionFailed("the front is closing")
+        output = Output(streams=streams)
+        output.posted.add_done_callback(self._log)
+        serving = asyncio.create_task(self._serve(call, output))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+        return output
 
     async def close(self) -> None:
         """End every process of the function; calls that run or wait fail."""
@@ -48,21 +54,23 @@ class Pool:
         await asyncio.gather(*self._serving, return_exceptions=True)
         await asyncio.gather(*(environment.stop() for environment in self._environments))
 
-    async def _serve(self, call: Call, answer: asyncio.Future[bytes]) -> None:
+    async def _serve(self, call: Call, output: Output) -> None:
+        # Until the process is idle again the reader does not learn of the end: a client that calls back at once would
+        # find it busy, and start another one.
         try:
             environment = await self._ready()
             try:
                 if not environment.lives:
                     await environment.start()
-                await environment.serve(call, answer)
+                await environment.serve(call, output)
                 self._idle.append(environment)
             except FunctionFailed as failure:
-                if not answer.done():
-                    answer.set_exception(failure)
+                if output.posted.done():
+                    self._say(failure)
+                output.close(failure)
                 await self._discard(environment)
         finally:
-            if not answer.done():
-                answer.set_exception(FunctionFailed("the front is closing"))
+            output.close(FunctionFailed("the front is closing"))
             self._places.release()
 
     async def _ready(self) -> Environment:
@@ -79,6 +87,9 @@ class Pool:
         await environment.stop()
         self._environments.discard(environment)
 
-    def _log(self, answer: asyncio.Future[bytes]) -> None:
-        if failure := answer.exception():
-            logger.error("%s: %s (more in %s.log)", self._function, failure, self._function)
+    def _log(self, posted: asyncio.Future[None]) -> None:
+        if failure := posted.exception():
+            self._say(failure)
+
+    def _say(self, failure: BaseException) -> None:
+        logger.error("%s: %s (more in %s.log)", self._function, failure, self._function)

@@ -12,11 +12,16 @@ from typing import NamedTuple
 import h11
 
 from qwen_gateway_cli.local.front.exchange import Answer, Exchange
+from qwen_gateway_cli.local.front.output import FunctionFailed, Output
 
 MAX_ANSWER_BYTES = 6_291_556
 """What Lambda takes of a whole answer: 6 MB and 100 bytes."""
 
 _INVOCATION = re.compile(r"/2018-06-01/runtime/invocation/([^/]+)/(response|error)")
+_STREAMED = {
+    b"lambda-runtime-function-response-mode": b"streaming",
+    b"content-type": b"application/vnd.awslambda.http-integration-response",
+}
 _ACCEPTED = Answer(202, b'{"status":"OK"}\n', [])
 
 
@@ -30,10 +35,6 @@ class Call(NamedTuple):
     function_arn: str
 
 
-class FunctionFailed(Exception):
-    """A call got no answer from its function; the message is fit for a log."""
-
-
 class RuntimeApi:
     """Hands over one call at a time and takes its answer.
 
@@ -43,7 +44,7 @@ class RuntimeApi:
     def __init__(self) -> None:
         self.idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._handed_over: asyncio.Queue[tuple[Call, int]] = asyncio.Queue()
-        self._open: tuple[str, asyncio.Future[bytes]] | None = None
+        self._open: tuple[str, Output] | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -61,17 +62,11 @@ class RuntimeApi:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def hand_over(self, call: Call, deadline_ms: int) -> asyncio.Future[bytes]:
-        """Give the idle process a call; `deadline_ms` counts since the epoch.
-
-        The returned future holds the answer, or fails with FunctionFailed when the function reports an error.
-        """
-        loop = asyncio.get_running_loop()
-        self.idle = loop.create_future()
-        answer: asyncio.Future[bytes] = loop.create_future()
-        self._open = (call.request_id, answer)
+    def hand_over(self, call: Call, deadline_ms: int, output: Output) -> None:
+        """Give the idle process a call, and a place for its answer; `deadline_ms` counts since the epoch."""
+        self.idle = asyncio.get_running_loop().create_future()
+        self._open = (call.request_id, output)
         self._handed_over.put_nowait((call, deadline_ms))
-        return answer
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(self._serve(reader, writer))
@@ -90,15 +85,15 @@ class RuntimeApi:
 
     async def _answer(self, exchange: Exchange, request: h11.Request) -> Answer:
         method, path = request.method.decode("ascii"), request.target.decode("ascii")
+        named = _INVOCATION.fullmatch(path) if method == "POST" else None
+        if named is not None and (output := self._answered(named[1])):
+            return await (_take if named[2] == "response" else _fail)(exchange, request, output)
         body = await _whole(exchange)
         if (method, path) == ("GET", "/2018-06-01/runtime/invocation/next"):
             return await self._next()
         if (method, path) == ("POST", "/2018-06-01/runtime/init/error"):
             return self._init_failed(body)
-        named = _INVOCATION.fullmatch(path)
-        if method != "POST" or named is None:
-            return _refused(404, "NotFound")
-        return self._finish(named[1], named[2], body)
+        return _refused(404, "NotFound") if named is None else _refused(400, "InvalidRequestID")
 
     async def _next(self) -> Answer:
         if not self.idle.done():
@@ -121,19 +116,39 @@ class RuntimeApi:
             self.idle.set_exception(FunctionFailed(f"it cannot start: {fault['errorType']}: {fault['errorMessage']}"))
         return _ACCEPTED
 
-    def _finish(self, request_id: str, kind: str, body: bytes | None) -> Answer:
-        if self._open is None or self._open[0] != request_id or self._open[1].done():
-            return _refused(400, "InvalidRequestID")
-        answer = self._open[1]
-        if body is None:
-            answer.set_exception(FunctionFailed("its answer is larger than 6 MB"))
-            return _refused(413, "RequestEntityTooLarge")
-        if kind == "response":
-            answer.set_result(body)
-        else:
-            # Not the message: it may hold what the caller sent. The function's own log has it.
-            answer.set_exception(FunctionFailed(f"it failed with {_fault(body)['errorType']}"))
-        return _ACCEPTED
+    def _answered(self, request_id: str) -> Output | None:
+        """Return the place for the answer of a call, and give it to nobody else."""
+        if self._open is None or self._open[0] != request_id:
+            return None
+        _, output = self._open
+        self._open = None
+        return output
+
+
+async def _take(exchange: Exchange, request: h11.Request, output: Output) -> Answer:
+    """Pass an answer on as it comes."""
+    if output.streams and not _STREAMED.items() <= dict(request.headers).items():
+        output.fail(FunctionFailed("its answer is whole, where its route streams"))
+    size = 0
+    try:
+        async for piece in exchange.body():
+            size += len(piece)
+            if size > MAX_ANSWER_BYTES and not output.streams:
+                output.fail(FunctionFailed("its answer is larger than 6 MB"))
+            await output.take(piece)
+    except ConnectionError:
+        output.close(FunctionFailed("its answer was cut short"))
+        raise
+    if kind := exchange.trailers.get("lambda-runtime-function-error-type"):
+        output.fail(FunctionFailed(f"it failed with {kind} in the middle of its answer"))
+    output.complete()
+    return _ACCEPTED if output.streams or size <= MAX_ANSWER_BYTES else _refused(413, "RequestEntityTooLarge")
+
+
+async def _fail(exchange: Exchange, _: h11.Request, output: Output) -> Answer:
+    # Not the message: it may hold what the caller sent. The function's own log has it.
+    output.fail(FunctionFailed(f"it failed with {_fault(await _whole(exchange))['errorType']}"))
+    return _ACCEPTED
 
 
 async def _whole(exchange: Exchange) -> bytes | None:
