@@ -37,6 +37,9 @@ class Post:
     path: str
     headers: dict[str, str]
     text: str
+    writes: list[str] = field(default_factory=list)
+    """The chunks, when it was posted in chunks."""
+    trailers: dict[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -57,14 +60,19 @@ class Life:
 class Run(Protocol):
     """Run a function of the given source with the given calls, to its end."""
 
-    def __call__(self, source: str, *calls: Call, handler: str = ..., answer_status: int = ...) -> Life: ...
+    def __call__(
+        self, source: str, *calls: Call, handler: str = ..., answer_status: int = ..., hangs_up: bool = ...
+    ) -> Life:
+        """With `hangs_up` the Runtime API breaks off a streamed answer after its first chunk."""
+        ...
 
 
 class FakeRuntimeApi(ThreadingHTTPServer):
     """Hands over `calls` in order; who asks for more finds the connection closed."""
 
-    def __init__(self, calls: list[Call], answer_status: int) -> None:
+    def __init__(self, calls: list[Call], *, answer_status: int, hangs_up: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Requests)
+        self.hangs_up = hangs_up
         self.calls = calls
         self.answer_status = answer_status
         self.handed_over = 0
@@ -90,9 +98,28 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(call.event).encode(), call.all_headers(self.server.handed_over))
 
     def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.posts.append(Post(self.path, {name.lower(): value for name, value in self.headers.items()}, text))
+        post = Post(self.path, {name.lower(): value for name, value in self.headers.items()}, "")
+        self.server.posts.append(post)
+        if "Content-Length" in self.headers:
+            post.text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        else:
+            self._read_chunks(post)
+        if self.server.hangs_up:
+            self.close_connection = True
+            return
         self._answer(self.server.answer_status, b'{"status":"OK"}\n', {})
+
+    def _read_chunks(self, post: Post) -> None:
+        while size := int(self.rfile.readline(), 16):
+            if self.server.hangs_up and post.writes:
+                # Closed with bytes unread, so that the other side is reset.
+                return
+            post.writes.append(self.rfile.read(size).decode())
+            self.rfile.read(2)
+        while line := self.rfile.readline().strip().decode():
+            name, _, value = line.partition(": ")
+            post.trailers[name.lower()] = value
+        post.text = "".join(post.writes)
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -106,12 +133,14 @@ class _Requests(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-def live(folder: Path, source: str, calls: list[Call], handler: str, answer_status: int) -> Life:
+def live(  # noqa: PLR0913 - a function and all that happens to it
+    folder: Path, source: str, calls: list[Call], handler: str, *, answer_status: int, hangs_up: bool
+) -> Life:
     """Run a function of the given source from its start to its end."""
     package = folder / "function"
     package.mkdir()
     (package / "handler.py").write_text(source, encoding="utf-8")
-    with FakeRuntimeApi(calls, answer_status) as api:
+    with FakeRuntimeApi(calls, answer_status=answer_status, hangs_up=hangs_up) as api:
         threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
         process = subprocess.run(
             [sys.executable, "-m", "qwen_gateway.runtime"],

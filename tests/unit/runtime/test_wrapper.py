@@ -33,5 +33,11 @@ def test_without_a_runtime_folder_the_working_directory_is_not_searched_in_its_p
     assert line == f"/var/task:{tmp_path}/a layer/python|-m qwen_gateway.runtime"
 
 
+def test_under_sam_local_the_managed_loop_runs(tmp_path: Path) -> None:
+    line = started(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task", "AWS_SAM_LOCAL": "true"})
+
+    assert line == "|/var/runtime/bootstrap.py"
+
+
 def test_lambda_may_execute_it() -> None:
     assert WRAPPER.stat().st_mode & 0o777 == 0o755

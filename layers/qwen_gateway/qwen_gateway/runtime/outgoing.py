@@ -22,6 +22,8 @@ _HEADERS = {
     "Trailer": f"{_TYPE}, {_BODY}",
 }
 _DELIMITER = bytes(8)
+_LONGEST = 900.0
+"""Seconds that Lambda lets a call take."""
 _PING = b": ping\n\n"
 
 
@@ -97,7 +99,7 @@ class Outgoing:
         if self.is_broken:
             return
         try:
-            self._connection.sock.settimeout(max(0.001, self._left()))
+            self._connection.sock.settimeout(min(max(0.001, self._left()), _LONGEST))
             self._connection.send(data)
             self._last = time.monotonic()
         except OSError:
