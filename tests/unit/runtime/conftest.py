@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runtime.lives import Call, Life, Run, live
+from tests.unit.runtime.lives import Call, Life, Reader, Run, live
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def run(tmp_path: Path) -> Run:
         *calls: Call,
         handler: str = "function.handler.handle",
         answer_status: int = 202,
-        hangs_up: bool = False,
+        reader: Reader = "",
     ) -> Life:
-        return live(tmp_path, source, list(calls), handler, answer_status=answer_status, hangs_up=hangs_up)
+        return live(tmp_path, source, list(calls), handler, answer_status=answer_status, reader=reader)
 
     return run_function

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 DEADLINE_MS = 32_503_680_000_000
 """The year 3000."""
@@ -57,22 +57,26 @@ class Life:
     connections: int
 
 
+type Reader = Literal["", "hangs up", "stalls"]
+
+
 class Run(Protocol):
     """Run a function of the given source with the given calls, to its end."""
 
     def __call__(
-        self, source: str, *calls: Call, handler: str = ..., answer_status: int = ..., hangs_up: bool = ...
+        self, source: str, *calls: Call, handler: str = ..., answer_status: int = ..., reader: Reader = ...
     ) -> Life:
-        """With `hangs_up` the Runtime API breaks off a streamed answer after its first chunk."""
+        """`reader` is what the Runtime API does after the first chunk of a streamed answer."""
         ...
 
 
 class FakeRuntimeApi(ThreadingHTTPServer):
     """Hands over `calls` in order; who asks for more finds the connection closed."""
 
-    def __init__(self, calls: list[Call], *, answer_status: int, hangs_up: bool) -> None:
+    def __init__(self, calls: list[Call], *, answer_status: int, reader: Reader) -> None:
         super().__init__(("127.0.0.1", 0), _Requests)
-        self.hangs_up = hangs_up
+        self.reader = reader
+        self.over = threading.Event()
         self.calls = calls
         self.answer_status = answer_status
         self.handed_over = 0
@@ -104,14 +108,16 @@ class _Requests(BaseHTTPRequestHandler):
             post.text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         else:
             self._read_chunks(post)
-        if self.server.hangs_up:
+        if self.server.reader:
             self.close_connection = True
             return
         self._answer(self.server.answer_status, b'{"status":"OK"}\n', {})
 
     def _read_chunks(self, post: Post) -> None:
         while size := int(self.rfile.readline(), 16):
-            if self.server.hangs_up and post.writes:
+            if self.server.reader and post.writes:
+                if self.server.reader == "stalls":
+                    self.server.over.wait(30)
                 # Closed with bytes unread, so that the other side is reset.
                 return
             post.writes.append(self.rfile.read(size).decode())
@@ -134,13 +140,13 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 def live(  # noqa: PLR0913 - a function and all that happens to it
-    folder: Path, source: str, calls: list[Call], handler: str, *, answer_status: int, hangs_up: bool
+    folder: Path, source: str, calls: list[Call], handler: str, *, answer_status: int, reader: Reader
 ) -> Life:
     """Run a function of the given source from its start to its end."""
     package = folder / "function"
     package.mkdir()
     (package / "handler.py").write_text(source, encoding="utf-8")
-    with FakeRuntimeApi(calls, answer_status=answer_status, hangs_up=hangs_up) as api:
+    with FakeRuntimeApi(calls, answer_status=answer_status, reader=reader) as api:
         threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
         process = subprocess.run(
             [sys.executable, "-m", "qwen_gateway.runtime"],
@@ -159,5 +165,6 @@ def live(  # noqa: PLR0913 - a function and all that happens to it
             timeout=30,
             check=False,
         )
+        api.over.set()
         api.shutdown()
     return Life(api.posts, process.returncode, process.stdout, process.stderr, api.connections)

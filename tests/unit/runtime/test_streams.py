@@ -2,12 +2,13 @@
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
 
 from qwen_gateway.runtime import EventStream, Streaming
-from tests.unit.runtime.lives import Call, Post, Run
+from tests.unit.runtime.lives import Call, Post, Reader, Run
 
 pytestmark = pytest.mark.enable_socket
 
@@ -165,22 +166,25 @@ def test_a_stream_without_quiet_has_no_comments_and_leaves_no_thread(run: Run) -
     assert all(": ping" not in post.text for post in life.posts)
 
 
-def test_a_stream_that_nobody_takes_any_more_is_read_to_its_end_all_the_same(run: Run) -> None:
+@pytest.mark.parametrize("reader", ["hangs up", "stalls"])
+def test_a_stream_that_nobody_takes_any_more_is_read_to_its_end_all_the_same(run: Run, reader: Reader) -> None:
+    soon = str(int((time.time() + 2.5) * 1000))
+
     life = run(
         streaming(
             """
     def chunks():
         for number in range(200):
-            yield b"data: %d\\n\\n" % number * 1000
-        print("read to its end")
+            yield b"data: %d\\n\\n" % number * 10_000
+        print("read to its end", context.get_remaining_time_in_millis() > 0)
     return EventStream(200, {}, chunks(), 10.0)
 """
         ),
-        Call(EVENT),
-        hangs_up=True,
+        Call(EVENT, {"Lambda-Runtime-Deadline-Ms": soon}),
+        reader=reader,
     )
 
-    assert life.stdout == "read to its end\n"
+    assert life.stdout == "read to its end True\n"
     assert life.status == 1
 
 
