@@ -57,6 +57,39 @@ def test_a_changed_value_behind_the_apis_body_is_served(template: Template) -> N
         assert deployment(before) != deployment(after)
 
 
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        pytest.param("ResponseTransferMode: RESPONSE_STREAM", "ResponseTransferMode: BUFFERED", id="address and mode"),
+        pytest.param("TimeoutInMillis: 900000", "TimeoutInMillis: 600000", id="timeout"),
+        pytest.param("EndpointConfiguration: {Type: REGIONAL}", "EndpointConfiguration: {Type: EDGE}", id="endpoint"),
+    ],
+)
+def test_a_change_of_what_streaming_hangs_on_is_served(copy: Path, now: str, then: str) -> None:
+    """A stage that still buffers what its function streams answers 200 without a body."""
+    before = transform(copy, at=1_764_000_000)
+    replace(copy, now, then)
+    after = transform(copy, at=1_764_000_060)
+
+    assert only(before, "AWS::ApiGateway::RestApi") != only(after, "AWS::ApiGateway::RestApi")
+    assert deployment(before) != deployment(after)
+
+
+def test_another_timeout_makes_a_version_of_its_function_alone(copy: Path) -> None:
+    before = versions(transform(copy))
+    replace(copy, "Timeout: 900\n", "Timeout: 600\n")
+    after = versions(transform(copy))
+
+    assert {function for function in after if after[function] != before[function]} == {"ChatFunction"}
+
+
+def replace(template: Path, now: str, then: str) -> None:
+    """Change the one place of the template that says this."""
+    text = template.read_text(encoding="utf-8")
+    assert text.count(now) == 1
+    template.write_text(text.replace(now, then), encoding="utf-8")
+
+
 def version_made_of(template: Template, function: str, values: dict[str, str]) -> tuple[str, str]:
     """Return what CloudFormation knows a version by: its name, and the text whose change replaces it."""
     name = versions(template)[function]

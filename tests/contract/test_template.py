@@ -1,8 +1,11 @@
 """What the template promises and what the code needs are the same."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +24,8 @@ READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
 READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
 SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
+CHAT = ("POST", "/v1/chat/completions")
+LONGEST_STREAM_MS = 900_000
 STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
 
 
@@ -71,14 +76,21 @@ def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:
 
 
 def test_what_is_served_is_named_and_nothing_else_starts_a_function(template: Template) -> None:
-    routes = api_of(template, {}).routes.items()
+    assert dict(proxies(template)).keys() == SERVED
 
-    assert {
-        (method, path)
-        for path, methods in routes
-        for method, integration in methods.items()
-        if isinstance(integration, Proxy)
-    } == SERVED
+
+def proxies(template: Template) -> Iterator[tuple[tuple[str, str], Proxy]]:
+    """Yield each route that a function answers."""
+    for path, methods in api_of(template, {}).routes.items():
+        for method, integration in methods.items():
+            if isinstance(integration, Proxy):
+                yield (method, path), integration
+
+
+def integration_of(template: Template, method: str, path: str) -> Any:
+    """Return how API Gateway calls the function of a route."""
+    body = only(template, "AWS::ApiGateway::RestApi")["Body"]
+    return body["paths"][path][method.lower()]["x-amazon-apigateway-integration"]
 
 
 def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template) -> None:
@@ -86,10 +98,9 @@ def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template)
     assert versions(template).keys() == functions(template).keys()
     assert {alias["Name"] for alias in aliases.values()} == {"live"}
 
-    body = only(template, "AWS::ApiGateway::RestApi")["Body"]
     for method, path in SERVED:
-        uri = body["paths"][path][method.lower()]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        (called,) = (name for name in aliases if f"/functions/${{{name}}}/invocations" in uri)
+        (called,) = re.findall(r"/functions/\$\{(\w+)\}/", integration_of(template, method, path)["uri"]["Fn::Sub"])
+        assert called in aliases
         pattern = f"/{method}{path.replace('{model+}', '*')}"
         assert any(
             permission["FunctionName"] == {"Ref": called} and permission["SourceArn"]["Fn::Sub"][0].endswith(pattern)
@@ -97,13 +108,38 @@ def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template)
         )
 
 
-def test_a_function_answers_before_api_gateway_gives_up(template: Template) -> None:
-    assert {function["Timeout"] for function in functions(template).values()} == {28}
-    for methods in api_of(template, {}).routes.values():
-        for integration in methods.values():
-            if isinstance(integration, Proxy):
-                assert functions(template)[integration.function]["Timeout"] < integration.timeout_s
-                assert integration.timeout_s * 1000 <= DEFAULT_TIMEOUT_MS
+def test_api_gateway_may_invoke_and_nothing_else(template: Template) -> None:
+    """The streaming call needs no other action than the buffered one."""
+    permissions = of_type(template, "AWS::Lambda::Permission").values()
+
+    assert {each["Action"] for each in permissions} == {"lambda:InvokeFunction"}
+
+
+def test_chat_alone_is_streamed(template: Template) -> None:
+    assert {route for route, proxy in proxies(template) if proxy.streams} == {CHAT}
+
+
+def test_chat_is_called_by_lambdas_streaming_action(template: Template) -> None:
+    integration = integration_of(template, *CHAT)
+
+    address = "lambda:path/2021-11-15/functions/${ChatFunctionAliaslive}/response-streaming-invocations"
+    assert integration["uri"]["Fn::Sub"].endswith(address)
+    assert integration["responseTransferMode"] == "STREAM"
+
+
+def test_chat_streams_for_as_long_as_its_function_may_run(template: Template) -> None:
+    timeout_ms = integration_of(template, *CHAT)["timeoutInMillis"]
+
+    assert timeout_ms == functions(template)["ChatFunction"]["Timeout"] * 1000
+    assert timeout_ms <= LONGEST_STREAM_MS
+
+
+def test_a_buffered_function_answers_before_api_gateway_gives_up(template: Template) -> None:
+    buffered = [proxy for _, proxy in proxies(template) if not proxy.streams]
+
+    assert {functions(template)[proxy.function]["Timeout"] for proxy in buffered} == {28}
+    for proxy in buffered:
+        assert 28 < proxy.timeout_s <= DEFAULT_TIMEOUT_MS / 1000
 
 
 def test_no_role_allows_more_than_named_actions_on_one_resource(template: Template) -> None:

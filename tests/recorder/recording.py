@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from qwen_gateway_cli.local.front.api import Proxy, api_of
 from tests.integration.front.fronts import RunningFront, running, settings
 from tests.recorder.files import function_of, path_of
 from tests.recorder.samples import SAMPLES, Sample
@@ -17,6 +18,11 @@ import json
 
 def handle(event, context):
     return {"statusCode": 200, "body": json.dumps({"function": context.function_name, "event": event})}
+"""
+_STREAMED_ECHO = f"""
+from qwen_gateway.runtime import Streaming
+{_ECHO}
+handle = Streaming(handle)
 """
 
 # What differs from call to call stands still in a sample.
@@ -33,8 +39,17 @@ def recorded() -> dict[str, dict[str, Any]]:
     """Return the samples' events, named by the folder of the function that the front chose, and the sample."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with running(folder, settings(folder, processed_template(), dict.fromkeys(_FOLDERS, _ECHO))) as front:
+        template = processed_template()
+        with running(folder, settings(folder, template, _echoes(template))) as front:
             return dict(_recorded(front, name, sample) for name, sample in SAMPLES.items())
+
+
+def _echoes(template: dict[str, Any]) -> dict[str, str]:
+    """Return a function for each of the template's: one whose route streams has to answer so."""
+    integrations = [each for methods in api_of(template, {}).routes.values() for each in methods.values()]
+    return {
+        each.function: _STREAMED_ECHO if each.streams else _ECHO for each in integrations if isinstance(each, Proxy)
+    }
 
 
 def _recorded(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:

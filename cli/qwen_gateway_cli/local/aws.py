@@ -17,6 +17,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.readiness import answers
 
 if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_lambda import LambdaClient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _SERVICES = "apigateway,cloudformation,dynamodb,iam,lambda,logs,s3,secretsmanager,sts"
 _HEALTH = "/_ministack/health"
+_STREAMING_ACTION, _BUFFERED_ACTION = "/response-streaming-invocations", "/invocations"
 
 # botocore with neither a variable nor a file: every setting is left with its default alone.
 _NOTHING_READ = {
@@ -64,6 +66,28 @@ def rest_api_url(endpoint: str, api_id: str, stage: str) -> str:
     return f"{endpoint}/restapis/{api_id}/{stage}/_user_request_"
 
 
+def answer_streams_whole(endpoint: str) -> None:
+    """Let ministack's own API Gateway call a function by Lambda's buffered action where the deployed API streams.
+
+    It does not know the streaming one, and answers 500. The template that was deployed still says what is true.
+    """
+    gateway = client("apigateway", endpoint)
+    for api in gateway.get_rest_apis()["items"]:
+        for resource in gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]:
+            for method, described in resource.get("resourceMethods", {}).items():
+                uri = described["methodIntegration"].get("uri") or ""
+                if _STREAMING_ACTION in uri:
+                    buffered = uri.replace(_STREAMING_ACTION, _BUFFERED_ACTION)
+                    gateway.update_integration(
+                        restApiId=api["id"],
+                        resourceId=resource["id"],
+                        httpMethod=method,
+                        patchOperations=[{"op": "replace", "path": "/uri", "value": buffered}],
+                    )
+
+
+@overload
+def client(service: Literal["apigateway"], endpoint: str) -> "APIGatewayClient": ...
 @overload
 def client(service: Literal["cloudformation"], endpoint: str) -> "CloudFormationClient": ...
 @overload

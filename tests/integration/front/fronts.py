@@ -59,6 +59,7 @@ class Route:
     function: str
     methods: tuple[str, ...] = ("post",)
     timeout_ms: int | None = None
+    streams: bool = False
 
 
 def template(routes: list[Route], wordings: Mapping[str, Any] = WORDINGS) -> dict[str, Any]:
@@ -67,10 +68,15 @@ def template(routes: list[Route], wordings: Mapping[str, Any] = WORDINGS) -> dic
     resources: dict[str, Any] = {}
     for route in routes:
         alias = f"{route.function}Aliaslive"
-        uri = f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{alias}}}/invocations"
+        path = f"2021-11-15/functions/${{{alias}}}/response-streaming-invocations"
+        if not route.streams:
+            path = f"2015-03-31/functions/${{{alias}}}/invocations"
+        uri = f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/{path}"
         integration: dict[str, Any] = {"type": "aws_proxy", "httpMethod": "POST", "uri": {"Fn::Sub": uri}}
         if route.timeout_ms is not None:
             integration["timeoutInMillis"] = route.timeout_ms
+        if route.streams:
+            integration["responseTransferMode"] = "STREAM"
         paths[route.path] = {method: {"x-amazon-apigateway-integration": integration} for method in route.methods}
         paths[route.path]["options"] = PREFLIGHT
         resources[alias] = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": route.function}}}
