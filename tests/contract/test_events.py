@@ -3,7 +3,8 @@
 from qwen_gateway_cli.local.front.api import Proxy, api_of
 from tests.recorder.files import EVENTS, path_of, read, text_of
 from tests.recorder.recording import processed_template, recorded
-from tests.recorder.samples import ANSWERED, SAMPLES
+from tests.recorder.samples import SAMPLES
+from tests.recorder.telling import ANSWERED
 
 
 def test_the_events_are_those_that_the_front_hands_to_functions_now() -> None:

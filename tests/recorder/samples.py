@@ -5,12 +5,12 @@ A body above the size limit is left out: its event would fill five megabytes of 
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from tests.builders import chat_request, garbage_token, mistyped
 from tests.recorder import keys
+from tests.recorder.telling import ANSWERED, STREAMED, STREAMED_WITH_USAGE, Told
 
 _CLIENT = {
     "host": "gateway.example",
@@ -18,23 +18,6 @@ _CLIENT = {
     "accept-encoding": "gzip, deflate",
     "user-agent": "OpenAI/Python 3.54.0",
 }
-
-
-class Told(NamedTuple):
-    """What a caller is told: the status, and of a refusal its code and the field to change."""
-
-    status: int
-    code: str | None = None
-    param: str | None = None
-
-
-ANSWERED = Told(200)
-
-
-def told(answer: Mapping[str, Any]) -> Told:
-    """Return what a function's answer tells."""
-    error = json.loads(answer["body"]).get("error", {})
-    return Told(answer["statusCode"], error.get("code"), error.get("param"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +32,11 @@ class Sample:
 
     def refused(self, status: int, code: str, param: str | None = None) -> Self:
         """Expect a refusal."""
-        return dataclasses.replace(self, told=Told(status, code, param))
+        return self.telling(Told(status, code, param))
+
+    def telling(self, told: Told) -> Self:
+        """Expect this."""
+        return dataclasses.replace(self, told=told)
 
 
 def _headers(token: str | None) -> dict[str, str]:
@@ -76,6 +63,8 @@ def _models(path: str = "", token: str | None = keys.OPEN) -> Sample:
 
 _CHAT = {
     "answered": _chat(),
+    "streamed": _chat(stream=True).telling(STREAMED),
+    "streamed-with-usage": _chat(stream=True, stream_options={"include_usage": True}).telling(STREAMED_WITH_USAGE),
     "key-missing": _chat(None).refused(401, "missing_api_key"),
     "key-of-another-service": _chat(garbage_token()).refused(401, "invalid_api_key"),
     "key-mistyped": _chat(mistyped(keys.OPEN)).refused(401, "invalid_api_key"),
@@ -95,7 +84,9 @@ _CHAT = {
     "role-unknown": _chat(messages=[{"role": "wizard", "content": "Hello."}]).refused(
         400, "invalid_request", "messages[0].role"
     ),
-    "stream-asked": _chat(stream=True).refused(400, "invalid_request", "stream"),
+    "stream-option-mistyped": _chat(stream=True, stream_options={"include_usage": "yes"}).refused(
+        400, "invalid_request", "stream_options.include_usage"
+    ),
     "n-too-large": _chat(n=5).refused(400, "invalid_request", "n"),
     "max-tokens-zero": _chat(max_tokens=0).refused(400, "invalid_request", "max_tokens"),
     "temperature-out-of-range": _chat(temperature=2.5).refused(400, "invalid_request", "temperature"),
@@ -104,6 +95,9 @@ _CHAT = {
         400, "invalid_request", "response_format.type"
     ),
     "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").refused(400, "provider_refused"),
+    "stream-refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme", stream=True).refused(
+        400, "provider_refused"
+    ),
 }
 _MODELS = {
     "listed": _models(),

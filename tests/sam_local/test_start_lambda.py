@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.recorder.files import function_of, path_of
-from tests.recorder.samples import SAMPLES, told
+from tests.recorder.samples import SAMPLES
+from tests.recorder.telling import told
 from tests.sam_local.sam import RunningLambda
 from tests.sam_local.scene import Scene
 

@@ -22,6 +22,23 @@ _TOOL_CALL = {
     },
 }
 
+_TOOL_CALL_DELTA = {
+    "type": "object",
+    "required": ["index"],
+    "properties": {
+        "index": {**_COUNT, "description": "Which tool call it belongs to."},
+        "id": {"type": "string", "minLength": 1, "description": "In the first delta of a tool call alone."},
+        "type": {"type": "string"},
+        "function": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "minLength": 1, "description": "In the first delta alone."},
+                "arguments": {"type": "string", "description": "The next piece of the JSON."},
+            },
+        },
+    },
+}
+
 _MESSAGE = {
     "type": "object",
     "required": ["role", "content"],
@@ -41,6 +58,29 @@ _CHOICE = {
         "index": {"type": "integer"},
         "message": _MESSAGE,
         "finish_reason": {"type": "string", "minLength": 1},
+        "logprobs": {"type": ["object", "null"]},
+    },
+}
+
+_DELTA = {
+    "type": "object",
+    "description": "What comes on top of what came before.",
+    "properties": {
+        "role": {"type": "string"},
+        "content": _TEXT_OR_NULL,
+        "reasoning_content": _TEXT_OR_NULL,
+        "refusal": _TEXT_OR_NULL,
+        "tool_calls": {"type": "array", "items": _TOOL_CALL_DELTA},
+    },
+}
+
+_CHUNK_CHOICE = {
+    "type": "object",
+    "required": ["index", "delta"],
+    "properties": {
+        "index": _COUNT,
+        "delta": _DELTA,
+        "finish_reason": {**_TEXT_OR_NULL, "description": "Stands in one chunk of each choice, and in no other."},
         "logprobs": {"type": ["object", "null"]},
     },
 }
@@ -90,6 +130,18 @@ SCHEMAS: dict[str, Any] = {
             "model": {"type": "string", "description": "As the provider names it."},
             "choices": {"type": "array", "minItems": 1, "items": _CHOICE},
             "usage": {**_USAGE, "description": "As the provider counted; absent when it did not."},
+        },
+    },
+    "ChatCompletionChunk": {
+        "type": "object",
+        "required": ["object", "choices"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "chat.completion.chunk"},
+            "created": {"type": "integer"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "choices": {"type": "array", "items": _CHUNK_CHOICE},
+            "usage": {**_USAGE, "type": ["object", "null"], "description": "As the provider counted."},
         },
     },
     "ModelList": {

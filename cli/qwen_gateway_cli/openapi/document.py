@@ -57,7 +57,9 @@ def document(template: Mapping[str, Any]) -> Json:
 
 
 def _operation(operation: Operation, failed: Json) -> Json:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.answer}"}}}
+    content: Json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.answer}"}}}
+    if operation.events:
+        content["text/event-stream"] = {"schema": {"type": "string", "description": operation.events}}
     described: Json = {
         "operationId": operation.id,
         "summary": operation.summary,

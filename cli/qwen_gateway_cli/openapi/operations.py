@@ -8,7 +8,10 @@ PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts
 
 
 class Operation(NamedTuple):
-    """One route: `answer` names a schema, `failures` are branches of the tree of errors."""
+    """One route: `answer` names a schema, `failures` are branches of the tree of errors.
+
+    `events` says what a stream consists of, on a route that can stream.
+    """
 
     id: str
     summary: str
@@ -18,6 +21,7 @@ class Operation(NamedTuple):
     headers: tuple[str, ...] = ("x-request-id",)
     parameters: tuple[dict[str, Any], ...] = ()
     body: bool = False
+    events: str | None = None
 
 
 _OF_EVERY_ROUTE = (KeyRefused, LedgerUnavailable, Defect)
@@ -39,6 +43,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             },
         ),
         body=True,
+        events=(
+            "For `stream: true`. The data of each event is a ChatCompletionChunk in JSON; with "
+            "`stream_options.include_usage` the last one has the `usage` and no choices. The end is "
+            "`data: [DONE]`. A failure after the first output, or after the status had to be sent, is one event with "
+            "an Error instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be "
+            "sent before the first output lacks the headers x-gateway-*."
+        ),
     ),
     ("GET", "/v1/models"): Operation(
         id="listModels",

@@ -36,8 +36,6 @@ def schema() -> Json:
     properties = {
         name: {"description": words["checked"][name], **field} for name, field in checked["properties"].items()
     }
-    # Until streams are served, they are refused by more than a type.
-    properties["stream"] = {"description": words["checked"]["stream"], "enum": [False, None]}
     return {
         **checked,
         "description": "What is checked here is checked by the gateway; the provider judges the rest.",

@@ -15,7 +15,7 @@ FILE = ROOT / "docs/openapi.json"
 CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
 ROUTES = (CHAT, LIST, SHOW)
 """As the template has them; what takes slashes too has no sign of its own in OpenAPI."""
-OF_HTTP = frozenset({"content-type", "content-length"})
+OF_HTTP = frozenset({"content-type", "content-length", "cache-control"})
 """Headers that no API describes."""
 
 
@@ -50,6 +50,10 @@ class Described:
     def hold(self, response: Json, headers: Mapping[str, str], body: Json) -> None:
         """Hold an answer against the response that describes it: no header more, none too few, and the body."""
         self.validator(response["content"]["application/json"]["schema"]).validate(body)
+        self.hold_headers(response, headers)
+
+    def hold_headers(self, response: Json, headers: Mapping[str, str]) -> None:
+        """Hold an answer's headers against the response that describes it: none more, none too few."""
         own = {name for name in headers if not name.startswith(("access-control-", "x-amzn-"))} - OF_HTTP
         assert own <= response["headers"].keys()
         for name in response["headers"]:

@@ -15,7 +15,8 @@ from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import fresh_import
 from tests.recorder.files import read
 from tests.recorder.keys import put_sample_keys
-from tests.recorder.samples import SAMPLES, told
+from tests.recorder.samples import SAMPLES
+from tests.recorder.telling import told
 
 TOO_LARGE_TO_KEEP = "request_too_large"
 

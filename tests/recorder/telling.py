@@ -1,0 +1,48 @@
+"""What callers are told: the status, and of a refusal why, or of a stream what came one after another."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+DONE = "[DONE]"
+
+
+class Told(NamedTuple):
+    """What a caller is told: the status, and of a refusal its code and the field to change.
+
+    `events` are the kinds of a stream's events, each as long as it lasts.
+    """
+
+    status: int
+    code: str | None = None
+    param: str | None = None
+    events: tuple[str, ...] = ()
+
+
+ANSWERED = Told(200)
+STREAMED = Told(200, events=("output", DONE))
+STREAMED_WITH_USAGE = Told(200, events=("output", "usage", DONE))
+
+
+def told(answer: Mapping[str, Any]) -> Told:
+    """Return what a function's answer tells."""
+    if answer["headers"]["content-type"].startswith("text/event-stream"):
+        return Told(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(_kinds(answer["body"]))))
+    error = json.loads(answer["body"]).get("error", {})
+    return Told(answer["statusCode"], error.get("code"), error.get("param"))
+
+
+def _kinds(body: str) -> list[str]:
+    *events, rest = body.split("\n\n")
+    assert rest == "", "it ends within an event"
+    return [_kind(event.removeprefix("data: ")) for event in events]
+
+
+def _kind(data: str) -> str:
+    if data == DONE:
+        return DONE
+    chunk = json.loads(data)
+    if "error" in chunk:
+        return str(chunk["error"]["code"])
+    return "output" if chunk["choices"] else "usage"
