@@ -57,7 +57,7 @@ class Life:
     connections: int
 
 
-type Reader = Literal["", "hangs up", "stalls"]
+type Reader = Literal["", "hangs up", "stalls", "says nothing"]
 
 
 class Run(Protocol):
@@ -66,7 +66,7 @@ class Run(Protocol):
     def __call__(
         self, source: str, *calls: Call, handler: str = ..., answer_status: int = ..., reader: Reader = ...
     ) -> Life:
-        """`reader` is what the Runtime API does after the first chunk of a streamed answer."""
+        """`reader` is what the Runtime API does after the first chunk of a streamed answer, or after its end."""
         ...
 
 
@@ -108,6 +108,8 @@ class _Requests(BaseHTTPRequestHandler):
             post.text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         else:
             self._read_chunks(post)
+        if self.server.reader == "says nothing":
+            self.server.over.wait(30)
         if self.server.reader:
             self.close_connection = True
             return
@@ -115,7 +117,7 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _read_chunks(self, post: Post) -> None:
         while size := int(self.rfile.readline(), 16):
-            if self.server.reader and post.writes:
+            if self.server.reader in {"hangs up", "stalls"} and post.writes:
                 if self.server.reader == "stalls":
                     self.server.over.wait(30)
                 # Closed with bytes unread, so that the other side is reset.

@@ -81,6 +81,36 @@ def test_a_whole_answer_goes_the_same_way_with_its_repeated_headers(run: Run) ->
     assert prelude_of(post) == answer
 
 
+def test_an_array_never_stands_among_the_single_headers(run: Run) -> None:
+    (post,) = run(
+        answering({"statusCode": 200, "headers": {"a": "1", "set-cookie": ["b=2", "c=3"]}}), Call(EVENT)
+    ).posts
+
+    assert prelude_of(post) == {
+        "statusCode": 200,
+        "headers": {"a": "1"},
+        "multiValueHeaders": {"set-cookie": ["b=2", "c=3"]},
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": "no status"},
+        {"statusCode": 200, "headers": {"a": {1, 2}}},
+        {"statusCode": 200, "body": "?", "isBase64Encoded": True},
+    ],
+    ids=str,
+)
+def test_an_answer_that_cannot_be_sent_is_an_invocation_error_and_the_loop_goes_on(
+    run: Run, answer: dict[str, Any]
+) -> None:
+    first, second = run(answering(answer), Call(EVENT), Call(EVENT)).posts
+
+    assert first.path.endswith("call-1/error")
+    assert second.path.endswith("call-2/error")
+
+
 def test_what_is_told_as_base64_is_sent_as_what_it_stands_for(run: Run) -> None:
     body = base64.b64encode("Grüße".encode()).decode()
 
@@ -166,7 +196,7 @@ def test_a_stream_without_quiet_has_no_comments_and_leaves_no_thread(run: Run) -
     assert all(": ping" not in post.text for post in life.posts)
 
 
-@pytest.mark.parametrize("reader", ["hangs up", "stalls"])
+@pytest.mark.parametrize("reader", ["hangs up", "stalls", "says nothing"])
 def test_a_stream_that_nobody_takes_any_more_is_read_to_its_end_all_the_same(run: Run, reader: Reader) -> None:
     soon = str(int((time.time() + 2.5) * 1000))
 

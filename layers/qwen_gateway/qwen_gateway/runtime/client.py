@@ -65,9 +65,11 @@ class RuntimeApi:
         if outgoing.is_broken:
             raise RuntimeApiGone("the connection to the Runtime API broke")
         try:
-            self._connection.sock.settimeout(None)
+            self._connection.sock.settimeout(outgoing.left())
             response = self._connection.getresponse()
             response.read()
+            if self._connection.sock:
+                self._connection.sock.settimeout(None)
         except (OSError, HTTPException) as cause:
             raise RuntimeApiGone("the connection to the Runtime API broke") from cause
         _complain(response.status, f"/invocation/{request_id}/response")

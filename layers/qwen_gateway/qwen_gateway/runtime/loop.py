@@ -60,7 +60,7 @@ def _post(api: RuntimeApi, invocation: Invocation, answer: bytes | Response) -> 
 def _stream(api: RuntimeApi, invocation: Invocation, response: Response) -> None:
     """Send a response while it is made. It is read to its end, sent or not: its end keeps the books."""
     outgoing = api.stream(invocation.request_id, lambda: invocation.deadline_ms / 1000 - time.time() - _LAST)
-    outgoing.head(response.prelude)
+    outgoing.head(response.head)
     fault: Fault | None = None
     with outgoing.filling_quiet(response.ping):
         try:

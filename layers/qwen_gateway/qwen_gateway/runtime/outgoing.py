@@ -4,13 +4,11 @@ Source of the protocol: the Lambda developer guide, "Building a custom runtime",
 """
 
 import base64
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 
 from qwen_gateway.runtime.faults import Fault
 
@@ -44,6 +42,10 @@ class Outgoing:
         self.is_broken = False
         self._begin(path)
 
+    def left(self) -> float:
+        """Return the seconds that may still be waited, for a socket."""
+        return min(max(0.001, self._left()), _LONGEST)
+
     def _begin(self, path: str) -> None:
         try:
             self._connection.putrequest("POST", path)
@@ -53,9 +55,9 @@ class Outgoing:
         except (OSError, HTTPException):
             self.is_broken = True
 
-    def head(self, prelude: Mapping[str, Any]) -> None:
-        """Send status and headers of the response within."""
-        self.send(json.dumps(prelude, allow_nan=False).encode("ascii") + _DELIMITER)
+    def head(self, head: bytes) -> None:
+        """Send status and headers of the response within, as JSON."""
+        self.send(head + _DELIMITER)
 
     def send(self, data: bytes) -> None:
         """Send a piece of the body by itself; an empty one would end it, and is left out."""
@@ -99,7 +101,7 @@ class Outgoing:
         if self.is_broken:
             return
         try:
-            self._connection.sock.settimeout(min(max(0.001, self._left()), _LONGEST))
+            self._connection.sock.settimeout(self.left())
             self._connection.send(data)
             self._last = time.monotonic()
         except OSError:

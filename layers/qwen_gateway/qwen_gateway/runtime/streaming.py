@@ -1,6 +1,7 @@
 """What a handler answers with when its answer is to go out while it is made."""
 
 import base64
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -45,19 +46,34 @@ def _whole(stream: EventStream) -> ProxyAnswer:
 class Response(NamedTuple):
     """An answer of either kind, as it is sent in streaming mode."""
 
-    prelude: dict[str, Any]
+    head: bytes
+    """Status and headers as JSON."""
     chunks: Iterable[bytes]
     ping: float | None
 
 
-_IN_PRELUDE = ("statusCode", "headers", "multiValueHeaders", "cookies")
-
-
 def response_of(answer: ProxyAnswer | EventStream) -> Response:
-    """Return what is sent of a handler's answer. Raises ValueError when its body is not the base64 that it says."""
+    """Return what is sent of a handler's answer.
+
+    Raises:
+        KeyError: it has no statusCode.
+        ValueError: its head is no JSON, or its body not the base64 that it says.
+        TypeError: its head is no JSON.
+    """
     if isinstance(answer, EventStream):
-        prelude = {"statusCode": answer.status, "headers": dict(answer.headers)}
-        return Response(prelude, answer.chunks, answer.ping)
+        return Response(_head({"statusCode": answer.status, "headers": answer.headers}), answer.chunks, answer.ping)
     text: str = answer.get("body") or ""
-    body = base64.b64decode(text, validate=True) if answer.get("isBase64Encoded") else text.encode()
-    return Response({name: answer[name] for name in _IN_PRELUDE if answer.get(name)}, [body], None)
+    # Half a surrogate pair has no bytes; API Gateway would replace it too.
+    body = base64.b64decode(text, validate=True) if answer.get("isBase64Encoded") else text.encode(errors="replace")
+    return Response(_head(answer), [body], None)
+
+
+def _head(answer: ProxyAnswer) -> bytes:
+    single: dict[str, Any] = {}
+    repeated: dict[str, Any] = {**(answer.get("multiValueHeaders") or {})}
+    for name, value in (answer.get("headers") or {}).items():
+        # API Gateway answers 502 to an array among the single ones.
+        (repeated if isinstance(value, list) else single)[name] = value
+    head = {"statusCode": answer["statusCode"], "headers": single}
+    more = {"multiValueHeaders": repeated, "cookies": answer.get("cookies")}
+    return json.dumps(head | {name: value for name, value in more.items() if value}, allow_nan=False).encode("ascii")
