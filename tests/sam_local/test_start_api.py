@@ -44,6 +44,19 @@ def test_a_chat_call_is_answered_by_the_provider_and_leaves_one_record(
     assert record["outcome"]["S"] == "answered"
 
 
+def test_a_stream_is_answered_whole_in_events_that_the_client_reads(client: openai.OpenAI, around: Neighbours) -> None:
+    stream = client.chat.completions.create(
+        model="qwen-plus", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+
+    *chunks, last = list(stream)
+    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert last.usage is not None
+    record = record_of(stream.response.headers["x-request-id"], around)
+    assert (record["streamed"]["BOOL"], record["outcome"]["S"]) == (True, "answered")
+    assert record["tokens_out"]["N"] == str(last.usage.completion_tokens)
+
+
 def test_the_models_are_listed_and_each_can_be_shown(client: openai.OpenAI) -> None:
     listed = [model.id for model in client.models.list()]
 
