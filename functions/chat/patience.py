@@ -1,4 +1,4 @@
-"""How long a client waits, as far as it says so."""
+"""How long a client waits, as far as it says so, and what stands between it and the gateway."""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +6,10 @@ from collections.abc import Mapping
 _IN_TIME = 0.9
 """The part of a client's patience that an answer may take. It counts from when the client sent the request, and a
 client whose patience ends does not read why: it repeats the call."""
+
+LONGEST_QUIET = 290.0
+"""Seconds. API Gateway breaks off what is quiet for five minutes, and Node's fetch gives up on it; a whole answer is quiet
+until it is there."""
 
 
 def asked_for(headers: Mapping[str, str]) -> float:

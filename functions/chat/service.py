@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from chat.opening import Opening
-from chat.patience import asked_for, patience
+from chat.patience import LONGEST_QUIET, asked_for, patience
 from chat.record import Call, Started, usage_record
 from qwen_gateway import observability
 from qwen_gateway.api import DONE, ChatRequest, HttpRequest, Served, Streamed, bearer_token, failure, framed
@@ -91,7 +91,8 @@ class ChatService:
         call = Call(request_id, key, chat, request.headers, started)
         if chat.streams:
             return self._stream(call, targets, seconds)
-        deadline = Deadline(min(seconds, asked_for(request.headers), patience(request.headers)) - started.ago())
+        limits = (seconds, LONGEST_QUIET, asked_for(request.headers), patience(request.headers))
+        deadline = Deadline(min(limits) - started.ago())
         outcome = self._ask(call, self._upstream.complete, targets, deadline)
         self._settle(call, outcome, committed=False)
         return Served(outcome.result, _headers(outcome, len(outcome.attempts)))

@@ -84,7 +84,7 @@ class House:
         self._step("record")
         self.records.append(record)
 
-    def serve(self, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t", **(headers or {})}, raw)
         return ChatService(self, self, self, self, Timeouts()).complete(
@@ -256,6 +256,16 @@ def test_the_shortest_sensible_limit_is_the_deadline(headers: dict[str, str], se
     house.serve(headers=headers)
 
     assert house.seconds_left == pytest.approx(seconds, abs=0.5)
+
+
+def test_a_whole_answer_comes_before_api_gateway_takes_its_quiet_for_the_end() -> None:
+    whole, streamed = House(), House()
+
+    whole.serve(seconds=898)
+    streamed.serve(chat_request(stream=True), {"x-stainless-read-timeout": "600"}, seconds=898)
+
+    assert whole.seconds_left == pytest.approx(290, abs=0.5)
+    assert streamed.seconds_left == pytest.approx(898, abs=0.5)
 
 
 def test_what_reading_and_asking_for_the_key_took_is_gone_from_the_time() -> None:
