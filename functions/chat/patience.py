@@ -8,8 +8,8 @@ _IN_TIME = 0.9
 client whose patience ends does not read why: it repeats the call."""
 
 LONGEST_QUIET = 290.0
-"""Seconds. API Gateway breaks off what is quiet for five minutes, and Node's fetch gives up on it; a whole answer is quiet
-until it is there."""
+"""Seconds. API Gateway breaks off what is quiet for five minutes, and Node's fetch gives up on it; a whole answer is
+quiet until it is there."""
 
 
 def asked_for(headers: Mapping[str, str]) -> float:
