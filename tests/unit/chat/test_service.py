@@ -88,7 +88,7 @@ class House:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t", **(headers or {})}, raw)
         return ChatService(self, self, self, self, Timeouts()).complete(
-            request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20
+            request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds
         )
 
 
