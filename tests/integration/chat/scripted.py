@@ -4,7 +4,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-scripted\r\n"
@@ -45,6 +45,21 @@ def says(answer: bytes) -> Play:
     return lambda connection, _: connection.sendall(answer)
 
 
+def in_parts(head: bytes, parts: Iterable[bytes | float], end: Play) -> Play:
+    """A play that sends a body in chunked coding, with pauses of so many seconds between its parts."""
+
+    def play(connection: socket.socket, provider: Scripted) -> None:
+        connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n")
+        for part in parts:
+            if isinstance(part, bytes):
+                connection.sendall(_coded(part))
+            else:
+                provider.over.wait(part)
+        end(connection, provider)
+
+    return play
+
+
 def one_after_another(*plays: Play) -> Play:
     """A play for each request, in this order."""
     left = iter(plays)
@@ -72,9 +87,24 @@ def closes(connection: socket.socket, _: Scripted) -> None:
     connection.close()
 
 
+def ends(connection: socket.socket, _: Scripted) -> None:
+    """A play that ends a body in chunked coding."""
+    connection.sendall(_coded(b""))
+
+
+def drips(connection: socket.socket, provider: Scripted) -> None:
+    """A play that goes on with single bytes, in chunked coding."""
+    while not provider.over.wait(0.05):
+        connection.sendall(_coded(b":"))
+
+
 def hangs(connection: socket.socket, provider: Scripted) -> None:
     """A play that says nothing."""
     provider.over.wait()
+
+
+def _coded(part: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(part), part)
 
 
 def _accept(listener: socket.socket, provider: Scripted, play: Play, tls: ssl.SSLContext | None) -> None:

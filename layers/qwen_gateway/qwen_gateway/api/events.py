@@ -10,8 +10,8 @@ DONE = b"data: [DONE]\n\n"
 
 
 def framed(chunks: Iterable[bytes]) -> bytes:
-    """Return one event for each chunk."""
-    return b"".join([b"data: " + chunk.replace(b"\n", b"\ndata: ") + b"\n\n" for chunk in chunks])
+    """Return one event for each chunk. A line break in one, of either kind, is blank space of its JSON."""
+    return b"".join([b"data: " + chunk.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ") + b"\n\n" for chunk in chunks])
 
 
 def failure(error: GatewayError, request_id: str) -> bytes:

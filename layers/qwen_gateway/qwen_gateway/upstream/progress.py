@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, text_of
+from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, object_of, objects, text_of
 
 _OUTPUT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
 """Where a delta carries what the model says; a role alone is none of it."""
@@ -29,7 +29,7 @@ class Progress:
             ProviderAnswerBroken: a part of it is not of the kind that the protocol has there.
         """
         usage = chunk.get("usage")
-        if isinstance(usage, dict):
+        if usage and isinstance(usage, dict):
             self.usage = usage
         progressed = False
         for choice in choices_of(chunk):
@@ -37,8 +37,7 @@ class Progress:
             self._begun.add(index)
             if text_of(choice.get("finish_reason")):
                 self._finished.add(index)
-            delta = delta_of(choice)
-            progressed = progressed or any(delta.get(name) for name in _OUTPUT)
+            progressed = _is_output(delta_of(choice)) or progressed
         return progressed
 
     @property
@@ -50,3 +49,12 @@ class Progress:
     def complete(self) -> bool:
         """Whether every choice that was asked for has: what may still come is usage alone."""
         return self.finished and len(self._begun) >= self._asked
+
+
+def _is_output(delta: Chunk) -> bool:
+    """Whether a delta carries output; the form of tool calls is checked here, before anything of them goes out."""
+    if calls := delta.get("tool_calls"):
+        for call in objects(calls):
+            index_of(call)
+            object_of(call.get("function"))
+    return any(delta.get(name) for name in _OUTPUT)

@@ -1,6 +1,7 @@
 """Server-sent events out of a stream of bytes (WHATWG HTML, section 9.2, as far as chat streams use it)."""
 
 _LARGEST_EVENT = 16 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(Exception):
@@ -14,6 +15,7 @@ class EventParser:
         self._rest = bytearray()
         self._data: list[bytes] = []
         self._size = 0
+        self._has_begun = False
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that ends in this piece; comments and other fields are left out.
@@ -27,6 +29,9 @@ class EventParser:
             return []
         *lines, last = bytes(self._rest).split(b"\n")
         self._rest = bytearray(last)
+        if not self._has_begun:
+            self._has_begun = True
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         ended: list[bytes] = []
         for line in lines:
             if line in {b"", b"\r"}:

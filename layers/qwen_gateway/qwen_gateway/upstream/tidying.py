@@ -19,11 +19,7 @@ class Tidying:
         """The chunk that tells the usage, as OpenAI has it: without a choice."""
 
     def tidy(self, batch: list[Event]) -> list[Event]:
-        """Return what the client is to see of these events.
-
-        Raises:
-            ProviderAnswerBroken: a part of one is not of the kind that the protocol has there.
-        """
+        """Return what the client is to see of these events, whose form was checked."""
         tidied = []
         for event in batch:
             kept = self._without_usage(event) if event.chunk.get("usage") else event
@@ -32,10 +28,11 @@ class Tidying:
         return tidied
 
     def _without_usage(self, event: Event) -> Event | None:
-        if not choices_of(event.chunk):
-            self.usage = event
+        is_usage_alone = not choices_of(event.chunk)
+        if isinstance(event.chunk["usage"], dict):
+            self.usage = event if is_usage_alone else _event({**event.chunk, "choices": []})
+        if is_usage_alone:
             return None
-        self.usage = _event({**event.chunk, "choices": []})
         return _event({name: value for name, value in event.chunk.items() if name != "usage"})
 
     def _without_empty_names(self, event: Event) -> Event:
