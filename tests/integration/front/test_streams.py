@@ -120,7 +120,7 @@ def test_what_has_no_body_ends_at_once_and_the_connection_lives_on(tmp_path: Pat
 def test_a_failure_after_the_head_breaks_the_connection_and_the_process_goes_on(
     tmp_path: Path, broken: dict[str, Any], why: str
 ) -> None:
-    with raw(tmp_path) as front:
+    with raw(tmp_path, limit=1) as front:
         with asked(front, order(HEAD, ("send", "one"), **broken)) as response:
             before = pid_of(response)
             assert response.read1() == b"one"
@@ -163,7 +163,7 @@ def test_a_failure_before_the_head_is_a_bad_gateway(tmp_path: Path, body: str, w
 
 def test_a_client_that_leaves_does_not_stop_the_function(tmp_path: Path) -> None:
     body = order(HEAD, ("send", "one"), ("await", "go"), ("fill", 20), ("tell", "ended"))
-    with raw(tmp_path) as front:
+    with raw(tmp_path, limit=2) as front:
         with asked(front, body) as response:
             left = pid_of(response)
             assert response.read1() == b"one"

@@ -90,6 +90,23 @@ def test_an_integration_has_its_own_timeout_or_api_gateways(timeout_ms: int | No
     assert api.routes["/v1/do"]["POST"] == Proxy("Do", timeout_s)
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_an_integration_streams_when_address_and_mode_say_so(streams: bool) -> None:
+    api = api_of(template([Route("/v1/do", "Do", streams=streams)]), {})
+
+    assert api.routes["/v1/do"]["POST"] == Proxy("Do", 29.0, streams)
+
+
+@pytest.mark.parametrize(("streams", "mode"), [(True, "BUFFERED"), (False, "STREAM")])
+def test_an_integration_whose_address_and_mode_disagree_is_refused(streams: bool, mode: str) -> None:
+    strange = template([Route("/v1/do", "Do", streams=streams)])
+    operation = strange["Resources"]["Api"]["Properties"]["Body"]["paths"]["/v1/do"]["post"]
+    operation["x-amazon-apigateway-integration"]["responseTransferMode"] = mode
+
+    with pytest.raises(ValueError, match="belongs to another responseTransferMode"):
+        api_of(strange, {})
+
+
 @pytest.mark.parametrize(
     ("stage", "complaint"),
     [
