@@ -1,5 +1,6 @@
 """The main job, through front, function processes, built layer, emulated AWS and the stand-in provider."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,6 +87,29 @@ def test_the_same_call_through_the_emulators_own_gateway_and_lambda(stack: dict[
     answer = client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
 
     assert "stand-in" in (answer.choices[0].message.content or "")
+
+
+def test_a_stream_shows_as_it_comes(client: openai.OpenAI, provider: httpx2.Client) -> None:
+    provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": 200})
+
+    stream = client.chat.completions.create(model="qwen-plus", messages=MESSAGES, stream=True)
+    came = [time.monotonic() for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+
+    assert len(came) == 10
+    assert came[-1] - came[0] >= 1.7
+
+
+def test_the_same_stream_through_the_emulators_own_gateway_comes_whole(stack: dict[str, Any]) -> None:
+    client = openai.OpenAI(base_url=f"{stack['rest_api_url']}/v1", api_key=stack["api_key"], timeout=60)
+
+    stream = client.chat.completions.create(
+        model="qwen-plus", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+
+    assert stream.response.headers["content-type"].startswith("text/event-stream")
+    assert "stand-in" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert chunks[-1].usage is not None
 
 
 def test_models_with_and_without_a_slash(client: openai.OpenAI) -> None:
