@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from tests.stack.clients.official import AsyncPython, Driver, Node, Official, Python
+from tests.stack.clients.streaming import AiReader, AwaitedReader, NodeReader, PythonReader, Reader
 
 MakeOfficial = Callable[[dict[str, Any]], Official]
 Records = Callable[[], list[dict[str, Any]]]
@@ -42,6 +43,18 @@ def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficia
 def official(make_official: MakeOfficial, stack: dict[str, Any]) -> Official:
     """Return each of OpenAI's clients in turn."""
     return make_official(stack)
+
+
+@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node", "AI SDK"])
+def reader(request: pytest.FixtureRequest, stack: dict[str, Any], driver: Driver) -> Reader:
+    """Return each client that reads streams in turn."""
+    makers: dict[str, Callable[[], Reader]] = {
+        "Python": lambda: PythonReader(stack),
+        "Python, awaited": lambda: AwaitedReader(stack),
+        "Node": lambda: NodeReader(stack, driver),
+        "AI SDK": lambda: AiReader(stack, driver),
+    }
+    return makers[request.param]()
 
 
 @pytest.fixture

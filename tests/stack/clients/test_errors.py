@@ -59,11 +59,17 @@ def test_a_wrong_key_is_an_authentication_error(
         assert told(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
 
 
-def test_a_stream_is_refused_by_name_for_now(official: Official) -> None:
+def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
+    official: Official, provider: httpx2.Client, records: Records
+) -> None:
+    before = len(records())
+    provider.put("/_control", json={"faults": [{"status": 503, "times": 99}]})
+
     error = refused(official, **chat_request(stream=True))
 
-    assert told(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
-    assert error.param == "stream"
+    assert told(error) == ("InternalServerError", 503, "server_error", "provider_overloaded")
+    assert error.headers["x-should-retry"] == "false"
+    assert len(records()) == before + 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // Makes calls with the Node clients: one JSON order a line on stdin, one JSON outcome a line on stdout.
 import { createInterface } from "node:readline";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, isStepCount, Output, tool } from "ai";
+import { generateText, isStepCount, Output, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
@@ -23,6 +23,43 @@ const openaiCalls = {
   respond: (client, body) => client.responses.create(body),
 };
 
+// Reads a stream while it is made: what came and after how many seconds, and the failure that ended it. A reader that
+// has `enough` texts leaves.
+async function read(parts, hasText, failureOf, enough, leave) {
+  const begun = performance.now();
+  const arrived = [];
+  let texts = 0;
+  try {
+    for await (const part of await parts()) {
+      arrived.push([(performance.now() - begun) / 1000, part]);
+      if (hasText(part) && ++texts === enough) leave.abort();
+    }
+  } catch (error) {
+    return { arrived, failure: failureOf(error) };
+  }
+  return { arrived };
+}
+
+function readOpenai({ endpoint, body, enough }) {
+  const leave = new AbortController();
+  const client = new OpenAI(endpoint);
+  const parts = () => client.chat.completions.create({ ...body, stream: true }, { signal: leave.signal });
+  return read(parts, (chunk) => chunk.choices[0]?.delta.content, openaiFailure, enough, leave);
+}
+
+function readAi({ endpoint, call, body: { model, ...settings }, enough }) {
+  const provider = createOpenAICompatible({ name: "gateway", ...endpoint });
+  const leave = new AbortController();
+  async function* parts() {
+    const given = { ...aiSettings[call], ...settings, maxRetries: 0, abortSignal: leave.signal, onError: () => {} };
+    for await (const part of streamText({ model: provider(model), ...given }).stream) {
+      if (part.type === "error") throw part.error;
+      yield part;
+    }
+  }
+  return read(parts, (part) => part.type === "text-delta", aiFailure, enough, leave);
+}
+
 async function openai({ endpoint, call, body, options }) {
   const { data, response, request_id } = await openaiCalls[call](new OpenAI(endpoint), body, options).withResponse();
   const plain = call === "models" ? { data: data.data } : data;
@@ -32,6 +69,7 @@ async function openai({ endpoint, call, body, options }) {
 const aiSettings = {
   text: {},
   forecast: { output: Output.object({ schema: Forecast }) },
+  called: { tools: { weather } },
   tools: { tools: { weather }, stopWhen: isStepCount(3) },
 };
 
@@ -57,7 +95,12 @@ function aiFailure(error) {
   return { kind, status, code, type, param, message, request_id: headers["x-request-id"], headers };
 }
 
-const clients = { openai: [openai, openaiFailure], ai: [ai, aiFailure] };
+const clients = {
+  openai: [openai, openaiFailure],
+  "openai read": [readOpenai, openaiFailure],
+  ai: [ai, aiFailure],
+  "ai read": [readAi, aiFailure],
+};
 
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);
