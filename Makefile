@@ -17,7 +17,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test test-sam-local sam-local events docs openapi lint types build deploy teardown lock clean
+.PHONY: help up down test test-sam-local sam-local smoke events docs openapi lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-sam-local: .venv ## every test under `sam local`, in containers; installs D
 
 sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
 	@$(BIN)/python -m tests.sam_local $(EVENT)
+
+smoke: .venv ## examine a deployed gateway (STACK=name on AWS; without it the local one that runs)
+	@$(BIN)/python -m tests.smoke
 
 events: .venv ## record the sample events of events/ anew
 	@$(BIN)/python -m tests.recorder

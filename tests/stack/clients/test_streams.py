@@ -1,4 +1,4 @@
-"""What the clients make of streams: texts as they come, usage, tools, failures; and what a client that leaves leaves."""
+"""What clients make of streams: texts as they come, usage, tools, failures; and what a client that leaves leaves."""
 
 import json
 import os

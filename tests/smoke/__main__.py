@@ -1,0 +1,32 @@
+"""`python -m tests.smoke`: examine a deployed gateway. Without one that is a failure, not a skipped test."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from qwen_gateway_cli.console import CommandRefused
+from qwen_gateway_cli.failures import AWS_FAILURES, explain
+from tests.smoke.target import TARGET, NoTarget, Target, target
+
+
+class Given:
+    """Tells the tests which gateway they examine."""
+
+    def __init__(self, found: Target) -> None:
+        self._found = found
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[TARGET] = self._found
+
+
+if __name__ == "__main__":
+    try:
+        with target() as found:
+            print(f"examining {found.base_url}", flush=True)
+            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[Given(found)])
+    except (NoTarget, CommandRefused) as refused:
+        sys.exit(str(refused))
+    except AWS_FAILURES as failure:
+        sys.exit(explain(failure))
+    sys.exit(status)
