@@ -130,6 +130,7 @@ ROWS = (
                 asks=_TWO,
             ),
             Way("no `[DONE]`", (_ANSWER, broken_off(usage()))),
+            Way("silence after `[DONE]`", (_FINISHED,), "hangs"),
             Way("usage with the finish", (stream(*_CHUNKS[:-1], _with_usage(finish(), 3)),)),
             Way("usage in every chunk", (stream(*(_with_usage(each, at - 3) for at, each in enumerate(_CHUNKS))),)),
             Way("usage twice", (stream(*_CHUNKS, usage(1, 1), usage()),)),

@@ -25,8 +25,8 @@ from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.chat.authority import Authority
-from tests.integration.chat.reading import ReadStream
 from tests.integration.emulated_aws import Aws
+from tests.reading import ReadStream
 
 PROVIDER_KEY = "sk-marked-provider-key"
 HURRIED = {"connect": 0.5, "first_token": 0.6, "silence": 0.6}

@@ -10,7 +10,6 @@ from qwen_gateway.errors import ANSWERS
 from tests.builders import chat_request, whole_stream
 from tests.failures.streams import MARKED, ROWS, Row, Way
 from tests.integration.chat.conftest import PATIENT, PROVIDER_KEY, Gateway, MakeGateway
-from tests.integration.chat.reading import ReadStream
 from tests.integration.chat.scripted import (
     Play,
     Scripted,
@@ -24,6 +23,7 @@ from tests.integration.chat.scripted import (
     says,
     scripted_provider,
 )
+from tests.reading import ReadStream
 
 ENDS: dict[str, Play] = {"ends": ends, "closes": closes, "resets": resets, "hangs": hangs, "drips": drips}
 TYPES = {answer.code: answer.type for answer in ANSWERS.values()}

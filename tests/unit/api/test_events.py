@@ -1,0 +1,62 @@
+"""A stream's events as they are written."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_gateway.api import DONE, failure, framed
+from qwen_gateway.errors import ProviderFault, ProviderRefused
+from tests.unit.conftest import Logged
+
+LINE_ENDS = ("\r\n", "\r", "\n")
+VALUES = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner))
+
+
+def as_clients_read(body: bytes) -> list[str]:
+    """The data of each event by WHATWG's rules: a line ends with CR, LF or both."""
+    text = body.decode()
+    for end in LINE_ENDS:
+        text = text.replace(end, "\n")
+    events = text.split("\n\n")
+    assert events.pop() == ""
+    return ["\n".join(line.removeprefix("data: ") for line in event.split("\n")) for event in events]
+
+
+@given(st.lists(st.tuples(VALUES, st.sampled_from((" ", *LINE_ENDS, "\n\n", "\r\r\n")))))
+def test_each_chunk_is_one_event_whatever_lines_it_is_written_in(chunks: list[tuple[object, str]]) -> None:
+    written = [json.dumps({"of": value}, ensure_ascii=False, separators=(f",{gap}", ":")) for value, gap in chunks]
+    spread = [text.replace("{", "{" + gap, 1) for text, (_, gap) in zip(written, chunks, strict=True)]
+
+    read = as_clients_read(framed(text.encode("utf-8", "replace") for text in spread))
+
+    assert [json.loads(each) for each in read] == [json.loads(each.encode("utf-8", "replace")) for each in written]
+
+
+def test_no_chunks_are_no_bytes() -> None:
+    assert framed([]) == b""
+
+
+def test_the_last_event_is_openais() -> None:
+    assert as_clients_read(DONE) == ["[DONE]"]
+
+
+def test_a_failure_is_one_event_in_openais_words_and_is_counted(logged: Logged) -> None:
+    event = failure(ProviderRefused("Mind your\r\nwords.", param="messages"), "req_1")
+
+    (data,) = as_clients_read(event)
+    assert json.loads(data) == {
+        "error": {
+            "message": "Mind your\r\nwords.",
+            "type": "invalid_request_error",
+            "param": "messages",
+            "code": "provider_refused",
+        }
+    }
+    assert [line["provider_refused"] for line in logged() if "provider_refused" in line] == [[1.0]]
+
+
+def test_half_a_surrogate_pair_in_it_breaks_nothing(logged: Logged) -> None:
+    (data,) = as_clients_read(failure(ProviderFault("\ud83d"), "req_1"))
+
+    assert json.loads(data)["error"]["message"] == "�"
