@@ -58,7 +58,6 @@ def deploy(layout: Layout, processes: Processes, endpoint: str, gateway_config: 
     }
     if processes.run("sam deploy", command, environment, directory=layout.temporary, log=log) != 0:
         refuse(f"sam deploy failed. {last_words(log)}")
-    aws.answer_streams_whole(endpoint)
 
 
 def describe(endpoint: str) -> Deployment:

@@ -35,6 +35,7 @@ def bring_up(layout: Layout, processes: Processes, uv: Path, port: int, choice: 
         servers.await_ministack(ministack, aws_port)
     with step("sam deploy"):
         deployment.deploy(layout, processes, endpoint, called.gateway_config)
+        aws.answer_streams_whole(endpoint)
         deployed = deployment.describe(endpoint)
     with step("provider keys and an API key"):
         _store_keys(endpoint, deployed.outputs["ProviderKeysSecret"], called.keys)
