@@ -105,7 +105,8 @@ _FINISHED = stream(*_CHUNKS, usage())
 _COMMENTED = b": hello\n\nevent: message\nid: 7\nretry: 1\n" + _FINISHED.replace(b"data:", b": ping\n\ndata:")
 _THOUGHT = broken_off(*text_chunks(), chunk({"reasoning_content": "Hm. "}), chunk({"reasoning_content": "So."}))
 _TWO = {"n": 2}
-_WRONG_CALL = broken_off(*text_chunks(*TEXTS[1:3])[1:], chunk({"tool_calls": [{"index": 0, "function": 7}]}))
+_WRONG_CALL = stream(chunk({"tool_calls": [{"index": 0, "function": 7}]}), *_CHUNKS)
+_WRONG_TEXT = stream(chunk({"content": ["Hel"]}), *_CHUNKS)
 _CUT_LINE = broken_off(chunk({"content": "世界"}))
 
 ROWS = (
@@ -221,6 +222,8 @@ ROWS = (
             Way("cut after the role", (said(0),), "closes"),
             Way("reset after the role", (said(0), 0.1), "resets"),
             Way("no JSON", (b"data: {\n\n",)),
+            Way("a tool call of wrong form", (_WRONG_CALL,)),
+            Way("a text of wrong form", (_WRONG_TEXT,)),
             Way("no event stream", (_FINISHED,), head=HEAD.replace(b"text/event-stream", b"text/html")),
         ),
         status=502,
@@ -258,8 +261,9 @@ ROWS = (
             Way("`[DONE]` without a `finish_reason`", (said(3), DONE), text=texts(3)),
             Way("no JSON", told(b"data: {\n\n", 3), text=texts(3)),
             Way("no UTF-8", told(b'data: {"choices": "\xff"}\n\n', 3), text=texts(3)),
-            Way("a chunk of wrong form", told(broken_off({"choices": [{"delta": 7}]}), 3), text=texts(3)),
-            Way("a tool call of wrong form, with texts before it", (said(1), _WRONG_CALL), text=texts(3)),
+            Way("a chunk of wrong form", told(stream({"choices": [{"delta": 7}]}, *_CHUNKS), 3), text=texts(3)),
+            Way("a tool call of wrong form", (said(1), broken_off(*_CHUNKS[2:4]) + _WRONG_CALL), text=texts(3)),
+            Way("a text of wrong form", (said(3), _WRONG_TEXT), text=texts(3)),
             Way(
                 "one of two choices without an end", (said(5), stream(*text_chunks("B", index=1), finish())), asks=_TWO
             ),

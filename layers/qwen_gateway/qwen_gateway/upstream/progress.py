@@ -1,11 +1,29 @@
 """How far a streamed answer has come, chunk by chunk, without keeping what it says."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, object_of, objects, text_of
 
-_OUTPUT = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
-"""Where a delta carries what the model says; a role alone is none of it."""
+
+def _calls_of(value: object) -> list[Chunk]:
+    calls = objects(value)
+    for call in calls:
+        index_of(call)
+        object_of(call.get("function"))
+    return calls
+
+
+_OUTPUT: Mapping[str, Callable[[object], object]] = {
+    "content": text_of,
+    "reasoning_content": text_of,
+    "reasoning": bool,
+    "refusal": text_of,
+    "tool_calls": _calls_of,
+    "function_call": bool,
+    "audio": bool,
+}
+"""Where a delta carries what the model says, and what is read of it with care; a role alone is none of it."""
 
 
 class Progress:
@@ -52,9 +70,10 @@ class Progress:
 
 
 def _is_output(delta: Chunk) -> bool:
-    """Whether a delta carries output; the form of tool calls is checked here, before anything of them goes out."""
-    if calls := delta.get("tool_calls"):
-        for call in objects(calls):
-            index_of(call)
-            object_of(call.get("function"))
-    return any(delta.get(name) for name in _OUTPUT)
+    """Whether a delta carries output, whose form is checked before anybody reads it."""
+    is_output = False
+    for name, read in _OUTPUT.items():
+        if value := delta.get(name):
+            read(value)
+            is_output = True
+    return is_output
