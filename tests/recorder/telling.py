@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tests.reading import ReadStream
+
 DONE = "[DONE]"
 
 
@@ -28,15 +30,10 @@ STREAMED_WITH_USAGE = Told(200, events=("output", "usage", DONE))
 def told(answer: Mapping[str, Any]) -> Told:
     """Return what a function's answer tells."""
     if answer["headers"]["content-type"].startswith("text/event-stream"):
-        return Told(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(_kinds(answer["body"]))))
+        data = ReadStream(answer["statusCode"], answer["headers"], answer["body"]).data
+        return Told(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_kind, data))))
     error = json.loads(answer["body"]).get("error", {})
     return Told(answer["statusCode"], error.get("code"), error.get("param"))
-
-
-def _kinds(body: str) -> list[str]:
-    *events, rest = body.split("\n\n")
-    assert rest == "", "it ends within an event"
-    return [_kind(event.removeprefix("data: ")) for event in events]
 
 
 def _kind(data: str) -> str:

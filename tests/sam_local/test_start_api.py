@@ -57,6 +57,18 @@ def test_a_stream_is_answered_whole_in_events_that_the_client_reads(client: open
     assert record["tokens_out"]["N"] == str(last.usage.completion_tokens)
 
 
+def test_a_stream_comes_whole_and_leaves_one_record(client: openai.OpenAI, around: Neighbours) -> None:
+    before = len(records(around))
+
+    stream = client.chat.completions.create(model="qwen-plus", messages=MESSAGES, stream=True)
+    chunks = list(stream)
+
+    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert record_of(stream.response.headers["x-request-id"], around)["streamed"]["BOOL"] is True
+    assert len(records(around)) == before + 1
+
+
 def test_the_models_are_listed_and_each_can_be_shown(client: openai.OpenAI) -> None:
     listed = [model.id for model in client.models.list()]
 

@@ -5,19 +5,17 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api import serve
 from qwen_gateway.errors import ANSWERS, GatewayError, ProviderUnreachable
-from qwen_gateway.runtime import EventStream
 from qwen_gateway_cli.local.front import refusals
 from qwen_gateway_cli.local.front.api import Api, api_of
 from qwen_gateway_cli.local.front.refusals import Refusal
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.openapi.operations import OPERATIONS
-from tests.builders import chat_event, chat_request
+from tests.builders import chat_request
 from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
 from tests.contract.openapi.ways import WAYS, asking
 from tests.contract.transformed import Template
-from tests.integration.chat.conftest import SECONDS, Gateway, MakeGateway
+from tests.integration.chat.conftest import Gateway, MakeGateway
 
 Json = dict[str, Any]
 
@@ -83,17 +81,16 @@ def test_each_chunk_of_a_stream_is_as_described(
     asked = chat_request(max_tokens=MORE_THAN_ANY_MODEL, stream=True, stream_options={"include_usage": True}, **fields)
     described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(asked)
 
-    stream = streamed(gateway, asked)
+    stream = gateway.stream(asked)
 
     response = described.response(CHAT, stream.status)
     assert "text/event-stream" in response["content"]
     assert stream.headers.keys() >= response["headers"].keys()
     described.hold_headers(response, stream.headers)
-    *chunks, done = events_of(stream)
-    assert done == "[DONE]"
-    for chunk in chunks:
-        described.validator({"$ref": "#/components/schemas/ChatCompletionChunk"}).validate(json.loads(chunk))
-    assert [bool(json.loads(chunk).get("usage")) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert stream.is_done
+    for chunk in stream.chunks:
+        described.validator({"$ref": "#/components/schemas/ChatCompletionChunk"}).validate(chunk)
+    assert stream.usages == [stream.chunks[-1]]
 
 
 def test_a_streams_late_failure_is_an_error_as_described(
@@ -101,20 +98,10 @@ def test_a_streams_late_failure_is_an_error_as_described(
 ) -> None:
     provider.control({"faults": [{"kind": "error_event", "after_chunks": 2}]})
 
-    *_, failure = events_of(streamed(gateway, chat_request(stream=True)))
+    stream = gateway.stream(chat_request())
 
-    described.validator({"$ref": "#/components/schemas/Error"}).validate(json.loads(failure))
-
-
-def streamed(gateway: Gateway, body: Json) -> EventStream:
-    event = chat_event(body, gateway.token)
-    stream = serve(event, lambda request, request_id: gateway._chat.complete(request, request_id, SECONDS))
-    assert isinstance(stream, EventStream)
-    return stream
-
-
-def events_of(stream: EventStream) -> list[str]:
-    return [event.removeprefix("data: ") for event in b"".join(stream.chunks).decode().split("\n\n")[:-1]]
+    assert stream.chunks
+    described.validator({"$ref": "#/components/schemas/Error"}).validate(json.loads(stream.data[-1]))
 
 
 def test_models_are_as_described(described: Described, gateway: Gateway) -> None:

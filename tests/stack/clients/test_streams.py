@@ -23,8 +23,9 @@ from tests.stack.repository import Repository, seen, wait_until
 type NewRecord = Callable[[], dict[str, Any]]
 
 CUTS = ["truncate", "disconnect", "bad_json", "error_event"]
+GAP_MS = 250
 AT_LEAST_S = 1.7
-"""Ten texts 200 ms apart."""
+"""What ten texts take that come 200 ms apart; they come a little slower, for clients that are late for the first."""
 ON_ITS_WAY_S = 2
 """From the provider to the client, on a slow machine."""
 
@@ -46,7 +47,7 @@ def new_record(records: Records) -> NewRecord:
 
 
 def test_texts_come_as_they_are_made(reader: Reader, provider: httpx2.Client, new_record: NewRecord) -> None:
-    provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": 200})
+    provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": GAP_MS})
 
     read = reader.read(**chat_request())
 
@@ -155,7 +156,7 @@ def kill_chat(repository: Repository) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_curl_shows_texts_as_they_come(stack: dict[str, Any], provider: httpx2.Client) -> None:
-    provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": 200})
+    provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": GAP_MS})
     command = ["curl", "-sN", f"{stack['base_url']}/chat/completions", "-d", json.dumps(chat_request(stream=True))]
     headers = ["-H", f"Authorization: Bearer {stack['api_key']}", "-H", "Content-Type: application/json"]
 
