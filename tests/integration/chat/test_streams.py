@@ -183,11 +183,13 @@ def test_a_clients_own_limit_is_the_whole_streams(make_gateway: MakeGateway) -> 
     limit = {"x-gateway-timeout-ms": "600"}
     with scripted_provider(one_after_another(hangs, playing(HELLO, end=hangs))) as provider:
         gateway = gateway_to(provider, make_gateway)
-        none, half = gateway.stream(ASKED, headers=limit), gateway.stream(ASKED, headers=limit)
+        none, half = (gateway.stream(ASKED, headers=limit, seconds=28) for _ in range(2))
 
     assert (none.status, none.error["code"]) == (504, "provider_timeout")
     assert (half.status, half.text(), half.error["code"]) == (200, "Hel", "provider_timeout")
     assert "the time for the whole call was over" in half.error["message"]
+    assert "fewer max_tokens" in half.error["message"]
+    assert [record["latency_ms"] < 5000 for record in gateway.records()] == [True, True]
 
 
 def test_a_deadline_in_mid_stream_leaves_its_record_though_the_provider_talks_on(make_gateway: MakeGateway) -> None:
