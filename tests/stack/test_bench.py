@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.bench import imports, rounds
+from qwen_gateway_cli.bench.app import stream
 from qwen_gateway_cli.bench.command import bench
+from qwen_gateway_cli.bench.stream import measure
 from tests.stack.repository import Repository
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
@@ -17,17 +19,15 @@ CONTENDERS = {"plain", "plain + bytecode", "gateway"}
 
 
 @pytest.fixture
-def figures(
-    repository: Repository,
-    welcome: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Any:
-    """What `qwen-gateway bench --json` prints after a short run, in a repository that has been built."""
-    built = Repository(tmp_path)
-    built.take_build_of(repository)
+def built(repository: Repository, welcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is a repository that has been built."""
+    Repository(tmp_path).take_build_of(repository)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def figures(built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """What `qwen-gateway bench --json` prints after a short run."""
     for module, name, value in (
         (rounds, "_STARTS", 2),
         (rounds, "_CALLS", 50),
@@ -52,3 +52,22 @@ def test_each_contender_is_measured_over_http_and_over_tls(figures: Any) -> None
     assert figures["sizes"]["plain + bytecode"]["unzipped"] > figures["sizes"]["plain"]["unzipped"]
     assert all(size["unzipped"] > size["zipped"] > 1_000_000 for size in figures["sizes"].values())
     assert next(iter(figures["imports_ms"])) == "openai"
+
+
+def test_streams_are_measured_beside_the_providers_own_and_a_relay_that_reads_nothing(
+    built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("_ROUNDS", {20: 2, 300: 1}), ("_RELAY_ROUNDS", 4), ("_STREAMS", 20), ("_EARLY", 10)):
+        monkeypatch.setattr(measure, name, value)
+
+    stream(as_json=True)
+
+    figures = json.loads(capsys.readouterr().out)
+    for measured in figures["streams"].values():
+        assert measured["leaked"] == 0
+        for part in ("first", "total"):
+            assert measured[part]["gateway_ms"] > 0 < measured[part]["direct_ms"]
+        assert measured["total"]["direct_ms"] > measured["first"]["direct_ms"]
+    assert set(figures["chunk"]) == {"0", "1"}
+    assert figures["aws_ms"] > 0
+    assert all(mb > 10 for mb in figures["memory_mb"].values())

@@ -1,10 +1,13 @@
-"""`qwen-gateway bench` and `qwen-gateway bench upstream`."""
+"""`qwen-gateway bench`, `qwen-gateway bench upstream` and `qwen-gateway bench stream`."""
+
+import sys
 
 import typer
 
 from qwen_gateway_cli.bench.command import bench
-from qwen_gateway_cli.console import show_json
-from qwen_gateway_cli.stack import JsonOption
+from qwen_gateway_cli.console import refuse, show_json
+from qwen_gateway_cli.local.layout import Layout
+from qwen_gateway_cli.stack import JsonOption, repository_root
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -27,3 +30,18 @@ def upstream(as_json: JsonOption = False) -> None:
         show_json(measured.as_json())
     else:
         measured.print()
+
+
+@app.command()
+def stream(as_json: JsonOption = False) -> None:
+    """Measure what the gateway adds to a stream, beside the provider itself (Linux, two minutes)."""
+    if sys.platform != "linux":
+        refuse("What a process takes is read from Linux's /proc: run this there, or in a container.")
+    from qwen_gateway_cli.bench.stream import report  # noqa: PLC0415 - as above
+    from qwen_gateway_cli.bench.stream.measure import measure  # noqa: PLC0415
+
+    measured = measure(Layout(repository_root()))
+    if as_json:
+        show_json(report.as_json(measured))
+    else:
+        report.show_figures(measured)

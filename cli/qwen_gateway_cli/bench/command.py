@@ -50,14 +50,14 @@ def _measure(layout: Layout, contenders: tuple[Contender, ...]) -> Report:
 def _over(
     connection: str, layout: Layout, rie: Path, contenders: tuple[Contender, ...], around: Neighbours
 ) -> Measured:
-    event = _event(layout, around.token)
+    event = recorded_event(layout, around.token)
     with step(f"cold starts, {connection.upper()}"):
         cold = rounds.cold(layout, rie, contenders, around, event)
     with step(f"warm calls, {connection.upper()}"):
         return Measured(cold, rounds.warm(layout, rie, contenders, around, event))
 
 
-def _event(layout: Layout, token: str) -> dict[str, Any]:
+def recorded_event(layout: Layout, token: str) -> dict[str, Any]:
     """Return the recorded chat call with another key; the plain handler reads its body only."""
     event: dict[str, Any] = json.loads((layout.root / "events" / "chat" / "answered.json").read_text(encoding="utf-8"))
     event["headers"]["authorization"] = f"Bearer {token}"

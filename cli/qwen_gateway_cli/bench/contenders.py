@@ -66,32 +66,41 @@ class Contender(NamedTuple):
 
 def packaged(layout: Layout, uv: Path) -> tuple[Contender, ...]:
     """Build all of them with `sam build`, and return them in the order in which they are called."""
-    for folder in (*layout.transient_folders, layout.logs, layout.bench):
-        folder.mkdir(parents=True, exist_ok=True)
-    processes = Processes(layout.bench / "processes.json")
-    if not build.is_current(layout):
-        with step("sam build of the gateway"):
-            build.build(layout, processes, uv)
+    gateway = built_gateway(layout, uv)
     with step("sam build of the plain handler"):
-        plain = _plain(layout, processes, uv)
+        plain = _plain(layout, _processes(layout), uv)
     with_bytecode = layout.bench / "plain-with-bytecode"
     shutil.rmtree(with_bytecode, ignore_errors=True)
     shutil.copytree(plain, with_bytecode)
     _compile(with_bytecode)
-    # The managed runtime brings boto3 with its bytecode.
-    _compile(layout.runtime_python.parents[1])
     return (
         Contender(PLAIN, "handler.lambda_handler", (plain,), _plain_settings, ("PutItem", WHOLE)),
         Contender(PLAIN_WITH_BYTECODE, "handler.lambda_handler", (with_bytecode,), _plain_settings, ("PutItem", WHOLE)),
-        Contender(
-            GATEWAY,
-            "chat.handler.lambda_handler",
-            (layout.build / "ChatFunction", layout.build / "QwenGatewayLayer" / "python"),
-            _gateway_settings,
-            ("GetItem", STREAM, "PutItem"),
-            layout.build / "QwenGatewayLayer" / "qwen-gateway-runtime",
-        ),
+        gateway,
     )
+
+
+def built_gateway(layout: Layout, uv: Path) -> Contender:
+    """Build the gateway with `sam build`, unless it is built."""
+    for folder in (*layout.transient_folders, layout.logs, layout.bench):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not build.is_current(layout):
+        with step("sam build of the gateway"):
+            build.build(layout, _processes(layout), uv)
+    # The managed runtime brings boto3 with its bytecode.
+    _compile(layout.runtime_python.parents[1])
+    return Contender(
+        GATEWAY,
+        "chat.handler.lambda_handler",
+        (layout.build / "ChatFunction", layout.build / "QwenGatewayLayer" / "python"),
+        _gateway_settings,
+        ("GetItem", STREAM, "PutItem"),
+        layout.build / "QwenGatewayLayer" / "qwen-gateway-runtime",
+    )
+
+
+def _processes(layout: Layout) -> Processes:
+    return Processes(layout.bench / "processes.json")
 
 
 def _plain(layout: Layout, processes: Processes, uv: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qwen_gateway_cli.bench import footprint
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local import preflight
 from qwen_gateway_cli.local.readiness import last_words
@@ -18,9 +18,6 @@ _INVOKE = "/2015-03-31/functions/function/invocations"
 _CALL_S = 60
 _START_S = 10
 _POLL_S = 0.005
-_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
-_USER, _SYSTEM = 11, 12
-"""Positions in /proc/PID/stat behind the command's name."""
 
 
 class Program(NamedTuple):
@@ -59,21 +56,18 @@ class Function:
             refuse(f"The function does not answer: {failure}. {last_words(self._log)}")
 
     def memory_mb(self) -> float:
-        """Return what the function's process holds in memory now (resident set), in MB of 2^20 bytes."""
-        status = (self._process() / "status").read_text(encoding="utf-8")
-        kibibytes = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
-        return int(kibibytes) / 1024
+        """Return what the function's process holds in memory now, in MB of 2^20 bytes."""
+        return footprint.memory_mb(self._process())
 
     def processor_ms(self) -> float:
-        """Return the processor time of the function's process since its start; the clock ticks every 10 ms."""
-        fields = (self._process() / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[_USER]) + int(fields[_SYSTEM])) * _TICK_MS
+        """Return the processor time of the function's process since its start."""
+        return footprint.processor_ms(self._process())
 
-    def _process(self) -> Path:
-        """The emulator's only child."""
+    def _process(self) -> int:
+        """The process id of the emulator's only child."""
         tasks = Path(f"/proc/{self._emulator.pid}/task").iterdir()
         (pid,) = {pid for task in tasks for pid in (task / "children").read_text(encoding="utf-8").split()}
-        return Path("/proc") / pid
+        return int(pid)
 
 
 @contextmanager

@@ -54,8 +54,8 @@ class Neighbours(NamedTuple):
 @contextmanager
 def neighbours(folder: Path, *, tls: bool) -> Iterator[Neighbours]:
     """Serve the answers until the end of the block; `folder` takes the certificates."""
-    token, item = _api_key()
-    answers = {**_of_aws(item), **_of_qwen()}
+    token, item = api_key()
+    answers = {**of_aws(item), **of_qwen()}
     spawn = multiprocessing.get_context("spawn")
     certificates, chain = _certificates(folder) if tls else (None, None)
     with listen(_HOST, 0) as listener:
@@ -101,19 +101,22 @@ class _Kept:
         self.item = request["Item"]
 
 
-def _api_key() -> tuple[str, Mapping[str, Any]]:
+def api_key() -> tuple[str, Mapping[str, Any]]:
+    """Make an API key, and return its token and its item of the keys table."""
     table = _Kept()
     issued = KeyAdministration(cast("Any", table), "keys").create("bench", time.time())
     return issued.token, table.item
 
 
-def _of_aws(item: Mapping[str, Any]) -> dict[str, Answer]:
+def of_aws(item: Mapping[str, Any]) -> dict[str, Answer]:
+    """Return what AWS answers, by operation."""
     keys = {provider: {"key": key} for provider, key in upstream.stand_in(f"http://{_HOST}").keys.items()}
     said = {"GetItem": {"Item": item}, "PutItem": {}, "GetSecretValue": {"SecretString": json.dumps(keys)}}
     return {name: Answer(b"application/x-amz-json-1.0", json.dumps(body).encode()) for name, body in said.items()}
 
 
-def _of_qwen() -> dict[str, Answer]:
+def of_qwen() -> dict[str, Answer]:
+    """Return what Qwen answers, as the stand-in provider has it."""
     asked = {
         STREAM: {**CHAT, "stream": True, "stream_options": {"include_usage": True}},
         WHOLE: CHAT,

@@ -24,14 +24,10 @@ HELLO = broken_off(*text_chunks("Hel"))
 END = stream(finish(), usage())
 
 
-class Told(GatewayError):
-    """What the reader is told of a failure."""
-
-
 def relay_of(playing: Playing) -> Relay:
     patience = Patience(Deadline(20), Timeouts())
     answering = Answering(TARGET, cast("OpenStream", playing), patience, Progress(1), Stopwatch())
-    return Relay((BEFORE,), answering, 4096, lambda error: Told(type(error).__name__))
+    return Relay((BEFORE,), answering, 4096, lambda error: ProviderFault(type(error).__name__))
 
 
 def last(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
@@ -92,7 +88,7 @@ def test_one_that_fails_raises_what_the_reader_is_told_and_ends_with_it(
 ) -> None:
     relay = relay_of(playing)
 
-    with pytest.raises(Told, match=cause.__name__) as raised:
+    with pytest.raises(ProviderFault, match=cause.__name__) as raised:
         list(relay.events())
     outcome = relay.end()
 

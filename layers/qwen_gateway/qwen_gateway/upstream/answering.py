@@ -147,4 +147,6 @@ class Answering:
             self._patience.progress()
             if self._first_token_ms is None:
                 self._first_token_ms = self._watch.ms()
+        if self.progress.complete:
+            self._patience.nearly_done()
         return is_done

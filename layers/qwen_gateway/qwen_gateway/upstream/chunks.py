@@ -12,6 +12,8 @@ from qwen_gateway.upstream import failures
 
 Chunk = dict[str, Any]
 
+_WRONG_FORM = "a chunk of the stream is not of the protocol's form"
+
 
 def chunk_of(data: bytes) -> Chunk:
     """Read an event's data.
@@ -49,7 +51,13 @@ def index_of(part: Chunk) -> int:
 
 def objects(value: object) -> list[Chunk]:
     """Return a list of JSON objects."""
-    return [] if value is None else [_of_kind(each, dict) for each in _of_kind(value, list)]
+    if value is None:
+        return []
+    found: list[Chunk] = _of_kind(value, list)
+    for each in found:
+        if not isinstance(each, dict):
+            raise ProviderAnswerBroken(_WRONG_FORM)
+    return found
 
 
 def object_of(value: object) -> Chunk:
@@ -64,5 +72,5 @@ def text_of(value: object) -> str:
 
 def _of_kind[Kind](value: object, kind: type[Kind]) -> Kind:
     if not isinstance(value, kind):
-        raise ProviderAnswerBroken("a chunk of the stream is not of the protocol's form")
+        raise ProviderAnswerBroken(_WRONG_FORM)
     return value

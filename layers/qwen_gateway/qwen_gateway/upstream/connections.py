@@ -28,9 +28,14 @@ class _PatientStream(httpcore2.NetworkStream):
         self._socket = connection
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
-        with _told(httpcore2.ReadTimeout, httpcore2.ReadError):
+        # Once a chunk: `_told` would cost more than the rest.
+        try:
             self._socket.settimeout(_remaining(timeout, httpcore2.ReadTimeout))
             return self._socket.recv(max_bytes)
+        except TimeoutError:
+            raise httpcore2.ReadTimeout from None
+        except OSError as error:
+            raise httpcore2.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: Any = None) -> None:
         with _told(httpcore2.WriteTimeout, httpcore2.WriteError):

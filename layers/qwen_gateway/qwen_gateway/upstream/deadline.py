@@ -11,6 +11,9 @@ Clock = Callable[[], float]
 _LAST_BYTES = 0.05
 """Seconds that the end of a body may take after the last event: it mostly comes with it."""
 
+_LAST_WORDS = 5.0
+"""Seconds that the usage may take after the answer: it mostly comes with it."""
+
 
 class Stopwatch:
     """Runs from the moment in which it is made."""
@@ -72,6 +75,10 @@ class Patience:
     def pause(self, seconds: float) -> None:
         """Count no silence for a time in which nobody listened, because the client was slow to take what there was."""
         self._until += seconds
+
+    def nearly_done(self) -> None:
+        """The answer is complete: its usage has to come soon, for a client waits for the end."""
+        self._until = min(self._until, self._clock() + _LAST_WORDS)
 
     def wind_up(self) -> None:
         """The last event arrived: what is left of the body has to come at once."""

@@ -72,8 +72,8 @@ class Progress:
 def _is_output(delta: Chunk) -> bool:
     """Whether a delta carries output, whose form is checked before anybody reads it."""
     is_output = False
-    for name, read in _OUTPUT.items():
-        if value := delta.get(name):
+    for name, value in delta.items():
+        if value and (read := _OUTPUT.get(name)):
             read(value)
             is_output = True
     return is_output

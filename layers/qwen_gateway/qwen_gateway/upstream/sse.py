@@ -27,17 +27,17 @@ class EventParser:
         if b"\n" not in piece:
             self._refuse_endless()
             return []
-        *lines, last = bytes(self._rest).split(b"\n")
-        self._rest = bytearray(last)
+        lines = self._rest.split(b"\n")
+        self._rest = lines.pop()
         if not self._has_begun:
             self._has_begun = True
             lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         ended: list[bytes] = []
         for line in lines:
-            if line in {b"", b"\r"}:
+            if not line or line == b"\r":
                 self._end_event(ended)
             elif line.startswith(b"data:"):
-                data = line[5:].removesuffix(b"\r").removeprefix(b" ")
+                data = bytes(line[5:].removesuffix(b"\r").removeprefix(b" "))
                 self._data.append(data)
                 self._size += len(data)
         self._refuse_endless()

@@ -9,6 +9,8 @@ import json
 from qwen_gateway.upstream.answering import Event
 from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, object_of, objects
 
+_TOOL_CALLS = b"tool_calls"
+
 
 class Tidying:
     """Knows which tool calls of an answer have begun, and the usage that was told last."""
@@ -24,7 +26,7 @@ class Tidying:
         for event in batch:
             kept = self._without_usage(event) if event.chunk.get("usage") else event
             if kept:
-                tidied.append(self._without_empty_names(kept))
+                tidied.append(self._without_empty_names(kept) if _TOOL_CALLS in kept.data else kept)
         return tidied
 
     def _without_usage(self, event: Event) -> Event | None:
@@ -38,8 +40,7 @@ class Tidying:
     def _without_empty_names(self, event: Event) -> Event:
         is_changed = False
         for choice in choices_of(event.chunk):
-            calls = delta_of(choice).get("tool_calls")
-            for call in objects(calls) if calls else ():
+            for call in objects(delta_of(choice).get("tool_calls")):
                 is_changed = self._drop_empty_names(index_of(choice), call) or is_changed
         return _event(event.chunk) if is_changed else event
 

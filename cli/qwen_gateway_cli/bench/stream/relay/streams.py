@@ -1,0 +1,24 @@
+"""The least that a function can do with a stream: hand on the bytes as they come, on the same loop, unread."""
+
+import http.client
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from qwen_gateway.runtime import EventStream, Streaming
+
+_provider = http.client.HTTPConnection(urlsplit(os.environ["PROVIDER_URL"]).netloc)
+
+
+@Streaming
+def lambda_handler(event: dict[str, Any], _context: Any) -> EventStream:
+    """Relay one chat call."""
+    _provider.request("POST", "/chat/completions", event["body"].encode())
+    answer = _provider.getresponse()
+
+    def pieces() -> Iterator[bytes]:
+        while piece := answer.read1(65_536):
+            yield piece
+
+    return EventStream(answer.status, {"content-type": "text/event-stream"}, pieces(), 10.0)

@@ -1,0 +1,35 @@
+"""When the parts of one stream arrived."""
+
+import time
+from typing import Self
+
+from qwen_gateway_cli.bench.stream.provider import DONE
+
+
+class Timeline:
+    """Takes a stream's pieces as they arrive. Times are milliseconds from the request on."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._began = time.perf_counter()
+        self.first_ms = 0.0
+        """The first text."""
+        self.last_ms = 0.0
+        """The last event that a client waits for."""
+        self.leaked = 0
+        """Pieces that held more texts than one."""
+
+    @classmethod
+    def begin(cls, text: bytes) -> Self:
+        """Begin now; `text` is the event that counts."""
+        return cls(text)
+
+    def take(self, piece: bytes) -> None:
+        """Take what arrived now."""
+        now = (time.perf_counter() - self._began) * 1000
+        texts = piece.count(self._text)
+        if texts and not self.first_ms:
+            self.first_ms = now
+        if DONE in piece:
+            self.last_ms = now
+        self.leaked += texts > 1
