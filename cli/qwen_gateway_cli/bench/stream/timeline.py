@@ -11,6 +11,7 @@ class Timeline:
 
     def __init__(self, text: bytes) -> None:
         self._text = text
+        self._tail = b""
         self._began = time.perf_counter()
         self.first_ms = 0.0
         """The first text."""
@@ -30,6 +31,8 @@ class Timeline:
         texts = piece.count(self._text)
         if texts and not self.first_ms:
             self.first_ms = now
-        if DONE in piece:
+        # What is relayed unread may break within the mark.
+        if DONE in self._tail + piece:
             self.last_ms = now
+        self._tail = piece[-len(DONE) :]
         self.leaked += texts > 1
