@@ -95,7 +95,7 @@ class ChatService:
         deadline = Deadline(min(limits) - started.ago())
         outcome = self._ask(call, self._upstream.complete, targets, deadline)
         self._settle(call, outcome, committed=False)
-        return Served(outcome.result, _headers(outcome, len(outcome.attempts)))
+        return Served(outcome.result, _headers(outcome))
 
     def _stream(self, call: Call, targets: tuple[Target, ...], seconds: float) -> Served | Streamed:
         """Answer when the first output is there, or has been waited for long enough to commit to the status 200."""
@@ -104,8 +104,8 @@ class ChatService:
         outcome = opening.wait(min(self._timeouts.commit, patience(call.headers)) - call.started.ago())
         if outcome and isinstance(outcome.result, GatewayError):
             self._settle(call, outcome, committed=False)
-            return Served(outcome.result, _headers(outcome, len(outcome.attempts)))
-        headers = _headers(outcome, len(outcome.attempts) + 1) if outcome else {}
+            return Served(outcome.result, _headers(outcome))
+        headers = _headers(outcome) if outcome else {}
         return Streamed(self._events(call, opening), self._timeouts.ping, headers)
 
     def _events(self, call: Call, opening: Opening[Outcome[Relay]]) -> Iterator[bytes]:
@@ -174,16 +174,21 @@ def _count_what_was_made_up_for(outcome: Outcome[Any]) -> None:
         observability.count(_METRICS[cause])
 
 
-def _headers(outcome: Outcome[Any], calls: int) -> dict[str, str]:
+def _headers(outcome: Outcome[Any]) -> dict[str, str]:
     """Say who answers, or was asked last, and after how many calls of providers."""
     headers: dict[str, str] = {}
-    if calls:
-        target = outcome.result.target if isinstance(outcome.result, Relay) else outcome.attempts[-1].target
-        headers = {
-            "x-gateway-provider": target.provider,
-            "x-gateway-model": target.model,
-            "x-gateway-attempts": str(calls),
-        }
+    if isinstance(outcome.result, Relay):
+        headers = _asked(outcome.result.target, outcome.result.calls)
+    elif outcome.attempts:
+        headers = _asked(outcome.attempts[-1].target, len(outcome.attempts))
     if outcome.lowered_cap is not None:
         headers["x-gateway-max-tokens"] = str(outcome.lowered_cap)
     return headers
+
+
+def _asked(target: Target, calls: int) -> dict[str, str]:
+    return {
+        "x-gateway-provider": target.provider,
+        "x-gateway-model": target.model,
+        "x-gateway-attempts": str(calls),
+    }

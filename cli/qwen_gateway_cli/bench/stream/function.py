@@ -39,7 +39,7 @@ class Function:
         """Make one call and return when its parts came; an answer that is no whole stream ends the command."""
         body = json.dumps(event).encode()
         deadline = int((time.time() + _CALL_S) * 1000)
-        timeline = Timeline.begin(text)
+        timeline = Timeline(text)
         self._connection.sendall(_NEXT.format(deadline=deadline, length=len(body)).encode() + body)
         request = self._head()
         while "transfer-encoding: chunked" in request and (size := int(self._incoming.readline(), 16)):

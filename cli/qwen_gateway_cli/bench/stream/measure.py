@@ -69,7 +69,7 @@ class _Bench:
     def direct(self, chunks: int, gap_ms: float) -> Timeline:
         """Stream from the provider itself, over a kept connection."""
         body = json.dumps(asked(chunks, gap_ms)).encode()
-        timeline = Timeline.begin(self._text)
+        timeline = Timeline(self._text)
         self._provider.request("POST", "/chat/completions", body)
         answer = self._provider.getresponse()
         while piece := answer.read1(65_536):

@@ -1,13 +1,15 @@
 """When the parts of one stream arrived."""
 
 import time
-from typing import Self
 
 from qwen_gateway_cli.bench.stream.provider import DONE
 
 
 class Timeline:
-    """Takes a stream's pieces as they arrive. Times are milliseconds from the request on."""
+    """Takes a stream's pieces as they arrive. Times are milliseconds from when it is made.
+
+    `text` is the event that counts as one text.
+    """
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -19,11 +21,6 @@ class Timeline:
         """The last event that a client waits for."""
         self.leaked = 0
         """Pieces that held more texts than one."""
-
-    @classmethod
-    def begin(cls, text: bytes) -> Self:
-        """Begin now; `text` is the event that counts."""
-        return cls(text)
 
     def take(self, piece: bytes) -> None:
         """Take what arrived now."""

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Self, overload
+from typing import overload
 
 from qwen_gateway.library.answer import Result
+from qwen_gateway.library.closing import Closing
 from qwen_gateway.library.pace import Pace
 from qwen_gateway.library.prompts import Prompt
 
@@ -15,7 +15,7 @@ RAMP = 0.025
 """Seconds from one worker's first call to the next one's: providers refuse a rate that jumps (`limit_burst_rate`)."""
 
 
-class Batch(Sequence[Result]):
+class Batch(Closing, Sequence[Result]):
     """The results of many prompts, in the order of the prompts, while they arrive.
 
     The calls start when the batch is made, the first at once and one more at a time every 25 ms, until as many run as
@@ -60,14 +60,6 @@ class Batch(Sequence[Result]):
         self._closed.set()
         while (position := self._next()) is not None:
             self._cancel(position)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _work(self, begin_after: float) -> None:
         self._closed.wait(begin_after)

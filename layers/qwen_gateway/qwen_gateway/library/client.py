@@ -3,8 +3,7 @@
 import os
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from qwen_gateway import config
 from qwen_gateway.config import Configuration
@@ -12,6 +11,7 @@ from qwen_gateway.environment_keys import EnvironmentKeys, key_of, variable
 from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
 from qwen_gateway.library.answer import Answer, Result, answer
 from qwen_gateway.library.batch import Batch
+from qwen_gateway.library.closing import Closing
 from qwen_gateway.library.pace import Pace
 from qwen_gateway.library.prompts import Prompt, request
 from qwen_gateway.library.stream import AnswerStream
@@ -26,7 +26,7 @@ _OWN_SERVER = "local"
 _TIMEOUT = 300.0
 
 
-class QwenClient:
+class QwenClient(Closing):
     """Calls Qwen with the gateway's configuration, retries, fallback and errors, but without Lambda and AWS.
 
     One client keeps its connections, and may be shared between threads. The configuration is gateway.toml with the
@@ -169,14 +169,6 @@ class QwenClient:
         for batch in list(self._batches):
             batch.close()
         self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _ask(
         self, prompt: Prompt, model: str, timeout: float | None, parameters: Mapping[str, Any]

@@ -1,10 +1,10 @@
 """An answer that comes while it is made."""
 
 from collections.abc import Generator, Iterator
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from qwen_gateway.errors import GatewayError
+from qwen_gateway.library.closing import Closing
 from qwen_gateway.upstream import Attempt, Relay
 from qwen_gateway.upstream.deadline import Stopwatch
 
@@ -29,7 +29,7 @@ class Delta(NamedTuple):
     chunk: dict[str, Any]
 
 
-class AnswerStream:
+class AnswerStream(Closing):
     """The deltas of an answer of which the first output has arrived; read them once, and close it or read to the end.
 
     Iterating raises ProviderError when the answer fails on its way. Closing it early closes the connection; the
@@ -62,14 +62,6 @@ class AnswerStream:
         """End it here."""
         self._deltas.close()
         self._end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self) -> Generator[Delta]:
         try:

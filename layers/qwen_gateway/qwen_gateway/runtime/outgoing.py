@@ -63,7 +63,7 @@ class Outgoing:
         """Send a piece of the body by itself; an empty one would end it, and is left out."""
         if data:
             with self._lock:
-                self._write(b"%x\r\n%b\r\n" % (len(data), data))
+                self._write(_framed(data))
 
     @contextmanager
     def filling_quiet(self, seconds: float | None) -> Iterator[None]:
@@ -94,7 +94,7 @@ class Outgoing:
             with self._lock:
                 wait = self._last + seconds - time.monotonic()
                 if wait <= 0:
-                    self._write(b"%x\r\n%b\r\n" % (len(_PING), _PING))
+                    self._write(_framed(_PING))
                     wait = seconds
 
     def _write(self, data: bytes) -> None:
@@ -106,3 +106,7 @@ class Outgoing:
             self._last = time.monotonic()
         except OSError:
             self.is_broken = True
+
+
+def _framed(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)

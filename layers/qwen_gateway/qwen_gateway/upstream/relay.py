@@ -31,7 +31,7 @@ class Relay:
         lowered_cap: int | None,
         failed: Callable[[ProviderError], GatewayError],
     ) -> None:
-        self.lowered_cap = lowered_cap
+        self._lowered_cap = lowered_cap
         self._before = before
         self._answering = answering
         self._failed = failed
@@ -89,5 +89,5 @@ class Relay:
         return self._ended(Defect(early), self._answering.failed(early))
 
     def _ended(self, result: dict[str, Any] | GatewayError, attempt: Attempt) -> Outcome[dict[str, Any]]:
-        self._outcome = Outcome((*self._before, attempt), result, self.lowered_cap)
+        self._outcome = Outcome((*self._before, attempt), result, self._lowered_cap)
         return self._outcome
