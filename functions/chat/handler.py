@@ -23,14 +23,14 @@ def _connect_to_aws() -> None:
     _keys.connect()
 
 
-# The network is set to work before the next imports, which take the processor for half of a cold start. More threads
-# than these two cost the imports more than they win.
+# Network calls run in threads during the next imports, which take half of a cold start. A third thread would delay the
+# imports by more than it saves.
 threading.Thread(target=_connect_to_aws, daemon=True).start()
 _head_start = HeadStart(configuration().default_url)
 
 from chat.service import ChatService  # noqa: E402
-from qwen_gateway.api import HttpRequest, Served, Streamed, serve  # noqa: E402
-from qwen_gateway.routes import Routes  # noqa: E402
+from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, serve  # noqa: E402
+from qwen_gateway.routing import Routes  # noqa: E402
 from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
 
@@ -48,10 +48,10 @@ def _service() -> ChatService:
 
 @Streaming
 def lambda_handler(event: dict[str, Any], context: Any) -> ProxyAnswer | EventStream:
-    """Answer one chat call within Lambda's time, less what the usage record needs."""
-    seconds = context.get_remaining_time_in_millis() / 1000 - configuration().timeouts.settle
+    """Answer one chat call within the remaining time of the invocation, less the time for the usage record."""
+    seconds = context.get_remaining_time_in_millis() / 1000 - configuration().timeouts.reserved_for_ledger
 
-    def complete(request: HttpRequest, request_id: str) -> Served | Streamed:
+    def complete(request: HttpRequest, request_id: str) -> JsonResponse | EventStreamResponse:
         return _service().complete(request, request_id, seconds)
 
     return serve(event, complete)

@@ -3,47 +3,50 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from chat.opening import Opening
-from chat.patience import LONGEST_QUIET, asked_for, patience
-from chat.record import Call, Started, usage_record
+from chat.background_task import BackgroundTask
+from chat.client_timeouts import MAX_IDLE_S, client_read_timeout, requested_timeout
+from chat.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway import observability
-from qwen_gateway.api import DONE, ChatRequest, HttpRequest, Served, Streamed, bearer_token, failure, framed
-from qwen_gateway.config import Timeouts
-from qwen_gateway.errors import (
-    ANSWERS,
-    Defect,
-    GatewayError,
-    LedgerUnavailable,
-    ProviderKeyRefused,
-    ProviderOutOfCredit,
+from qwen_gateway.api import (
+    DONE,
+    ChatRequest,
+    EventStreamResponse,
+    HttpRequest,
+    JsonResponse,
+    bearer_token,
+    encode_events,
+    error_event,
 )
+from qwen_gateway.config import Timeouts
+from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
-from qwen_gateway.routes import Target
+from qwen_gateway.provider_failures import PROVIDER_FAILURES
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, Relay
 
 
-class Keys(Protocol):
-    """Who calls."""
+class ApiKeys(Protocol):
+    """The clients' API keys."""
 
     def refuse_garbage(self, token_text: str) -> None:
-        """Refuse what cannot be a token, without a call to AWS."""
+        """Raise KeyUnknown for a malformed token, without a call to AWS."""
         ...
 
     def authenticate(self, token_text: str, now: float) -> ApiKey:
-        """Return the key that a token opens, or refuse it."""
+        """Return the key of a token, or raise KeyRefused."""
         ...
 
 
 class Routes(Protocol):
-    """Where a model's calls go."""
+    """The routes."""
 
     def targets(self, name: str) -> tuple[Target, ...]:
-        """Return the targets of a model name, or refuse it."""
+        """Return the targets of a model name, or raise ModelUnknown."""
         ...
 
 
 class Upstream(Protocol):
-    """The way to the providers. A failure is a value."""
+    """The providers' client. Errors are returned, not raised."""
 
     def complete(
         self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
@@ -51,15 +54,15 @@ class Upstream(Protocol):
         """Return the whole answer."""
         ...
 
-    def begin(
+    def stream(
         self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
     ) -> Outcome[Relay]:
-        """Return the answer when its first output has arrived."""
+        """Return the answer as soon as its first output has arrived."""
         ...
 
 
 class Ledger(Protocol):
-    """Where records go."""
+    """The store of usage records."""
 
     def put(self, record: UsageRecord) -> None:
         """Write a record, or raise LedgerUnavailable."""
@@ -67,128 +70,129 @@ class Ledger(Protocol):
 
 
 class ChatService:
-    """Answers chat calls: each one that was let through leaves exactly one usage record."""
+    """Answers chat calls; each authenticated call leaves exactly one usage record."""
 
-    def __init__(self, keys: Keys, routes: Routes, upstream: Upstream, ledger: Ledger, timeouts: Timeouts) -> None:
+    def __init__(self, keys: ApiKeys, routes: Routes, upstream: Upstream, ledger: Ledger, timeouts: Timeouts) -> None:
         self._keys = keys
         self._routes = routes
         self._upstream = upstream
         self._ledger = ledger
         self._timeouts = timeouts
 
-    def complete(self, request: HttpRequest, request_id: str, seconds: float) -> Served | Streamed:
+    def complete(self, request: HttpRequest, request_id: str, seconds: float) -> JsonResponse | EventStreamResponse:
         """Answer a request within `seconds`.
 
         Raises:
-            GatewayError: the request or its key was refused; no provider was called and no record is left.
+            GatewayError: the request or its key was rejected; no provider was called, and there is no record.
         """
-        started = Started.now()
+        start = CallStart.now()
         token = bearer_token(request.headers)
         self._keys.refuse_garbage(token)
         chat = ChatRequest.parse(request.body)
-        key = self._keys.authenticate(token, started.epoch)
+        key = self._keys.authenticate(token, start.epoch)
         targets = self._routes.targets(chat.model)
-        call = Call(request_id, key, chat, request.headers, started)
+        call = Call(request_id, key, chat, request.headers, start)
         if chat.streams:
             return self._stream(call, targets, seconds)
-        limits = (seconds, LONGEST_QUIET, asked_for(request.headers), patience(request.headers))
-        deadline = Deadline(min(limits) - started.ago())
-        outcome = self._ask(call, self._upstream.complete, targets, deadline)
-        self._settle(call, outcome, committed=False)
-        return Served(outcome.result, _headers(outcome))
+        limits = (seconds, MAX_IDLE_S, requested_timeout(request.headers), client_read_timeout(request.headers))
+        deadline = Deadline(min(limits) - start.elapsed())
+        outcome = self._run(call, self._upstream.complete, targets, deadline)
+        self._record(call, outcome, response_started=False)
+        return JsonResponse(outcome.result, _headers(outcome))
 
-    def _stream(self, call: Call, targets: tuple[Target, ...], seconds: float) -> Served | Streamed:
-        """Answer when the first output is there, or has been waited for long enough to commit to the status 200."""
-        deadline = Deadline(min(seconds, asked_for(call.headers)) - call.started.ago())
-        opening = Opening(lambda: self._ask(call, self._upstream.begin, targets, deadline))
-        outcome = opening.wait(min(self._timeouts.commit, patience(call.headers)) - call.started.ago())
+    def _stream(self, call: Call, targets: tuple[Target, ...], seconds: float) -> JsonResponse | EventStreamResponse:
+        """Start the response with the first output, or after `response_start` seconds without one."""
+        deadline = Deadline(min(seconds, requested_timeout(call.headers)) - call.start.elapsed())
+        task = BackgroundTask(lambda: self._run(call, self._upstream.stream, targets, deadline))
+        response_start = min(self._timeouts.response_start, client_read_timeout(call.headers))
+        outcome = task.wait(response_start - call.start.elapsed())
         if outcome and isinstance(outcome.result, GatewayError):
-            self._settle(call, outcome, committed=False)
-            return Served(outcome.result, _headers(outcome))
+            self._record(call, outcome, response_started=False)
+            return JsonResponse(outcome.result, _headers(outcome))
         headers = _headers(outcome) if outcome else {}
-        return Streamed(self._events(call, opening), self._timeouts.ping, headers)
+        return EventStreamResponse(self._events(call, task), self._timeouts.ping, headers)
 
-    def _events(self, call: Call, opening: Opening[Outcome[Relay]]) -> Iterator[bytes]:
-        """Yield what the client reads. It is read to its end whether somebody listens or not, so the bill is exact."""
-        begun = opening.result()
-        relay = begun.result
+    def _events(self, call: Call, task: BackgroundTask[Outcome[Relay]]) -> Iterator[bytes]:
+        """Yield the events of the response. They are read to the end even if the client left, so the usage is exact."""
+        outcome = task.result()
+        relay = outcome.result
         try:
             if isinstance(relay, GatewayError):
-                yield failure(relay, call.request_id)
+                yield error_event(relay, call.request_id)
             else:
-                yield from self._relayed(call, relay)
+                yield from self._relay(call, relay)
         finally:
-            self._settle(call, begun if isinstance(relay, GatewayError) else relay.end(), committed=True)
+            self._record(call, outcome if isinstance(relay, GatewayError) else relay.end(), response_started=True)
 
-    def _relayed(self, call: Call, relay: Relay) -> Iterator[bytes]:
+    def _relay(self, call: Call, relay: Relay) -> Iterator[bytes]:
         try:
             for batch in relay.events():
-                yield framed(event.data for event in batch)
+                yield encode_events(event.data for event in batch)
         except GatewayError as error:
             _report(error, call.request_id)
-            yield failure(error, call.request_id)
+            yield error_event(error, call.request_id)
         else:
             usage = (relay.usage.data,) if relay.usage and call.chat.wants_usage else ()
-            yield framed(usage) + DONE
+            yield encode_events(usage) + DONE
 
-    def _ask[Answer](
+    def _run[Answer](
         self,
         call: Call,
-        ask: Callable[[str, tuple[Target, ...], Mapping[str, Any], Deadline], Outcome[Answer]],
+        attempt: Callable[[str, tuple[Target, ...], Mapping[str, Any], Deadline], Outcome[Answer]],
         targets: tuple[Target, ...],
         deadline: Deadline,
     ) -> Outcome[Answer]:
         try:
-            outcome = ask(call.chat.model, targets, call.chat.body, deadline)
-        except Exception as unforeseen:  # noqa: BLE001 - also a call that a defect ended has to leave its record
-            outcome = Outcome((), Defect(unforeseen))
+            outcome = attempt(call.chat.model, targets, call.chat.body, deadline)
+        except Exception as error:  # noqa: BLE001 - a call that an internal error ended has a record, too
+            outcome = Outcome((), InternalError(error))
         _report(outcome.result, call.request_id)
         return outcome
 
-    def _settle(self, call: Call, outcome: Outcome[Any], *, committed: bool) -> None:
-        record = usage_record(call, outcome, committed=committed)
+    def _record(self, call: Call, outcome: Outcome[Any], *, response_started: bool) -> None:
+        record = build_usage_record(call, outcome, response_started=response_started)
         try:
             self._ledger.put(record)
         except LedgerUnavailable:
             observability.count("usage_record_lost")
             observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
-        _count_what_was_made_up_for(outcome)
+        _count_recovered_failures(outcome)
 
 
 def _report(result: object, request_id: str) -> None:
-    if isinstance(result, Defect):
-        observability.report(result.unforeseen, request_id)
+    if isinstance(result, InternalError):
+        observability.report(result.cause, request_id)
 
 
-_METRICS = {kind.__name__: ANSWERS[kind].code for kind in (ProviderOutOfCredit, ProviderKeyRefused)}
-"""The metrics of the causes that only the gateway's owner can end, by the cause that an attempt names."""
+_OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
+"""The metrics of failures that only the owner can fix, by the cause of the attempt."""
 
 
-def _count_what_was_made_up_for(outcome: Outcome[Any]) -> None:
-    """Count what the owner has to mend although the client reads nothing of it, because another target answered.
+def _count_recovered_failures(outcome: Outcome[Any]) -> None:
+    """Count the failures for the owner that the client does not see, because another target answered.
 
-    The failure that the client reads is counted where it is told.
+    The error of the response is counted with the response.
     """
-    unread = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
-    for cause in sorted(unread & _METRICS.keys()):
-        observability.count(_METRICS[cause])
+    unseen = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
+    for cause in sorted(unseen & _OWNER_METRICS.keys()):
+        observability.count(_OWNER_METRICS[cause])
 
 
 def _headers(outcome: Outcome[Any]) -> dict[str, str]:
-    """Say who answers, or was asked last, and after how many calls of providers."""
+    """Return the headers that name the answering or the last target, and the number of provider calls."""
     headers: dict[str, str] = {}
     if isinstance(outcome.result, Relay):
-        headers = _asked(outcome.result.target, outcome.result.calls)
+        headers = _target_headers(outcome.result.target, outcome.result.attempts)
     elif outcome.attempts:
-        headers = _asked(outcome.attempts[-1].target, len(outcome.attempts))
-    if outcome.lowered_cap is not None:
-        headers["x-gateway-max-tokens"] = str(outcome.lowered_cap)
+        headers = _target_headers(outcome.attempts[-1].target, len(outcome.attempts))
+    if outcome.capped_max_tokens is not None:
+        headers["x-gateway-max-tokens"] = str(outcome.capped_max_tokens)
     return headers
 
 
-def _asked(target: Target, calls: int) -> dict[str, str]:
+def _target_headers(target: Target, attempts: int) -> dict[str, str]:
     return {
         "x-gateway-provider": target.provider,
         "x-gateway-model": target.model,
-        "x-gateway-attempts": str(calls),
+        "x-gateway-attempts": str(attempts),
     }

@@ -1,4 +1,4 @@
-"""The models that clients may name: every route, with its first target's limits."""
+"""The models of the API: every route, with the limits of its first target."""
 
 import time
 from typing import Any, Protocol
@@ -6,42 +6,42 @@ from typing import Any, Protocol
 from qwen_gateway.api import bearer_token
 from qwen_gateway.catalog import Model
 from qwen_gateway.ledger import ApiKey
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 
 
-class Keys(Protocol):
-    """Who calls."""
+class ApiKeys(Protocol):
+    """The clients' API keys."""
 
     def authenticate(self, token_text: str, now: float) -> ApiKey:
-        """Return the key that a token opens, or refuse it."""
+        """Return the key of a token, or raise KeyRefused."""
         ...
 
 
 class Routes(Protocol):
-    """What can be asked for."""
+    """The model names."""
 
     def all(self) -> dict[str, tuple[Target, ...]]:
-        """Return every route's targets by the route's name."""
+        """Return the targets of every route by its name."""
         ...
 
     def targets(self, name: str) -> tuple[Target, ...]:
-        """Return a route's targets, or refuse its name."""
+        """Return the targets of a route, or raise ModelUnentry."""
         ...
 
     def describe(self, target: Target) -> Model | None:
-        """Return what the catalog knows of a target."""
+        """Return the catalog's entry of a target, or None."""
         ...
 
 
 class ModelsService:
-    """Lists models to whoever holds an API key."""
+    """Lists models for clients with an API key."""
 
-    def __init__(self, keys: Keys, routes: Routes) -> None:
+    def __init__(self, keys: ApiKeys, routes: Routes) -> None:
         self._keys = keys
         self._routes = routes
 
     def list(self, headers: dict[str, str]) -> dict[str, Any]:
-        """Return OpenAI's list object of all models."""
+        """Return OpenAI's list object with all models."""
         self._authenticate(headers)
         models = [self._model(name, targets[0]) for name, targets in self._routes.all().items()]
         return {"object": "list", "data": models}
@@ -55,12 +55,12 @@ class ModelsService:
         self._keys.authenticate(bearer_token(headers), time.time())
 
     def _model(self, name: str, target: Target) -> dict[str, Any]:
-        known = self._routes.describe(target)
+        entry = self._routes.describe(target)
         return {
             "id": name,
             "object": "model",
-            "created": known.known_since if known else 0,
-            "owned_by": known.owned_by if known else target.provider,
-            "context_length": known.input_tokens if known else None,
-            "max_output_tokens": known.output_tokens if known else None,
+            "created": entry.created if entry else 0,
+            "owned_by": entry.owned_by if entry else target.provider,
+            "context_length": entry.input_tokens if entry else None,
+            "max_output_tokens": entry.output_tokens if entry else None,
         }

@@ -1,17 +1,17 @@
-"""What can go wrong, named by cause, and what a client is told about each: one table.
+"""Everything that can go wrong, named by cause: one tree of exceptions, and the HTTP error for each cause of our own.
 
-Every failure that a client may see is a `GatewayError`. The HTTP edge looks its class up in `ANSWERS`;
-nothing else decides a status. The tree:
+Every failure that a client may see is a `GatewayError`. `GATEWAY_HTTP_ERRORS` below holds the causes that the gateway decides
+itself, `provider_failures` those that a provider decides; `api.responses` combines both. The tree:
 
     GatewayError
-    ├── RequestRefused            what the client sent
+    ├── RequestRefused            the request
     │   ├── RequestInvalid  RequestTooLarge  ModelUnknown
-    ├── KeyRefused                who the client is
+    ├── KeyRefused                the client's API key
     │   ├── KeyMissing  KeyUnknown  KeyRevoked  KeyExpired
-    ├── Defect                    what the gateway did wrong itself
-    ├── DependencyFailed          what the gateway itself needs
+    ├── InternalError             an unhandled exception
+    ├── DependencyFailed          an AWS service or a setting that the gateway needs
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
-    └── ProviderError             what the provider did
+    └── ProviderError             the provider
         ├── ProviderThrottled  ProviderBurstThrottled  ProviderOverloaded  ProviderFault
         ├── ProviderTimeout  ProviderAnswerBroken
         ├── ProviderUnreachable ─ ProviderConnectTimeout
@@ -24,10 +24,12 @@ from typing import NamedTuple
 
 
 class GatewayError(Exception):
-    """A failure that the client is told about.
+    """A failure that is returned to the client.
 
-    `message` goes to the client alone and never into a log: a provider's words may quote a prompt.
-    `param` is the field of the request to change, `retry_after` seconds after which repeating helps.
+    Args:
+        message: for the client only, never logged: a provider's message may quote the prompt.
+        param: the request field to change.
+        retry_after: seconds after which a retry can succeed.
     """
 
     def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
@@ -42,7 +44,7 @@ class RequestRefused(GatewayError):
 
 
 class RequestInvalid(RequestRefused):
-    """The body or one of its fields has the wrong form."""
+    """The body or one of its fields is invalid."""
 
 
 class RequestTooLarge(RequestRefused):
@@ -50,11 +52,11 @@ class RequestTooLarge(RequestRefused):
 
 
 class ModelUnknown(RequestRefused):
-    """No route has the model's name."""
+    """No route has this model name."""
 
 
 class KeyRefused(GatewayError):
-    """The API key does not open the gateway."""
+    """The API key is not accepted."""
 
 
 class KeyMissing(KeyRefused):
@@ -62,27 +64,27 @@ class KeyMissing(KeyRefused):
 
 
 class KeyUnknown(KeyRefused):
-    """The token was never given out, or is not the whole of it."""
+    """The token was never issued, or is incomplete."""
 
 
 class KeyRevoked(KeyRefused):
-    """The key was switched off by its owner."""
+    """The key was revoked."""
 
 
 class KeyExpired(KeyRefused):
-    """The key's time is over."""
+    """The key has expired."""
 
 
-class Defect(GatewayError):
-    """An exception that nobody foresaw, as the client reads of it; `unforeseen` is for the log."""
+class InternalError(GatewayError):
+    """An unhandled exception. The client gets a fixed message; `cause` is for the log."""
 
-    def __init__(self, unforeseen: Exception) -> None:
+    def __init__(self, cause: Exception) -> None:
         super().__init__("The gateway has a defect. Its owner finds it in the function's log under this x-request-id.")
-        self.unforeseen = unforeseen
+        self.cause = cause
 
 
 class DependencyFailed(GatewayError):
-    """Something that the gateway itself needs did not work."""
+    """A service or a setting that the gateway needs is unavailable."""
 
 
 class LedgerUnavailable(DependencyFailed):
@@ -90,21 +92,26 @@ class LedgerUnavailable(DependencyFailed):
 
 
 class SecretsUnavailable(DependencyFailed):
-    """Secrets Manager did not answer, and no earlier value is known."""
+    """Secrets Manager did not answer, and no cached value exists."""
 
 
 class ProviderNotConfigured(DependencyFailed):
-    """The secret holds no key for the provider."""
+    """There is no key for the provider."""
 
 
 class ProviderError(GatewayError):
-    """The provider did not give an answer.
+    """An attempt at a provider failed.
 
-    `status` and `code` are the provider's own (both None when it said nothing), `request_id` is the id
-    that it gave the call.
+    Args:
+        message: for the client, or the provider's own message until `client_message` replaces it.
+        param: the request field that the provider rejects.
+        retry_after: seconds, from the provider's Retry-After.
+        status: the provider's HTTP status, None without a response.
+        code: the provider's error code.
+        request_id: the provider's id of the call.
     """
 
-    def __init__(  # noqa: PLR0913 - what is known of one failed attempt
+    def __init__(  # noqa: PLR0913 - the facts of one failed attempt
         self,
         message: str,
         *,
@@ -126,19 +133,19 @@ class ProviderError(GatewayError):
 
 
 class ProviderThrottled(ProviderError):
-    """The account's requests or tokens per minute are spent."""
+    """The account exceeded its requests or tokens per minute."""
 
 
 class ProviderBurstThrottled(ProviderError):
-    """Requests came faster than the provider accepts, whatever the minute's total."""
+    """Requests arrived faster than the provider accepts, whatever the total of the minute."""
 
 
 class ProviderOverloaded(ProviderError):
-    """The provider has no capacity for the model now."""
+    """The provider has no capacity for the model."""
 
 
 class ProviderFault(ProviderError):
-    """The provider failed inside."""
+    """The provider had an internal error."""
 
 
 class ProviderUnreachable(ProviderError):
@@ -146,7 +153,7 @@ class ProviderUnreachable(ProviderError):
 
     @property
     def may_have_run(self) -> bool:
-        """Nothing was sent."""
+        """Return False: nothing was sent."""
         return False
 
 
@@ -155,32 +162,32 @@ class ProviderConnectTimeout(ProviderUnreachable):
 
 
 class ProviderDisconnected(ProviderError):
-    """The connection broke after the request was sent and before an answer began."""
+    """The connection broke after the request was sent and before the response began."""
 
 
 class ProviderIdleDisconnected(ProviderDisconnected):
-    """The connection had served before, and the server had closed it meanwhile."""
+    """A reused connection that the server had closed while it was idle."""
 
 
 class ProviderTimeout(ProviderError):
-    """The provider was silent for longer than allowed, or the deadline came."""
+    """The provider sent nothing for longer than allowed, or the deadline passed."""
 
     @property
     def may_have_run(self) -> bool:
-        """Also where the provider tells it as a client's error: status 408."""
+        """Return True, also for status 408."""
         return True
 
 
 class ProviderAnswerBroken(ProviderError):
-    """The answer was cut off or was not what the protocol allows."""
+    """The response was cut off or violates the protocol."""
 
 
 class ProviderOutOfCredit(ProviderError):
-    """The account has no money, or a bill is open."""
+    """The account has no credit, or an overdue bill."""
 
 
 class ProviderKeyRefused(ProviderError):
-    """The provider does not accept our key."""
+    """The provider rejects the gateway's key."""
 
 
 class ProviderModelMissing(ProviderError):
@@ -188,15 +195,15 @@ class ProviderModelMissing(ProviderError):
 
 
 class RouteModelMissing(ProviderModelMissing):
-    """The client named an alias, and the model behind it is missing: the route is wrong, not the client."""
+    """The model behind an alias is missing: the route is wrong, not the request."""
 
 
 class ProviderRefused(ProviderError):
-    """The provider judged the request itself: a parameter, its content, its length."""
+    """The provider rejects the request itself: a parameter, its content, its length."""
 
 
-class Answer(NamedTuple):
-    """How a cause is told: HTTP status, OpenAI's `type` and `code`, and `x-should-retry` where the SDKs need it."""
+class HttpError(NamedTuple):
+    """The HTTP error for a cause: status, OpenAI's `type` and `code`, and `x-should-retry` where the SDKs need it."""
 
     status: int
     type: str
@@ -204,29 +211,17 @@ class Answer(NamedTuple):
     should_retry: bool | None = None
 
 
-ANSWERS: dict[type[GatewayError], Answer] = {
-    RequestInvalid: Answer(400, "invalid_request_error", "invalid_request"),
-    RequestTooLarge: Answer(413, "invalid_request_error", "request_too_large"),
-    ModelUnknown: Answer(404, "invalid_request_error", "model_not_found"),
-    KeyMissing: Answer(401, "authentication_error", "missing_api_key"),
-    KeyUnknown: Answer(401, "authentication_error", "invalid_api_key"),
-    KeyRevoked: Answer(401, "authentication_error", "revoked_api_key"),
-    KeyExpired: Answer(401, "authentication_error", "expired_api_key"),
-    Defect: Answer(500, "server_error", "internal_error"),
-    LedgerUnavailable: Answer(503, "server_error", "ledger_unavailable"),
-    SecretsUnavailable: Answer(503, "server_error", "secrets_unavailable"),
-    ProviderNotConfigured: Answer(503, "server_error", "provider_not_configured", should_retry=False),
-    ProviderThrottled: Answer(429, "rate_limit_error", "provider_throttled", should_retry=False),
-    ProviderBurstThrottled: Answer(429, "rate_limit_error", "provider_throttled", should_retry=False),
-    ProviderOverloaded: Answer(503, "server_error", "provider_overloaded", should_retry=False),
-    ProviderFault: Answer(503, "server_error", "provider_failed", should_retry=False),
-    ProviderUnreachable: Answer(503, "server_error", "provider_unreachable", should_retry=False),
-    ProviderDisconnected: Answer(503, "server_error", "provider_unreachable", should_retry=False),
-    ProviderTimeout: Answer(504, "timeout_error", "provider_timeout", should_retry=False),
-    ProviderAnswerBroken: Answer(502, "server_error", "provider_answer_broken", should_retry=False),
-    ProviderOutOfCredit: Answer(503, "server_error", "provider_out_of_credit", should_retry=False),
-    ProviderKeyRefused: Answer(502, "server_error", "provider_auth_failed", should_retry=False),
-    ProviderModelMissing: Answer(404, "invalid_request_error", "model_not_found"),
-    RouteModelMissing: Answer(502, "server_error", "route_model_missing", should_retry=False),
-    ProviderRefused: Answer(400, "invalid_request_error", "provider_refused"),
+GATEWAY_HTTP_ERRORS: dict[type[GatewayError], HttpError] = {
+    RequestInvalid: HttpError(400, "invalid_request_error", "invalid_request"),
+    RequestTooLarge: HttpError(413, "invalid_request_error", "request_too_large"),
+    ModelUnknown: HttpError(404, "invalid_request_error", "model_not_found"),
+    KeyMissing: HttpError(401, "authentication_error", "missing_api_key"),
+    KeyUnknown: HttpError(401, "authentication_error", "invalid_api_key"),
+    KeyRevoked: HttpError(401, "authentication_error", "revoked_api_key"),
+    KeyExpired: HttpError(401, "authentication_error", "expired_api_key"),
+    InternalError: HttpError(500, "server_error", "internal_error"),
+    LedgerUnavailable: HttpError(503, "server_error", "ledger_unavailable"),
+    SecretsUnavailable: HttpError(503, "server_error", "secrets_unavailable"),
+    ProviderNotConfigured: HttpError(503, "server_error", "provider_not_configured", should_retry=False),
 }
+"""The causes that the gateway decides itself; `api.responses.HTTP_ERRORS` has all."""

@@ -1,14 +1,14 @@
-"""A chat request: what the gateway itself uses is checked, everything else goes through as it came.
+"""A chat request: the fields that the gateway uses are validated, everything else is passed on verbatim.
 
-Types and ranges are checked where OpenAI and Qwen agree. Unknown fields at any depth, nulls and Qwen's own
-parameters stay in `body` verbatim; the provider judges them.
+Types and ranges are validated where OpenAI and Qwen agree. Unknown fields at any depth, nulls and Qwen's own
+parameters stay in `body`; the provider judges them.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, FailFast, Field, Tag, ValidationError
 
-from qwen_gateway.api.body import json_object
+from qwen_gateway.api.json_body import parse_json_object
 from qwen_gateway.errors import RequestInvalid
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -16,54 +16,54 @@ Number = Annotated[float, Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]
 
 
-class _Checked(BaseModel):
+class _Validated(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-def _forget(_checked: object) -> None:
-    """Keep nothing of an item that was checked: millions fit into a body."""
+def _discard(_item: object) -> None:
+    """Discard a validated item: a body has room for millions."""
 
 
-type _Each[Item] = Annotated[list[Annotated[Item, AfterValidator(_forget)]], FailFast()]
-"""A list whose items are checked one by one, until the first that is wrong."""
+type _Each[Item] = Annotated[list[Annotated[Item, AfterValidator(_discard)]], FailFast()]
+"""A list whose items are validated one by one, until the first invalid one."""
 
 
-class _Part(_Checked):
+class _Part(_Validated):
     type: Text
 
 
 def _kind(content: object) -> str:
-    """Which of the two forms a content has, so that a refusal speaks of that one."""
+    """Return the form of a content, so that an error message is about that form."""
     return "<parts>" if isinstance(content, list) else "<text>"
 
 
 _Content = Annotated[Annotated[Text, Tag("<text>")] | Annotated[_Each[_Part], Tag("<parts>")], Discriminator(_kind)]
 
 
-class _Message(_Checked):
+class _Message(_Validated):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: _Content | None = None
 
 
-class _StreamOptions(_Checked):
+class _StreamOptions(_Validated):
     include_usage: Annotated[bool, Field(strict=True)] | None = None
 
 
-class _Function(_Checked):
+class _Function(_Validated):
     name: Annotated[str, Field(strict=True, min_length=1)]
 
 
-class _Tool(_Checked):
+class _Tool(_Validated):
     type: Text = "function"
     function: _Function | None = None
 
 
-class _ResponseFormat(_Checked):
+class _ResponseFormat(_Validated):
     type: Literal["text", "json_object", "json_schema"]
 
 
-class ChatFields(_Checked):
-    """What is checked of a chat request. docs/openapi.json is made from it."""
+class ChatFields(_Validated):
+    """The validated fields of a chat request; docs/openapi.json is generated from them."""
 
     model: Annotated[str, Field(strict=True, min_length=1)]
     messages: Annotated[_Each[_Message], Field(min_length=1)]
@@ -79,56 +79,56 @@ class ChatFields(_Checked):
 
 
 class ChatRequest(NamedTuple):
-    """`model` as the client named it, and the body as it was sent."""
+    """The client's model name, and the body as it was sent."""
 
     model: str
     body: dict[str, Any]
 
     @property
     def streams(self) -> bool:
-        """Whether the client wants the answer while it is made."""
+        """Whether the client asks for a stream."""
         return bool(self.body.get("stream"))
 
     @property
     def wants_usage(self) -> bool:
-        """Whether it wants a stream to end with the usage."""
+        """Whether the client asks for the usage chunk of a stream."""
         return bool((self.body.get("stream_options") or {}).get("include_usage"))
 
     @classmethod
     def parse(cls, raw: bytes) -> "ChatRequest":
-        """Read a body.
+        """Parse a body.
 
         Raises:
-            RequestTooLarge: it does not fit.
-            RequestInvalid: it is no JSON object, or a field that the gateway uses has the wrong form.
+            RequestTooLarge: it exceeds `MAX_BODY_BYTES`.
+            RequestInvalid: it is not a JSON object, or a validated field is invalid.
         """
-        return cls.checked(json_object(raw))
+        return cls.validate(parse_json_object(raw))
 
     @classmethod
-    def checked(cls, body: dict[str, Any]) -> "ChatRequest":
-        """Take a JSON object.
+    def validate(cls, body: dict[str, Any]) -> "ChatRequest":
+        """Validate a JSON object.
 
         Raises:
-            RequestInvalid: a field that the gateway uses has the wrong form.
+            RequestInvalid: a validated field is invalid.
         """
         try:
-            checked = ChatFields.model_validate(body)
+            fields = ChatFields.model_validate(body)
         except ValidationError as error:
-            raise _refusal(error) from None
-        return cls(checked.model, body)
+            raise _request_invalid(error) from None
+        return cls(fields.model, body)
 
 
-def _refusal(error: ValidationError) -> RequestInvalid:
+def _request_invalid(error: ValidationError) -> RequestInvalid:
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    param = _spelled(problem["loc"])
+    param = _format_path(problem["loc"])
     if problem["type"] == "missing":
         return RequestInvalid(f"{param} is missing.", param=param)
     words = "Input should be an object" if problem["type"] == "model_type" else problem["msg"]
     return RequestInvalid(f"{param}: {words}.", param=param)
 
 
-def _spelled(location: tuple[int | str, ...]) -> str:
-    """`messages[0].role`, without the tags of unions."""
+def _format_path(location: tuple[int | str, ...]) -> str:
+    """Return `messages[0].role`, without the tags of unions."""
     path = ""
     for part in location:
         if isinstance(part, int):

@@ -1,6 +1,6 @@
-"""What is known of each model, by section: one TOML file per provider and region.
+"""The model catalog: one section, a TOML file, per provider and region.
 
-Figures carry their source and date in the file, and are never repeated in code.
+Figures have their source and date in the file, and are never repeated in code.
 """
 
 import functools
@@ -17,23 +17,27 @@ _HERE = Path(__file__).parent
 class Thinking(NamedTuple):
     """How a model thinks.
 
-    `unasked` is what it does when a request says nothing; "always" cannot be switched off, "never" not on, None is
-    not known. `controls` are the fields that it takes, `efforts` the values of its reasoning_effort (empty: not
-    known), `capped_by` the output caps that limit thinking and answer together.
+    Attributes:
+        default: without a control in the request; "always" cannot be turned off, "never" not on, None is unknown.
+        controls: the request fields that it accepts.
+        efforts: the values of reasoning_effort that it accepts; empty if unknown.
+        capped_by: the output caps that limit thinking and answer together.
     """
 
-    unasked: Literal["on", "off", "always", "never"] | None = None
+    default: Literal["on", "off", "always", "never"] | None = None
     controls: tuple[str, ...] = ()
     efforts: tuple[str, ...] = ()
     capped_by: tuple[str, ...] = ()
 
 
 class Quirks(NamedTuple):
-    """What a provider wants otherwise than OpenAI.
+    """Differences from OpenAI's API.
 
-    `roles` it does not know, with what is said instead; `drops` are fields that it does not know; with `json_word` a
-    json_object request has to have the word in a message; `thinking_excludes` is what it refuses while a model
-    thinks: `forced_tool`, `json_object`.
+    Attributes:
+        roles: roles that are rejected, with their replacements.
+        drops: fields that are rejected and may be dropped without a change of the answer.
+        json_word: whether a json_object request needs the word "json" in a message.
+        thinking_excludes: what is rejected while a model thinks: `forced_tool`, `json_object`.
     """
 
     roles: Mapping[str, str] = {}
@@ -43,29 +47,28 @@ class Quirks(NamedTuple):
 
 
 class Model(NamedTuple):
-    """One model of a provider. None is not known; limits are in tokens, `known_since` is its entry's date, an epoch."""
+    """A model of a provider. None is unknown; limits are in tokens; `created` is the date of its entry, in epoch seconds."""
 
     id: str
     owned_by: str
     input_tokens: int
     output_tokens: int
     modalities: tuple[str, ...] | None
-    known_since: int
+    created: int
     tools: bool | None = None
     json_schema: bool | None = None
-    stream_only: bool = False
     thinking: Thinking = Thinking()
     quirks: Quirks = Quirks()
 
 
 def sections() -> list[str]:
-    """Return the names of all sections."""
+    """Return the names of the sections."""
     return datafile.names(_HERE)
 
 
 @functools.cache
 def section(name: str) -> dict[str, Model]:
-    """Return the models of a section by their id, in the file's order.
+    """Return the models of a section by id, in the order of the file.
 
     Raises:
         KeyError: there is no such section.
@@ -77,7 +80,7 @@ def section(name: str) -> dict[str, Model]:
 
 
 def cheapest(name: str) -> str:
-    """Return the id of a section's cheapest model, for a call that is made to see whether one succeeds."""
+    """Return the id of the cheapest model of a section, for test calls."""
     cheapest_id: str = datafile.load(_HERE, name)["cheapest"]
     return cheapest_id
 
@@ -89,12 +92,11 @@ def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any])
         input_tokens=facts["input_tokens"],
         output_tokens=facts["output_tokens"],
         modalities=tuple(facts["modalities"]) if "modalities" in facts else None,
-        known_since=_epoch(facts.get("as_of", document["as_of"])),
+        created=_epoch(facts.get("as_of", document["as_of"])),
         tools=facts.get("tools"),
         json_schema=facts.get("json_schema"),
-        stream_only=facts.get("stream_only", False),
         thinking=Thinking(
-            unasked=facts.get("thinking"),
+            default=facts.get("thinking"),
             controls=tuple(facts.get("controls", ())),
             efforts=tuple(facts.get("efforts", ())),
             capped_by=tuple(facts.get("thinking_capped_by", ())),
@@ -103,12 +105,12 @@ def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any])
     )
 
 
-def _quirks(wanted: Mapping[str, Any]) -> Quirks:
+def _quirks(facts: Mapping[str, Any]) -> Quirks:
     return Quirks(
-        roles=wanted.get("roles", {}),
-        drops=tuple(wanted.get("drops", ())),
-        json_word=wanted.get("json_word", False),
-        thinking_excludes=tuple(wanted.get("thinking_excludes", ())),
+        roles=facts.get("roles", {}),
+        drops=tuple(facts.get("drops", ())),
+        json_word=facts.get("json_word", False),
+        thinking_excludes=tuple(facts.get("thinking_excludes", ())),
     )
 
 

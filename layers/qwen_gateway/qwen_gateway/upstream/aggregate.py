@@ -1,16 +1,16 @@
-"""A streamed answer put together into the whole one that the client asked for."""
+"""Assemble a whole answer from the chunks of a streamed one."""
 
 from typing import Any
 
-from qwen_gateway.upstream.chunks import Chunk, choices_of, delta_of, index_of, object_of, objects, text_of
+from qwen_gateway.upstream.chunks import Chunk, as_object, as_objects, as_text, get_choices, get_delta, get_index
 
 _TEXTS = ("content", "reasoning_content", "refusal")
 
 
 class Aggregate:
-    """Collects chunks of `chat.completion.chunk` and gives one `chat.completion`.
+    """Assembles one `chat.completion` from chunks of `chat.completion.chunk`.
 
-    Text is joined, tool calls are joined by their index, everything that is not known is kept as it came last.
+    Text is joined, tool calls are joined by index, and of an unknown field the last value is kept.
     """
 
     def __init__(self) -> None:
@@ -18,19 +18,19 @@ class Aggregate:
         self._choices: dict[int, _Choice] = {}
 
     def add(self, chunk: Chunk) -> None:
-        """Take one chunk.
+        """Add a chunk.
 
         Raises:
-            ProviderAnswerBroken: a part of it is not of the kind that the protocol has there.
+            ProviderAnswerBroken: a part of it has the wrong type.
         """
         self._envelope.update({key: value for key, value in chunk.items() if key not in {"choices", "usage"}})
-        for choice in choices_of(chunk):
-            index = index_of(choice)
+        for choice in get_choices(chunk):
+            index = get_index(choice)
             self._choices.setdefault(index, _Choice(index)).add(choice)
 
-    def whole(self, usage: dict[str, Any] | None) -> Chunk:
-        """Return the answer as `chat.completion`."""
-        choices = [self._choices[index].whole() for index in sorted(self._choices)]
+    def completion(self, usage: dict[str, Any] | None) -> Chunk:
+        """Return the `chat.completion`."""
+        choices = [self._choices[index].choice() for index in sorted(self._choices)]
         answer = {**self._envelope, "object": "chat.completion", "choices": choices}
         return answer if usage is None else {**answer, "usage": usage}
 
@@ -45,35 +45,37 @@ class _Choice:
         self.finish_reason: str | None = None
 
     def add(self, choice: Chunk) -> None:
-        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        self.finish_reason = as_text(choice.get("finish_reason")) or self.finish_reason
         if choice.get("logprobs") is not None:
-            self._add_logprobs(object_of(choice["logprobs"]))
-        for key, value in delta_of(choice).items():
+            self._add_logprobs(as_object(choice["logprobs"]))
+        for key, value in get_delta(choice).items():
             if value is None:
                 continue
             if key in _TEXTS:
-                self._texts.setdefault(key, []).append(text_of(value))
+                self._texts.setdefault(key, []).append(as_text(value))
             elif key == "tool_calls":
-                self._add_tool_calls(objects(value))
+                self._add_tool_calls(as_objects(value))
             else:
                 self._message[key] = value
 
     def _add_tool_calls(self, deltas: list[Chunk]) -> None:
         for delta in deltas:
-            self._tool_calls.setdefault(index_of(delta), _ToolCall()).add(delta)
+            self._tool_calls.setdefault(get_index(delta), _ToolCall()).add(delta)
 
     def _add_logprobs(self, logprobs: Chunk) -> None:
         collected = self._logprobs = self._logprobs or {}
         for key, values in logprobs.items():
-            collected[key] = [*(collected.get(key) or ()), *objects(values)] if values else collected.get(key, values)
+            collected[key] = (
+                [*(collected.get(key) or ()), *as_objects(values)] if values else collected.get(key, values)
+            )
 
-    def whole(self) -> Chunk:
+    def choice(self) -> Chunk:
         texts = {key: "".join(parts) for key, parts in self._texts.items()}
         content = texts.pop("content", None)
         message = {**self._message, "content": content, **texts}
         if self._tool_calls:
             message["content"] = content or None
-            message["tool_calls"] = [self._tool_calls[index].whole() for index in sorted(self._tool_calls)]
+            message["tool_calls"] = [self._tool_calls[index].tool_call() for index in sorted(self._tool_calls)]
         return {
             "index": self._index,
             "message": message,
@@ -89,13 +91,13 @@ class _ToolCall:
         self._arguments: list[str] = []
 
     def add(self, delta: Chunk) -> None:
-        """Later deltas of Qwen's streams repeat `id` and `name` empty: only what says something is taken."""
+        """Add a delta; empty values are skipped, because Qwen repeats `id` and `name` empty in later deltas."""
         self._fields.update({key: value for key, value in delta.items() if value and key not in {"index", "function"}})
-        function = object_of(delta.get("function"))
-        self._arguments.append(text_of(function.get("arguments")))
+        function = as_object(delta.get("function"))
+        self._arguments.append(as_text(function.get("arguments")))
         self._function.update({key: value for key, value in function.items() if value and key != "arguments"})
 
-    def whole(self) -> Chunk:
+    def tool_call(self) -> Chunk:
         return {
             "type": "function",
             **self._fields,

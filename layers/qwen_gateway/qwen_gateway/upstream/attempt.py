@@ -1,34 +1,36 @@
-"""One attempt: one target is called once, and answers or gives a named failure."""
+"""One attempt: one call to one target, which gives an answer or a named error."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway.config import NO_KEY, Configuration
-from qwen_gateway.errors import Defect, DependencyFailed, GatewayError, ProviderError, ProviderKeyRefused
-from qwen_gateway.routes import Target
-from qwen_gateway.upstream.answering import Answering, Attempt, failed_attempt
-from qwen_gateway.upstream.deadline import Clock, Deadline, Patience, Stopwatch
-from qwen_gateway.upstream.progress import Progress
+from qwen_gateway.errors import DependencyFailed, GatewayError, InternalError, ProviderError, ProviderKeyRefused
+from qwen_gateway.routing import Target
+from qwen_gateway.upstream.chunks import AnswerProgress
+from qwen_gateway.upstream.outcome import Attempt, failed_attempt
+from qwen_gateway.upstream.provider_stream import ProviderStream
+from qwen_gateway.upstream.timeouts import AttemptTimeouts, Clock, Deadline, Stopwatch
 from qwen_gateway.upstream.transport import Transport
 
 
-class Keys(Protocol):
-    """Where provider keys come from."""
+class ProviderKeys(Protocol):
+    """The source of the providers' API keys."""
 
     def key(self, provider: str) -> str:
-        """Return a provider's key."""
+        """Return the key of a provider."""
         ...
 
     def reload_refused(self, provider: str, refused: str) -> bool:
-        """Read the keys again because the provider refused one; return whether there is another now."""
+        """Reload the keys, because the provider rejected one; return whether there is another key now."""
         ...
 
 
-class Tried[Answer](NamedTuple):
-    """What became of an attempt. None in place of the attempt: the provider was not called, or the call is not over.
+class AttemptResult[Answer](NamedTuple):
+    """The result of an attempt.
 
-    `has_new_key` says of a refused key that there is another one now.
+    `attempt` is None if the provider was not called, or if the call is still running. `has_new_key` means that there
+    is another key now than the one that the provider rejected.
     """
 
     attempt: Attempt | None
@@ -36,15 +38,15 @@ class Tried[Answer](NamedTuple):
     has_new_key: bool = False
 
 
-type Take[Answer] = Callable[[Answering], tuple[Answer, Attempt | None]]
-"""What is taken of an answer, and the attempt if that is over with it. It may raise what ends the attempt."""
+type ReadAnswer[Answer] = Callable[[ProviderStream], tuple[Answer, Attempt | None]]
+"""Reads an answer, wholly or in part; returns the attempt too if it is over. It may raise what ends the attempt."""
 
 
-class Caller:
+class ProviderCaller:
     """Calls providers, each with its key."""
 
     def __init__(
-        self, configuration: Configuration, keys: Keys, transport: Transport, clock: Clock = time.monotonic
+        self, configuration: Configuration, keys: ProviderKeys, transport: Transport, clock: Clock = time.monotonic
     ) -> None:
         self._providers = configuration.providers
         self._timeouts = configuration.timeouts
@@ -53,37 +55,37 @@ class Caller:
         self._clock = clock
 
     def call[Answer](
-        self, target: Target, body: Mapping[str, Any], deadline: Deadline, take: Take[Answer]
-    ) -> Tried[Answer]:
-        """Ask a target once, and take of what it answers; the body asks for a stream. A failure is a value."""
-        watch = Stopwatch(self._clock)
+        self, target: Target, body: Mapping[str, Any], deadline: Deadline, read: ReadAnswer[Answer]
+    ) -> AttemptResult[Answer]:
+        """Call a target once with a body that asks for a stream, and read its answer. Errors are returned."""
+        stopwatch = Stopwatch(self._clock)
         try:
             key = self._key(target.provider)
         except DependencyFailed as error:
-            return Tried(None, error)
-        answering: Answering | None = None
+            return AttemptResult(None, error)
+        stream: ProviderStream | None = None
         try:
-            answering = self._open(target, key, body, deadline, watch)
-            answer, attempt = take(answering)
-        except Exception as error:  # noqa: BLE001 - the provider may have run, and its bill needs its attempt
-            failed = answering.failed(error) if answering else failed_attempt(target, error, watch.ms())
+            stream = self._open(target, key, body, deadline, stopwatch)
+            answer, attempt = read(stream)
+        except Exception as error:  # noqa: BLE001 - the provider may bill the call, so it needs its attempt
+            failed = stream.abort(error) if stream else failed_attempt(target, error, stopwatch.ms())
             if isinstance(error, ProviderError):
-                return Tried(failed, error, self._has_new_key(target.provider, key, error))
-            return Tried(failed, Defect(error))
-        return Tried(attempt, answer)
+                return AttemptResult(failed, error, self._has_new_key(target.provider, key, error))
+            return AttemptResult(failed, InternalError(error))
+        return AttemptResult(attempt, answer)
 
     def _key(self, provider: str) -> str:
         return self._keys.key(provider) if self._providers[provider].needs_key else NO_KEY
 
     def _has_new_key(self, provider: str, key: str, error: ProviderError) -> bool:
-        needs_another = isinstance(error, ProviderKeyRefused) and self._providers[provider].needs_key
-        return needs_another and self._keys.reload_refused(provider, key)
+        can_reload = isinstance(error, ProviderKeyRefused) and self._providers[provider].needs_key
+        return can_reload and self._keys.reload_refused(provider, key)
 
     def _open(
-        self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, watch: Stopwatch
-    ) -> Answering:
-        patience = Patience(deadline, self._timeouts, self._clock)
+        self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, stopwatch: Stopwatch
+    ) -> ProviderStream:
+        timeouts = AttemptTimeouts(deadline, self._timeouts, self._clock)
         stream = self._transport.open(
-            self._providers[target.provider].url, key, {**body, "model": target.model}, patience
+            self._providers[target.provider].url, key, {**body, "model": target.model}, timeouts
         )
-        return Answering(target, stream, patience, Progress(body.get("n") or 1), watch)
+        return ProviderStream(target, stream, timeouts, AnswerProgress(body.get("n") or 1), stopwatch)

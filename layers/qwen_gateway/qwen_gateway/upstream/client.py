@@ -1,4 +1,4 @@
-"""A request's way to an answer: attempts over the targets of its route, within one budget and one deadline."""
+"""From a request to its answer: attempts over the targets of its route, within one budget and one deadline."""
 
 import random
 import time
@@ -6,135 +6,166 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qwen_gateway.config import Configuration
-from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
-from qwen_gateway.routes import Routes, Target
-from qwen_gateway.upstream.advice import advised
+from qwen_gateway.dialect import adapt_request
+from qwen_gateway.errors import (
+    DependencyFailed,
+    GatewayError,
+    ProviderError,
+    ProviderModelMissing,
+    RequestInvalid,
+    RouteModelMissing,
+)
+from qwen_gateway.provider_failures import Fallback, failure_of
+from qwen_gateway.routing import Routes, Target
+from qwen_gateway.routing.eligibility import eligible_targets, output_limit
 from qwen_gateway.upstream.aggregate import Aggregate
-from qwen_gateway.upstream.answering import Answering, Attempt
-from qwen_gateway.upstream.attempt import Caller, Keys, Take, Tried
-from qwen_gateway.upstream.cooling import Cooling
-from qwen_gateway.upstream.deadline import Clock, Deadline
-from qwen_gateway.upstream.outcome import Outcome
-from qwen_gateway.upstream.policy import Course, Onward, Step
+from qwen_gateway.upstream.attempt import AttemptResult, ProviderCaller, ProviderKeys, ReadAnswer
+from qwen_gateway.upstream.cooldown import Cooldowns
+from qwen_gateway.upstream.outcome import Attempt, Outcome
+from qwen_gateway.upstream.provider_stream import ProviderStream
 from qwen_gateway.upstream.relay import Relay
-from qwen_gateway.upstream.suitability import most_output, suitable
-from qwen_gateway.upstream.translation import translated
+from qwen_gateway.upstream.retry import AttemptPlan, NextAttempt
+from qwen_gateway.upstream.timeouts import Clock, Deadline
 from qwen_gateway.upstream.transport import Transport
 
 
 class Upstream:
-    """The Qwen client: knows the providers, their keys, the limits of a call and which targets failed a moment ago."""
+    """The client of the providers. It owns their keys, the limits of a call and the cooldowns of failed targets."""
 
-    def __init__(  # noqa: PLR0913 - time and chance are given by tests
+    def __init__(  # noqa: PLR0913 - tests replace time and randomness
         self,
         configuration: Configuration,
-        keys: Keys,
+        keys: ProviderKeys,
         transport: Transport,
         clock: Clock = time.monotonic,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._caller = Caller(configuration, keys, transport, clock)
-        self._cooling = Cooling(configuration.retries.cool_down, clock)
+        self._caller = ProviderCaller(configuration, keys, transport, clock)
+        self._cooldowns = Cooldowns(configuration.retries.cooldown, clock)
         self._attempts = configuration.retries.attempts
         self._describe = Routes(configuration).describe
         self._providers = configuration.providers
         self._sleep = sleep
-        self._chance = chance
+        self._jitter = jitter
 
     def complete(
         self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
     ) -> Outcome[dict[str, Any]]:
-        """Ask the targets for a whole answer (`chat.completion`) until one gives it.
+        """Return the whole answer (`chat.completion`) of the first target that gives one.
 
-        `model` is the name that the client used. A failure is a value of the outcome, never raised: that of the first
-        target, also when it could not be called for want of a key; when its turn never came, that of the one that was
-        tried first.
+        `model` is the client's model name. Errors are returned, never raised. The outcome has the error of the first
+        target, also if that could not be called because its key is missing; if it was not reached, the error of the
+        target that was tried first.
         """
-        return self._pursue(model, targets, body, deadline, _whole)
+        return self._run_attempts(model, targets, body, deadline, _read_whole)
 
-    def begin(
+    def stream(
         self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
     ) -> Outcome[Relay]:
-        """Ask the targets as `complete` does, until the first output of one; the rest is left to whoever reads it."""
-        outcome = self._pursue(model, targets, body, deadline, _begun)
-        answering = outcome.result
-        if isinstance(answering, GatewayError):
-            return Outcome(outcome.attempts, answering, outcome.lowered_cap)
+        """Run attempts as `complete` does until the first output of one; the caller reads the rest from the relay."""
+        outcome = self._run_attempts(model, targets, body, deadline, _read_first_token)
+        stream = outcome.result
+        if isinstance(stream, GatewayError):
+            return Outcome(outcome.attempts, stream, outcome.capped_max_tokens)
 
-        def failed(error: ProviderError) -> GatewayError:
-            self._cooling.failed(answering.target, error)
-            return advised(error, answering.target, model)
+        def on_failure(error: ProviderError) -> GatewayError:
+            self._cooldowns.record_failure(stream.target, error)
+            return client_error(error, stream.target, model)
 
-        relay = Relay(outcome.attempts, answering, outcome.lowered_cap, failed)
-        return Outcome(outcome.attempts, relay, outcome.lowered_cap)
+        relay = Relay(outcome.attempts, stream, outcome.capped_max_tokens, on_failure)
+        return Outcome(outcome.attempts, relay, outcome.capped_max_tokens)
 
-    def _pursue[Answer](
+    def _run_attempts[Answer](
         self,
         model: str,
         targets: tuple[Target, ...],
         body: Mapping[str, Any],
         deadline: Deadline,
-        take: Take[Answer],
+        read: ReadAnswer[Answer],
     ) -> Outcome[Answer]:
-        targets = suitable(targets, body, self._describe)
-        most = most_output(targets[0], self._describe)
-        course = Course(targets, self._cooling.order(targets), self._attempts, deadline.left, self._chance)
+        targets = eligible_targets(targets, body, self._describe)
+        limit = output_limit(targets[0], self._describe)
+        order = self._cooldowns.order(targets)
+        plan = AttemptPlan(targets, order, self._attempts, deadline.remaining, self._jitter)
         attempts: list[Attempt] = []
-        lowered_cap: int | None = None
-        failures: dict[Target, GatewayError] = {}
-        step: Step | None = course.first()
-        while step:
-            self._sleep(step.wait)
-            tried, lowered_cap = self._call(step.target, body, most, deadline, take)
-            if tried.attempt:
-                attempts.append(tried.attempt)
-            if not isinstance(tried.result, GatewayError):
-                self._cooling.answered(step.target)
-                return Outcome(tuple(attempts), tried.result, lowered_cap)
-            failures[step.target] = tried.result
-            step = self._after(course, step.target, tried.result, has_new_key=tried.has_new_key)
-        return Outcome(tuple(attempts), _told(failures, targets[0], model), lowered_cap)
+        capped_max_tokens: int | None = None
+        errors: dict[Target, GatewayError] = {}
+        following: NextAttempt | None = plan.first()
+        while following:
+            target = following.target
+            self._sleep(following.wait)
+            result, capped_max_tokens = self._call(target, body, limit, deadline, read)
+            if result.attempt:
+                attempts.append(result.attempt)
+            if not isinstance(result.result, GatewayError):
+                self._cooldowns.record_success(target)
+                return Outcome(tuple(attempts), result.result, capped_max_tokens)
+            errors[target] = result.result
+            following = self._next_attempt(plan, target, result.result, has_new_key=result.has_new_key)
+        return Outcome(tuple(attempts), _final_error(errors, targets[0], model), capped_max_tokens)
 
     def _call[Answer](
-        self, target: Target, body: Mapping[str, Any], most: int | None, deadline: Deadline, take: Take[Answer]
-    ) -> tuple[Tried[Answer], int | None]:
-        """Ask a target in its own words; return also the output cap when it had to be lowered."""
+        self, target: Target, body: Mapping[str, Any], limit: int | None, deadline: Deadline, read: ReadAnswer[Answer]
+    ) -> tuple[AttemptResult[Answer], int | None]:
+        """Call a target with the request adapted to it; return also the output cap if it had to be lowered."""
         stream_usage = self._providers[target.provider].stream_usage
         try:
-            asked = translated(body, self._describe(target), most=most, stream_usage=stream_usage)
-        except RequestInvalid as refusal:
-            return Tried(None, refusal), None
-        return self._caller.call(target, asked.body, deadline, take), asked.lowered_cap
+            adapted = adapt_request(body, self._describe(target), output_limit=limit, stream_usage=stream_usage)
+        except RequestInvalid as error:
+            return AttemptResult(None, error), None
+        return self._caller.call(target, adapted.body, deadline, read), adapted.capped_max_tokens
 
-    def _after(self, course: Course, target: Target, error: GatewayError, *, has_new_key: bool) -> Step | None:
-        """Return what follows a failure; a defect of ours ends the request."""
+    def _next_attempt(
+        self, plan: AttemptPlan, target: Target, error: GatewayError, *, has_new_key: bool
+    ) -> NextAttempt | None:
+        """Return the attempt that follows an error; an internal error ends the request."""
         if isinstance(error, DependencyFailed):
-            return course.skip(Onward.OTHER_PROVIDER)
+            return plan.skip(Fallback.OTHER_PROVIDER)
         if isinstance(error, RequestInvalid):
-            return course.skip(Onward.FINAL)
+            return plan.skip(Fallback.FINAL)
         if not isinstance(error, ProviderError):
             return None
-        self._cooling.failed(target, error)
-        return course.after(error, has_new_key=has_new_key)
+        self._cooldowns.record_failure(target, error)
+        return plan.after(error, has_new_key=has_new_key)
 
 
-def _whole(answering: Answering) -> tuple[dict[str, Any], Attempt]:
+def _read_whole(stream: ProviderStream) -> tuple[dict[str, Any], Attempt]:
     aggregate = Aggregate()
-    for batch in answering.batches():
+    for batch in stream.batches():
         for event in batch:
             aggregate.add(event.chunk)
-    return aggregate.whole(answering.progress.usage), answering.answered()
+    return aggregate.completion(stream.progress.usage), stream.finish()
 
 
-def _begun(answering: Answering) -> tuple[Answering, None]:
-    answering.reach_output()
-    return answering, None
+def _read_first_token(stream: ProviderStream) -> tuple[ProviderStream, None]:
+    stream.wait_for_first_token()
+    return stream, None
 
 
-def _told(failures: Mapping[Target, GatewayError], first: Target, model: str) -> GatewayError:
-    """Return the failure that the client reads: the first target's, else that of the one that was tried first."""
-    target = first if first in failures else next(iter(failures))
-    error = failures[target]
-    return advised(error, target, model) if isinstance(error, ProviderError) else error
+def _final_error(errors: Mapping[Target, GatewayError], first: Target, model: str) -> GatewayError:
+    """Return the error for the client: that of the first target, else that of the target that was tried first."""
+    target = first if first in errors else next(iter(errors))
+    error = errors[target]
+    return client_error(error, target, model) if isinstance(error, ProviderError) else error
+
+
+def client_error(error: ProviderError, target: Target, model: str) -> ProviderError:
+    """Return a provider's error with the message for the client; `model` is the client's model name."""
+    kind = type(error)
+    if kind is ProviderModelMissing and model != target.model:
+        kind = RouteModelMissing
+    failure = failure_of(kind)
+    reason = error.message or "it gave no reason"
+    message = failure.message.format(provider=target.provider, model=target.model, reason=reason)
+    if failure.quotes_provider and error.message:
+        message += f" It says: {error.message}"
+    return kind(
+        message,
+        param=error.param,
+        retry_after=error.retry_after or failure.retry_after,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+    )

@@ -1,8 +1,8 @@
-"""The connections to providers: a pool whose every wait ends when the attempt's patience does.
+"""The connection pool, in which every wait is limited by the timeouts of the attempt.
 
-httpx takes one read timeout a request, and it starts anew with each byte. So a request's timeout is its attempt's
-`Patience` here, which the pool hands on to the network backend as it is, and which is asked before each wait: in
-whatever thread that happens. Failures are httpcore's own exceptions.
+httpx takes one read timeout per request, and starts it again with each byte. So a request passes its `AttemptTimeouts`
+as timeout, which the pool hands to the network backend unchanged; the backend asks it before each wait, in whichever
+thread that happens. Errors are those of httpcore.
 """
 
 import select
@@ -16,21 +16,21 @@ import httpcore2
 import httpx2
 
 from qwen_gateway.head_start import HeadStart
-from qwen_gateway.upstream import deadline
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
+from qwen_gateway.upstream.timeouts import current as timeouts_of_attempt
 
-MOST_CONNECTIONS = 50
+MAX_CONNECTIONS = 50
 _SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
-class _PatientStream(httpcore2.NetworkStream):
+class _DeadlineStream(httpcore2.NetworkStream):
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
-        # Once a chunk: `_told` would cost more than the rest.
+        # Runs once per chunk, and `_map_errors` would cost more than the rest.
         try:
-            self._socket.settimeout(_remaining(timeout, httpcore2.ReadTimeout))
+            self._socket.settimeout(_read_seconds(timeout, httpcore2.ReadTimeout))
             return self._socket.recv(max_bytes)
         except TimeoutError:
             raise httpcore2.ReadTimeout from None
@@ -38,8 +38,8 @@ class _PatientStream(httpcore2.NetworkStream):
             raise httpcore2.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: Any = None) -> None:
-        with _told(httpcore2.WriteTimeout, httpcore2.WriteError):
-            self._socket.settimeout(_remaining(timeout, httpcore2.WriteTimeout))
+        with _map_errors(httpcore2.WriteTimeout, httpcore2.WriteError):
+            self._socket.settimeout(_read_seconds(timeout, httpcore2.WriteTimeout))
             self._socket.sendall(buffer)
 
     def close(self) -> None:
@@ -52,17 +52,17 @@ class _PatientStream(httpcore2.NetworkStream):
         timeout: Any = None,
     ) -> httpcore2.NetworkStream:
         if isinstance(self._socket, ssl.SSLSocket):
-            # The connection with a head start has it already.
+            # The prewarmed connection has TLS already.
             return self
-        with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
-            self._socket.settimeout(_time_to_connect(timeout))
-            return _PatientStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+        with _map_errors(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            self._socket.settimeout(_connect_seconds(timeout))
+            return _DeadlineStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
         return self._is_readable() if info == "is_readable" else None
 
     def _is_readable(self) -> bool:
-        """Whether something arrived unasked, which on an idle connection is the server's goodbye."""
+        """Return whether data arrived on an idle connection, which means that the server closed it."""
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()
@@ -70,7 +70,7 @@ class _PatientStream(httpcore2.NetworkStream):
         return bool(poll.poll(0))
 
 
-class _PatientBackend(httpcore2.NetworkBackend):
+class _DeadlineBackend(httpcore2.NetworkBackend):
     def __init__(self, head_start: HeadStart | None) -> None:
         self._head_start = head_start
 
@@ -82,28 +82,28 @@ class _PatientBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[_SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        if self._head_start and (begun := self._head_start.take(host, port, _time_to_connect(timeout) / 2)):
-            return _PatientStream(begun)
+        if self._head_start and (connection := self._head_start.take(host, port, _connect_seconds(timeout) / 2)):
+            return _DeadlineStream(connection)
         failure: Exception = httpcore2.ConnectError("the name has no address")
         addresses = _addresses(host, port)
         for tried, address in enumerate(addresses):
-            # Each gets its share: `create_connection` would give the whole time to every address of a name.
-            share = _time_to_connect(timeout) / (len(addresses) - tried)
+            # Each address gets a share: `create_connection` would give the whole time to every address of a name.
+            share = _connect_seconds(timeout) / (len(addresses) - tried)
             try:
-                with _told(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+                with _map_errors(httpcore2.ConnectTimeout, httpcore2.ConnectError):
                     connection = socket.create_connection((address, port), share)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 timeout.connected = True
-                return _PatientStream(connection)
+                return _DeadlineStream(connection)
         raise failure
 
 
 @contextmanager
-def _told(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
-    """Tell a socket's errors as httpcore's."""
+def _map_errors(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+    """Raise httpcore's exceptions for a socket's."""
     try:
         yield
     except TimeoutError:
@@ -120,15 +120,15 @@ def _addresses(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _remaining(patience: Patience, timeout: type[httpcore2.TimeoutException]) -> float:
-    seconds = patience.wait()
+def _read_seconds(timeouts: AttemptTimeouts, error: type[httpcore2.TimeoutException]) -> float:
+    seconds = timeouts.read_seconds()
     if seconds <= 0:
-        raise timeout
+        raise error
     return seconds
 
 
-def _time_to_connect(patience: Patience) -> float:
-    seconds = patience.connect()
+def _connect_seconds(timeouts: AttemptTimeouts) -> float:
+    seconds = timeouts.connect_seconds()
     if seconds <= 0:
         raise httpcore2.ConnectTimeout
     return seconds
@@ -145,22 +145,22 @@ class _Body(httpx2.SyncByteStream):
         self._inner.close()
 
 
-class PatientTransport(httpx2.BaseTransport):
-    """An httpx transport over the patient pool; the way in for the openai SDK."""
+class DeadlineTransport(httpx2.BaseTransport):
+    """The httpx transport of the openai SDK: a connection pool that keeps to the timeouts of each attempt."""
 
     def __init__(self, ssl_context: ssl.SSLContext, head_start: HeadStart | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_CONNECTIONS,
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=5,
-            network_backend=_PatientBackend(head_start),
+            network_backend=_DeadlineBackend(head_start),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request; the answer's body is still to be read."""
-        url, patience = request.url, deadline.current.get()
-        answer = self._pool.handle_request(
+        """Send a request; the caller reads the body of the response."""
+        url, timeouts = request.url, timeouts_of_attempt.get()
+        response = self._pool.handle_request(
             httpcore2.Request(
                 method=request.method,
                 url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -168,19 +168,19 @@ class PatientTransport(httpx2.BaseTransport):
                 content=request.stream,
                 extensions={
                     "timeout": {
-                        "pool": patience.connect(),
-                        "connect": patience,
-                        "write": patience,
-                        "read": patience,
+                        "pool": timeouts.connect_seconds(),
+                        "connect": timeouts,
+                        "write": timeouts,
+                        "read": timeouts,
                     }
                 },
             )
         )
         return httpx2.Response(
-            status_code=answer.status,
-            headers=answer.headers,
-            stream=_Body(answer.stream),
-            extensions=answer.extensions,
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response.stream),
+            extensions=response.extensions,
         )
 
     def close(self) -> None:

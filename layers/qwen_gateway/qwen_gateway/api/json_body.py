@@ -1,4 +1,4 @@
-"""A request's body as a JSON object, or a refusal that says what is wrong with it."""
+"""Parse the JSON object of a request body, with an error message that names the problem."""
 
 import json
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 from qwen_gateway import strictjson
 from qwen_gateway.errors import RequestInvalid, RequestTooLarge
 
-LARGEST = 5_500_000
-"""Bytes. A Lambda event holds 6 MB, of which the escaped body is the larger part."""
+MAX_BODY_BYTES = 5_500_000
+"""A Lambda event holds 6 MB, including the escaping of the body."""
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+def parse_json_object(body: bytes) -> dict[str, Any]:
     """Parse a body.
 
     Raises:
-        RequestTooLarge: more than `LARGEST` bytes.
-        RequestInvalid: empty, not UTF-8, not JSON as RFC 8259 has it, nested too deep, or no object.
+        RequestTooLarge: more than `MAX_BODY_BYTES` bytes.
+        RequestInvalid: empty, not UTF-8, not JSON (RFC 8259), nested too deep, or not an object.
     """
-    if len(body) > LARGEST:
-        message = f"The body has {len(body)} bytes; at most {LARGEST} fit. Send images and files as links."
+    if len(body) > MAX_BODY_BYTES:
+        message = f"The body has {len(body)} bytes; at most {MAX_BODY_BYTES} fit. Send images and files as links."
         raise RequestTooLarge(message)
     if not body.strip():
         raise RequestInvalid("The body is empty; a JSON object is expected.")
-    value = _parse(_text(body))
+    value = _parse(_decode(body))
     if not isinstance(value, dict):
         raise RequestInvalid(f"The body is a JSON {_KINDS[type(value)]}; an object is expected.")
     return value
@@ -38,7 +38,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _text(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     if b"\0" in body:
         raise RequestInvalid("The body holds NUL bytes, as UTF-16 and UTF-32 do. Send JSON in UTF-8.")
     try:
@@ -51,7 +51,7 @@ def _parse(text: str) -> Any:
     try:
         value = strictjson.loads(text)
         if "\\u" in text:
-            _refuse_lone_surrogates(value)
+            _reject_lone_surrogates(value)
     except strictjson.NestedTooDeep as error:
         raise RequestInvalid(f"The body is {error}.") from None
     except ValueError as error:
@@ -59,7 +59,7 @@ def _parse(text: str) -> Any:
     return value
 
 
-def _refuse_lone_surrogates(value: Any) -> None:
+def _reject_lone_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -67,7 +67,7 @@ def _refuse_lone_surrogates(value: Any) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """The decoder's words and place. They never quote the body."""
+    """Return the decoder's message and position, which never quote the body."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, strictjson.NumberRefused):

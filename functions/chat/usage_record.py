@@ -1,54 +1,57 @@
-"""What a call leaves in the ledger."""
+"""The usage record of a chat call."""
 
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from qwen_gateway.api import ChatRequest, told
+from qwen_gateway.api import ChatRequest, http_error_for
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, tags
 from qwen_gateway.upstream import Attempt, Outcome
 
 
-class Started(NamedTuple):
-    """When a call came in: seconds since 1970, and the same moment on the monotonic clock."""
+class CallStart(NamedTuple):
+    """The time at which a call arrived: seconds since 1970, and the same moment on the monotonic clock."""
 
     epoch: float
     monotonic: float
 
     @classmethod
-    def now(cls) -> "Started":
-        """Return this moment."""
+    def now(cls) -> "CallStart":
+        """Return the current time."""
         return cls(time.time(), time.monotonic())
 
-    def ago(self) -> float:
+    def elapsed(self) -> float:
         """Return the seconds since then."""
         return time.monotonic() - self.monotonic
 
 
 class Call(NamedTuple):
-    """A call that was let through. Names of headers are in lower case."""
+    """An authenticated call. Header names are in lower case."""
 
     request_id: str
     key: ApiKey
     chat: ChatRequest
     headers: Mapping[str, str]
-    started: Started
+    start: CallStart
 
 
-def usage_record(call: Call, outcome: Outcome[Any], *, committed: bool) -> UsageRecord:
-    """Return the record of a call, answered or not; `committed`: the status 200 had gone out before it ended."""
-    failure = told(outcome.result) if isinstance(outcome.result, GatewayError) else None
+def build_usage_record(call: Call, outcome: Outcome[Any], *, response_started: bool) -> UsageRecord:
+    """Return the record of a call, answered or not.
+
+    `response_started`: the status 200 was sent before the call ended.
+    """
+    failure = http_error_for(outcome.result) if isinstance(outcome.result, GatewayError) else None
     last = outcome.attempts[-1] if outcome.attempts else None
     return UsageRecord(
         id=call.request_id.removeprefix("req_"),
         key_id=call.key.id,
-        created=int(call.started.epoch),
+        created=int(call.start.epoch),
         model_asked=call.chat.model,
         streamed=call.chat.streams,
-        status=failure.status if failure and not committed else 200,
+        status=failure.status if failure and not response_started else 200,
         outcome=failure.code if failure else "answered",
-        latency_ms=round(call.started.ago() * 1000),
+        latency_ms=round(call.start.elapsed() * 1000),
         first_token_ms=last.first_token_ms if last else None,
         model_used=last.target.model if last else None,
         provider=last.target.provider if last else None,
@@ -73,15 +76,15 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
 
 
 def _tokens(result: Mapping[str, Any] | GatewayError) -> dict[str, int | None]:
-    """DashScope's usage, in whose details the cached, cache-written and thinking tokens stand."""
+    """Read DashScope's usage, whose details hold the cached, cache-written and thinking tokens."""
     usage = _object({} if isinstance(result, GatewayError) else result, "usage")
     prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
     return {
-        "tokens_in": _whole(usage.get("prompt_tokens")),
-        "tokens_out": _whole(usage.get("completion_tokens")),
-        "tokens_cached": _whole(prompt.get("cached_tokens")),
-        "tokens_cache_write": _whole(prompt.get("cache_creation_input_tokens")),
-        "tokens_thinking": _whole(completion.get("reasoning_tokens")),
+        "tokens_in": _int(usage.get("prompt_tokens")),
+        "tokens_out": _int(usage.get("completion_tokens")),
+        "tokens_cached": _int(prompt.get("cached_tokens")),
+        "tokens_cache_write": _int(prompt.get("cache_creation_input_tokens")),
+        "tokens_thinking": _int(completion.get("reasoning_tokens")),
     }
 
 
@@ -90,7 +93,7 @@ def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _whole(value: object) -> int | None:
+def _int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -99,4 +102,4 @@ def _text(value: object) -> str | None:
 
 
 def _count(value: str | None) -> int | None:
-    return int(value) if value and value.isdecimal() and value.isascii() and len(value) < 6 else None  # noqa: PLR2004 - no client repeats a hundred thousand times
+    return int(value) if value and value.isdecimal() and value.isascii() and len(value) < 6 else None  # noqa: PLR2004 - more than any client retries

@@ -1,36 +1,45 @@
-"""A REST API proxy event, version 1.0, as the request that it carries."""
+"""The request of a REST API proxy event, version 1.0."""
 
 import base64
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from qwen_gateway.errors import RequestInvalid
+from qwen_gateway.errors import KeyMissing, RequestInvalid
 
 
 class HttpRequest(NamedTuple):
-    """What a client sent. Header names are in lower case; of a repeated header the last value counts."""
+    """An HTTP request. Header names are in lower case; of a repeated header the last value counts."""
 
-    method: str
-    path: str
     headers: dict[str, str]
     body: bytes
     path_parameters: Mapping[str, str] = {}
 
 
-def read(event: Mapping[str, Any]) -> HttpRequest:
-    """Return the request of an event; whatever an event leaves out or has null is empty.
+def parse_event(event: Mapping[str, Any]) -> HttpRequest:
+    """Return the request of an event; a missing or null field is empty.
 
     Raises:
-        RequestInvalid: the body is compressed, or not the base64 that the event says it is.
+        RequestInvalid: the body is compressed, or is not the base64 that the event announces.
     """
     headers = _headers(event)
     return HttpRequest(
-        method=event.get("httpMethod") or "",
-        path=event.get("path") or "",
         headers=headers,
-        body=_plain(_body(event), headers.get("content-encoding", "")),
+        body=_reject_encoding(_body(event), headers.get("content-encoding", "")),
         path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},
     )
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """Return the token of the `Authorization` header.
+
+    Raises:
+        KeyMissing: the header is missing, or is not a bearer token.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        message = "No API key was sent. Put it into the header: Authorization: Bearer sk-qg-..."
+        raise KeyMissing(message)
+    return token.strip()
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
@@ -40,7 +49,7 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
-    """A text that cannot be UTF-8 stays visible as bytes that are not."""
+    """Return the body. A lone surrogate, which has no UTF-8 form, becomes bytes that are invalid UTF-8."""
     text: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return text.encode("utf-8", "surrogatepass")
@@ -50,8 +59,8 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise RequestInvalid("The body is marked as base64 and is none.") from None
 
 
-def _plain(body: bytes, encoding: str) -> bytes:
-    # API Gateway hands compressed bytes on as they are, or as what was left when it took them for text.
+def _reject_encoding(body: bytes, encoding: str) -> bytes:
+    # API Gateway passes compressed bytes on as they are, or damaged by a conversion to text.
     if body and encoding.strip().lower() not in {"", "identity"}:
         raise RequestInvalid("The body has a content-encoding. Send it uncompressed, without that header.")
     return body

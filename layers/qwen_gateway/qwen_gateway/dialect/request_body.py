@@ -1,0 +1,59 @@
+"""Reading a chat request. A part that has the wrong form is skipped: the provider judges it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+
+
+def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages that are objects."""
+    return _objects(body.get("messages"))
+
+
+def parts(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the content parts of every message whose content is a list."""
+    for message in messages(body):
+        yield from _objects(message.get("content"))
+
+
+def texts(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every text of every message."""
+    for message in messages(body):
+        if isinstance(message.get("content"), str):
+            yield message["content"]
+    for part in parts(body):
+        if isinstance(part.get("text"), str):
+            yield part["text"]
+
+
+def forces_tool(body: Mapping[str, Any]) -> bool:
+    """Return whether `tool_choice` forces a tool call."""
+    choice = body.get("tool_choice")
+    return choice == "required" or isinstance(choice, Mapping)
+
+
+def response_format(body: Mapping[str, Any]) -> str | None:
+    """Return the type of `response_format`: `json_object`, `json_schema` or `text`."""
+    value = body.get("response_format")
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def max_tokens(body: Mapping[str, Any]) -> int:
+    """Return the largest output cap of a request in tokens, 0 if it has none."""
+    return max(_caps(body).values(), default=0)
+
+
+def cap_max_tokens(body: dict[str, Any], limit: int) -> dict[str, Any]:
+    """Return the request with every output cap above `limit` lowered to it; `body` itself if there is none."""
+    above = {name: limit for name, cap in _caps(body).items() if cap > limit}
+    return body | above if above else body
+
+
+def _caps(body: Mapping[str, Any]) -> dict[str, int]:
+    return {name: body[name] for name in _MAX_TOKENS_FIELDS if isinstance(body.get(name), int)}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
