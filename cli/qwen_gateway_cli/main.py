@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from qwen_gateway.config import ConfigurationWrong
+from qwen_gateway.config import ConfigurationError
 from qwen_gateway.ledger.administration import KeyNotChanged
 from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.batch.command import batch
@@ -32,7 +32,7 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it with status 130."""
     try:
         app()
-    except (CommandRefused, ConfigurationWrong, KeyNotChanged) as refusal:
+    except (CommandRefused, ConfigurationError, KeyNotChanged) as refusal:
         _end(str(refusal))
     except AWS_FAILURES as failure:
         _end(explain(failure))

@@ -1,7 +1,7 @@
 """`qwen-gateway routes`: which provider and model each name of a model means."""
 
 from qwen_gateway.config import parse
-from qwen_gateway.routes import Routes
+from qwen_gateway.routing import Routes
 from qwen_gateway_cli.console import note, show_json, show_table
 from qwen_gateway_cli.stack import JsonOption, StackOption, find
 

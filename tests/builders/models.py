@@ -20,7 +20,7 @@ def model(name: str = "qwen-plus", **facts: Any) -> Model:
         "input_tokens": 100_000,
         "output_tokens": 8_192,
         "modalities": ("text",),
-        "known_since": 1_764_000_000,
+        "created": 1_764_000_000,
         "thinking": Thinking("off", SWITCHED),
         "quirks": DASHSCOPE,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api.edge import EXPOSED
+from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.local.front import refusals
 from qwen_gateway_cli.local.front.api import Api, GatewayResponse, Mock, api_of
 from qwen_gateway_cli.local.front.refusals import Refusal
@@ -63,7 +63,7 @@ def test_a_browser_may_read_an_edge_error_as_it_reads_any_answer(api: Api, kind:
     headers = api.gateway_responses[kind].headers
 
     assert headers["access-control-allow-origin"] == f"'{ORIGIN}'"
-    assert names(headers["access-control-expose-headers"]) == names(EXPOSED)
+    assert names(headers["access-control-expose-headers"]) == names(EXPOSED_HEADERS)
 
 
 def test_whoever_was_throttled_learns_when_to_come_again(api: Api) -> None:
@@ -80,7 +80,7 @@ def test_every_header_of_an_edge_error_may_be_read(api: Api) -> None:
     def own(response: GatewayResponse) -> set[str]:
         return {name for name in response.headers if not name.startswith("access-control-")}
 
-    assert set().union(*(own(each) for each in api.gateway_responses.values())) <= names(EXPOSED)
+    assert set().union(*(own(each) for each in api.gateway_responses.values())) <= names(EXPOSED_HEADERS)
 
 
 def test_a_browser_may_ask_for_every_route_with_every_header_that_the_code_reads(api: Api) -> None:

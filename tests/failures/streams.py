@@ -16,7 +16,7 @@ TEXTS = ("Grü", "ße, ", "世界", ", hel", "lo.")
 WHOLE = "".join(TEXTS)
 MARKED = "marked words of a prompt"
 LONGEST = "x" * 1_000_000
-HURRIED: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "silence": 0.6})
+HURRIED: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "idle": 0.6})
 """Limits for those that wait until one of them ends it, in seconds."""
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-scripted\r\n"
 
@@ -91,7 +91,7 @@ def refused(status: int, code: str) -> Way:
 
 def failing(words: str, code: str, after: int) -> Way:
     """Return a way that ends with an error event."""
-    return Way(words, told(error_event(MARKED, code), after), text=texts(after))
+    return Way(words, told(failure(MARKED, code), after), text=texts(after))
 
 
 def _with_usage(document: dict[str, Any], completion: int) -> dict[str, Any]:
@@ -138,9 +138,9 @@ ROWS = (
             Way(
                 "pauses shorter than each limit",
                 (0.7, said(1), 0.7, _REST[:9], 0.3, _REST[9:]),
-                limits={"first_token": 1.4, "silence": 1.4},
+                limits={"first_token": 1.4, "idle": 1.4},
             ),
-            Way("a first output later than silence may last", (0.6, _FINISHED), limits={"silence": 0.2}),
+            Way("a first output later than silence may last", (0.6, _FINISHED), limits={"idle": 0.2}),
             Way(
                 "silence longer than a first output may take",
                 (said(1), 1.5, _REST),

@@ -68,8 +68,8 @@ class Repository:
         """What fails in one test is not to be asked last in the next."""
         settings = self.folder / "layers" / "qwen_gateway" / "qwen_gateway" / "gateway.toml"
         text = settings.read_text(encoding="utf-8")
-        assert text.count("cool_down = 10") == 1
-        settings.write_text(text.replace("cool_down = 10", "cool_down = 0"), encoding="utf-8")
+        assert text.count("cooldown = 10") == 1
+        settings.write_text(text.replace("cooldown = 10", "cooldown = 0"), encoding="utf-8")
 
     @contextmanager
     def in_front(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> Iterator["InFront"]:

@@ -14,7 +14,7 @@ from qwen_gateway import config
 from qwen_gateway.api import error_object
 from qwen_gateway.environment_keys import key_of
 from qwen_gateway.errors import GatewayError, ProviderNotConfigured
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway_cli.batch.lines import Line, read
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.console import err, note, refuse, show

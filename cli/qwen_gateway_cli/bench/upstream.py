@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from qwen_gateway import config
 from qwen_gateway.environment_keys import EnvironmentKeys
 from qwen_gateway.library import Answer, QwenClient
-from qwen_gateway.routes import Routes
+from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import Deadline, Transport, Upstream
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway_cli.bench.report import circumstances
 from qwen_gateway_cli.console import refuse, show, show_table
 from qwen_gateway_cli.local.progress import step
@@ -130,7 +130,7 @@ def _processor_ms(provider: RunningProvider) -> tuple[list[float], list[float]]:
     url = settings.providers[targets[0].provider].url
 
     def bare() -> None:
-        stream = transport.open(url, _KEY, asked, Patience(Deadline(60), settings.timeouts))
+        stream = transport.open(url, _KEY, asked, AttemptTimeouts(Deadline(60), settings.timeouts))
         for _ in stream.pieces():
             pass
         stream.close()

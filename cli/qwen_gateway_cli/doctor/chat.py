@@ -12,7 +12,7 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Transport, Upstream
 from qwen_gateway_cli.doctor.finding import Finding, State
 

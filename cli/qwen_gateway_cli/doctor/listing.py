@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
+from qwen_gateway import provider_failures
 from qwen_gateway.errors import ProviderKeyRefused
-from qwen_gateway.upstream import failures
 from qwen_gateway_cli.doctor.asking import Reply
 from qwen_gateway_cli.doctor.finding import Finding, State
 
@@ -36,7 +36,7 @@ def judge_acceptance(provider: str, reply: Reply, set_key: str) -> Finding:
         state, found = State.WARNING, f"there is no list of models (status {reply.status})"
         advice = "The chat below tells whether base_url and key are right."
     elif listed(reply) is None:
-        said = failures.said(reply.document)
+        said = provider_failures.parse_error_body(reply.document)
         state, found = State.FAILED, f"status {reply.status} and no list of models {said.code} {said.message}".strip()
         advice = "Check base_url in gateway.toml: it mostly ends in /v1."
     return Finding(provider, "accepted", state, found, advice, reply.latency_ms)
@@ -59,7 +59,7 @@ def judge_models(provider: str, names: frozenset[str], routed: Collection[str], 
 
 
 def _cause(reply: Reply) -> Any:
-    return failures.cause(reply.status, failures.said(reply.document))
+    return provider_failures.classify(reply.status, provider_failures.parse_error_body(reply.document))
 
 
 def _all(names: Collection[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from qwen_gateway import catalog
 from qwen_gateway.config import NO_KEY, Configuration
-from qwen_gateway.routes import Routes, Target
+from qwen_gateway.routing import Routes, Target
 from qwen_gateway_cli.doctor import asking, clock, listing, regions
 from qwen_gateway_cli.doctor.asking import NoReply, Reply
 from qwen_gateway_cli.doctor.chat import tiny_chat

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from qwen_gateway.errors import ANSWERS, Answer, Defect, DependencyFailed, GatewayError, ProviderError
+from qwen_gateway.api import HTTP_ERRORS
+from qwen_gateway.errors import DependencyFailed, GatewayError, HttpError, InternalError, ProviderError
 from qwen_gateway_cli.local.front.api import GatewayResponse
 from qwen_gateway_cli.openapi.headers import referred
 from qwen_gateway_cli.openapi.operations import PROVIDER_HEADERS, Operation
@@ -59,7 +60,7 @@ def unknown_route(edge: Mapping[str, GatewayResponse]) -> Json:
 
 
 def _told(operation: Operation) -> Iterator[tuple[str, _Failure]]:
-    for kind, answer in ANSWERS.items():
+    for kind, answer in HTTP_ERRORS.items():
         if issubclass(kind, operation.failures):
             yield (
                 str(answer.status),
@@ -67,13 +68,13 @@ def _told(operation: Operation) -> Iterator[tuple[str, _Failure]]:
             )
 
 
-def _headers(kind: type[GatewayError], answer: Answer, operation: Operation) -> frozenset[str]:
+def _headers(kind: type[GatewayError], answer: HttpError, operation: Operation) -> frozenset[str]:
     names = {"x-request-id"}
     if answer.should_retry is not None:
         names.add("x-should-retry")
     if issubclass(kind, ProviderError | DependencyFailed):
         names.add("retry-after")
-    if issubclass(kind, ProviderError | Defect):
+    if issubclass(kind, ProviderError | InternalError):
         names.update(set(PROVIDER_HEADERS) & set(operation.headers))
     return frozenset(names)
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from qwen_gateway.errors import Defect, GatewayError, KeyRefused, LedgerUnavailable, ModelUnknown
+from qwen_gateway.errors import GatewayError, InternalError, KeyRefused, LedgerUnavailable, ModelUnknown
 
 PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts", "x-gateway-max-tokens")
 
@@ -24,7 +24,7 @@ class Operation(NamedTuple):
     events: str | None = None
 
 
-_OF_EVERY_ROUTE = (KeyRefused, LedgerUnavailable, Defect)
+_OF_EVERY_ROUTE = (KeyRefused, LedgerUnavailable, InternalError)
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/chat/completions"): Operation(

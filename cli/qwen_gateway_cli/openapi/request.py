@@ -4,8 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from qwen_gateway.api.body import LARGEST
 from qwen_gateway.api.chat_request import ChatFields
+from qwen_gateway.api.json_body import MAX_BODY_BYTES
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ def body() -> Json:
     """Return the request's body."""
     return {
         "required": True,
-        "description": f"At most {LARGEST} bytes of UTF-8, uncompressed.",
+        "description": f"At most {MAX_BODY_BYTES} bytes of UTF-8, uncompressed.",
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}, "example": _EXAMPLE},
         },

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.errors import ANSWERS, GatewayError, ProviderUnreachable
+from qwen_gateway.api import HTTP_ERRORS
+from qwen_gateway.errors import GatewayError, ProviderUnreachable
 from qwen_gateway_cli.local.front import refusals
 from qwen_gateway_cli.local.front.api import Api, api_of
 from qwen_gateway_cli.local.front.refusals import Refusal
@@ -26,7 +27,7 @@ OF_API_GATEWAY = {"DEFAULT_4XX": (400, 403, 415), "DEFAULT_5XX": (500, 502)}
 
 
 def test_every_failure_of_the_table_is_brought_about() -> None:
-    assert WAYS.keys() == ANSWERS.keys()
+    assert WAYS.keys() == HTTP_ERRORS.keys()
 
 
 @pytest.mark.parametrize("kind", WAYS, ids=lambda kind: kind.__name__)
@@ -40,7 +41,7 @@ def test_a_failure_happens_where_it_is_described_and_as_it_is_described(
 
     described.hold(described.response(route, answer.status), answer.headers, answer.body)
     if issubclass(kind, OPERATIONS[route].failures):
-        told = ANSWERS[kind]
+        told = HTTP_ERRORS[kind]
         assert answer.error == (told.status, told.type, told.code)
     else:
         assert answer.status == 200

@@ -4,8 +4,8 @@ import json
 
 import openapi_spec_validator
 
-from qwen_gateway.api.edge import EXPOSED
-from qwen_gateway.errors import ANSWERS
+from qwen_gateway.api import HTTP_ERRORS
+from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.openapi import text
 from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.contract.openapi.described import FILE, ROUTES, Described
@@ -33,7 +33,7 @@ def test_its_routes_are_the_templates(described: Described, template: Template) 
 
 
 def test_its_headers_are_those_that_the_code_exposes(described: Described) -> None:
-    assert described.document["components"]["headers"].keys() == {name.strip() for name in EXPOSED.split(",")}
+    assert described.document["components"]["headers"].keys() == {name.strip() for name in EXPOSED_HEADERS.split(",")}
 
 
 def test_every_code_that_is_described_is_one_that_is_told(described: Described, template: Template) -> None:
@@ -45,7 +45,7 @@ def test_every_code_that_is_described_is_one_that_is_told(described: Described, 
 
     for route in ROUTES:
         failures = OPERATIONS[route].failures
-        told = {answer.code for kind, answer in ANSWERS.items() if issubclass(kind, failures)}
+        told = {answer.code for kind, answer in HTTP_ERRORS.items() if issubclass(kind, failures)}
         statuses = described.responses(route).keys() - {"200"}
 
         assert {code for status in statuses for code in described.codes(route, status)} == told | by_the_edge

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api.body import LARGEST
+from qwen_gateway.api.json_body import MAX_BODY_BYTES
 from qwen_gateway.errors import (
-    Defect,
     GatewayError,
+    InternalError,
     KeyExpired,
     KeyMissing,
     KeyRevoked,
@@ -92,13 +92,13 @@ def with_a_defect(_: Gateway, __: RunningProvider, ask: Ask) -> Answer:
 
 WAYS: dict[type[GatewayError], Way] = {
     RequestInvalid: lambda _, __, ask: ask(body="no JSON"),
-    RequestTooLarge: lambda _, __, ask: ask(body=" " * (LARGEST + 1)),
+    RequestTooLarge: lambda _, __, ask: ask(body=" " * (MAX_BODY_BYTES + 1)),
     ModelUnknown: lambda _, __, ask: ask(model="no-such-model"),
     KeyMissing: lambda _, __, ask: ask(key=""),
     KeyUnknown: lambda _, __, ask: ask(key=garbage_token()),
     KeyRevoked: key(disabled=True),
     KeyExpired: key(expires=1),
-    Defect: with_a_defect,
+    InternalError: with_a_defect,
     LedgerUnavailable: without_table,
     SecretsUnavailable: secret("no JSON"),
     ProviderNotConfigured: secret("{}"),

@@ -15,10 +15,10 @@ from chat.service import ChatService
 from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
-from qwen_gateway.api import HttpRequest, Served, serve
+from qwen_gateway.api import HttpRequest, JsonResponse, serve
 from qwen_gateway.ledger import Keys, UsageLedger
 from qwen_gateway.ledger.attributes import from_item
-from qwen_gateway.routes import Routes
+from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
@@ -29,8 +29,8 @@ from tests.integration.emulated_aws import Aws
 from tests.reading import ReadStream
 
 PROVIDER_KEY = "sk-marked-provider-key"
-HURRIED = {"connect": 0.5, "first_token": 0.6, "silence": 0.6}
-PATIENT = {"connect": 5, "first_token": 30, "silence": 20}
+HURRIED = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
+PATIENT = {"connect": 5, "first_token": 30, "idle": 20}
 """For gateways that have nothing to wait for: a slow machine then fails no test."""
 SECONDS = 5.0
 LONGEST = 1.0
@@ -74,7 +74,7 @@ class Gateway:
         )
         keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
-        upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, chance=lambda: LONGEST)
+        upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: LONGEST)
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
         self._chat = ChatService(keys, routes, upstream, ledger, settings.timeouts)
         self._models = ModelsService(keys, routes)
@@ -98,14 +98,14 @@ class Gateway:
         """GET the models, or one."""
         event = models_event(self.token if key is None else key, model)
 
-        def handle(request: HttpRequest, _: str) -> Served:
+        def handle(request: HttpRequest, _: str) -> JsonResponse:
             if model is None:
-                return Served(self._models.list(request.headers))
-            return Served(self._models.retrieve(request.headers, model))
+                return JsonResponse(self._models.list(request.headers))
+            return JsonResponse(self._models.retrieve(request.headers, model))
 
         return self.send(event, handle)
 
-    def send(self, event: dict[str, Any], handle: Callable[[HttpRequest, str], Served]) -> Answer:
+    def send(self, event: dict[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> Answer:
         """Send an event through the edge."""
         answer = serve(event, handle)
         return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))

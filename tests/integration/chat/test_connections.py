@@ -138,7 +138,7 @@ def test_a_connection_that_failed_does_not_spoil_the_next_call(make_gateway: Mak
 def test_who_gets_no_connection_of_the_pool_in_time_has_sent_nothing(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
     is_asked, may_answer = threading.Event(), threading.Event()
 
     def holds(connection: socket.socket, _: Scripted) -> None:

@@ -92,7 +92,7 @@ def test_a_target_in_trouble_is_asked_last_by_the_next_request_and_its_word_stil
 
 
 def test_without_a_cool_down_the_order_stays(ladder: Ladder) -> None:
-    gateway = ladder.gateway(retries={"attempts": 4, "cool_down": 0})
+    gateway = ladder.gateway(retries={"attempts": 4, "cooldown": 0})
     ladder.fails((MAX, OVERLOADED))
 
     for _ in range(2):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway import config
-from qwen_gateway.config import ConfigurationWrong
+from qwen_gateway.config import ConfigurationError
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import Context, chat_event, chat_request, key_item, mistyped, models_event, token
 from tests.integration.chat.calls import record_aws_calls
@@ -41,7 +41,7 @@ def imported(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatc
     overrides = {
         "providers": {"dashscope": {"base_url": f"{provider.url}/v1"}},
         "routes": {"org/qwen small": [{"model": "qwen3-max"}]},
-        "timeouts": {"settle": 9.7},
+        "timeouts": {"reserved_for_ledger": 9.7},
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(overrides))
 
@@ -143,7 +143,7 @@ def test_a_wrong_configuration_stops_the_start_by_name(
     monkeypatch.setenv("GATEWAY_CONFIG", '{"timeouts": {"conect": 3}}')
     config.configuration.cache_clear()
 
-    with pytest.raises(ConfigurationWrong, match=r"timeouts\.conect"):
+    with pytest.raises(ConfigurationError, match=r"timeouts\.conect"):
         imported(handler)
 
 
@@ -154,5 +154,5 @@ def test_a_missing_table_name_stops_the_start_by_name(
     monkeypatch.delenv("KEYS_TABLE")
     config.environment.cache_clear()
 
-    with pytest.raises(ConfigurationWrong, match="KEYS_TABLE"):
+    with pytest.raises(ConfigurationError, match="KEYS_TABLE"):
         imported(handler)

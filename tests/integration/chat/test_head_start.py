@@ -10,7 +10,7 @@ from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import ProviderDisconnected, ProviderIdleDisconnected
 from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import Deadline, Transport
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import whole_stream
 from tests.integration.chat.authority import Authority
 from tests.integration.chat.scripted import Play, Scripted, closes, event_stream, resets, says, scripted_provider
@@ -30,7 +30,7 @@ def address(url: str) -> tuple[str, int]:
 
 
 def ask(provider: Scripted, begun: HeadStart | None) -> bytes:
-    patience = Patience(Deadline(5), Timeouts())
+    patience = AttemptTimeouts(Deadline(5), Timeouts())
     return b"".join(Transport(begun).open(provider.url, "sk-test", {"model": "m"}, patience).pieces())
 
 

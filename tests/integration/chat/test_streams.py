@@ -7,7 +7,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
-from qwen_gateway.upstream.tidying import Tidying
+from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
 from tests.builders import (
     broken_off,
     chat_request,
@@ -39,7 +39,7 @@ ASKED = chat_request(messages=[{"role": "user", "content": MARKED}])
 USAGE = {"stream_options": {"include_usage": True}}
 HELLO = broken_off(*text_chunks("Hel"))
 PAIR = {"pair": [{"model": "qwen-plus"}, {"model": "qwen-flash", "provider": "holysheep"}]}
-AT_ONCE = {"commit": 0.2}
+AT_ONCE = {"response_start": 0.2}
 """Soon enough that no provider of these tests has said anything."""
 
 
@@ -216,14 +216,14 @@ def test_a_target_that_failed_in_mid_stream_is_asked_last_by_the_next_request(ma
 
 @pytest.fixture
 def a_defect_at_the_second_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    tidy = Tidying.tidy
+    tidy = ChunkNormalizer.normalize
 
-    def failing(self: Tidying, batch: list[Any]) -> Any:
+    def failing(self: ChunkNormalizer, batch: list[Any]) -> Any:
         if b"lo." in batch[0].data:
             raise RuntimeError(MARKED)
         return tidy(self, batch)
 
-    monkeypatch.setattr(Tidying, "tidy", failing)
+    monkeypatch.setattr(ChunkNormalizer, "normalize", failing)
 
 
 @pytest.mark.usefixtures("a_defect_at_the_second_piece")

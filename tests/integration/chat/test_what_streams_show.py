@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qwen_gateway.errors import ANSWERS
+from qwen_gateway.api import HTTP_ERRORS
 from tests.builders import chat_request, whole_stream
 from tests.failures.streams import MARKED, ROWS, Row, Way
 from tests.integration.chat.conftest import PATIENT, PROVIDER_KEY, Gateway, MakeGateway
@@ -26,7 +26,7 @@ from tests.integration.chat.scripted import (
 from tests.reading import ReadStream
 
 ENDS: dict[str, Play] = {"ends": ends, "closes": closes, "resets": resets, "hangs": hangs, "drips": drips}
-TYPES = {answer.code: answer.type for answer in ANSWERS.values()}
+TYPES = {answer.code: answer.type for answer in HTTP_ERRORS.values()}
 MESSAGES = [{"role": "user", "content": MARKED}]
 FIRST = {"model": "qwen-plus"}
 SECOND = {"model": "qwen-flash", "provider": "holysheep"}

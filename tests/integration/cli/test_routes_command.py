@@ -3,7 +3,7 @@
 import json
 
 from qwen_gateway import config
-from qwen_gateway.routes import Routes
+from qwen_gateway.routing import Routes
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import STACK, Run, described_stack
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.errors import ANSWERS, KeyRefused, RequestRefused
+from qwen_gateway.api import HTTP_ERRORS
+from qwen_gateway.errors import KeyRefused, RequestRefused
 from qwen_gateway_cli.local import upstream
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import Context
@@ -46,6 +47,6 @@ def test_an_event_gets_the_answer_of_its_sample(answer: Answer, name: str) -> No
 
 
 def test_every_refusal_that_callers_bring_about_has_an_event() -> None:
-    refusals = {told.code for cause, told in ANSWERS.items() if issubclass(cause, RequestRefused | KeyRefused)}
+    refusals = {told.code for cause, told in HTTP_ERRORS.items() if issubclass(cause, RequestRefused | KeyRefused)}
 
     assert refusals - {TOO_LARGE_TO_KEEP} <= {sample.told.code for sample in SAMPLES.values()}

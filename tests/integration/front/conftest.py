@@ -28,11 +28,11 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFront]:
             Route("/v1/echo", "Echo"),
             Route("/v1/models", "Echo", methods=("get",)),
             Route("/v1/models/{model+}", "Echo", methods=("get",)),
-            Route("/v1/models/listed", "Said", methods=("get",)),
+            Route("/v1/models/listed", "ErrorBody", methods=("get",)),
             Route("/v1/keys/{key}/use", "Echo", methods=("get",)),
-            Route("/v1/said", "Said"),
+            Route("/v1/said", "ErrorBody"),
         ]
     )
     folder = tmp_path_factory.mktemp("front")
-    with running(folder, settings(folder, api, {"Echo": ECHO, "Said": SAID})) as started:
+    with running(folder, settings(folder, api, {"Echo": ECHO, "ErrorBody": SAID})) as started:
         yield started

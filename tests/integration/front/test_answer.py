@@ -108,5 +108,5 @@ def test_a_malformed_answer_is_a_bad_gateway(front: RunningFront, answer: Any) -
 def test_a_malformed_answer_is_named_in_the_log_without_its_content(front: RunningFront) -> None:
     said(front, {"secret": "sk-1234"})
 
-    assert "Said: its answer is malformed: it has unknown fields: secret" in front.log()
+    assert "ErrorBody: its answer is malformed: it has unknown fields: secret" in front.log()
     assert "sk-1234" not in front.log()

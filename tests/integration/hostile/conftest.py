@@ -53,7 +53,7 @@ def variables(around: Neighbours) -> dict[str, str]:
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
         # Without a cool-down each failure finds the targets in their order.
-        "GATEWAY_CONFIG": json.dumps(around.gateway_config | {"retries": {"cool_down": 0}}),
+        "GATEWAY_CONFIG": json.dumps(around.gateway_config | {"retries": {"cooldown": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_gateway import catalog
-from qwen_gateway.upstream.translation import translated
+from qwen_gateway.dialect.chat import translated
 from tests.builders import chat_event, chat_request
 from tests.integration.hostile import shapes
 from tests.integration.hostile.meeting import PROMPT, Functions, holds_and_is_nobodys_fault_but_the_callers

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from qwen_gateway import QwenClient
-from qwen_gateway.config import ConfigurationWrong
-from qwen_gateway.errors import Defect, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
+from qwen_gateway.config import ConfigurationError
+from qwen_gateway.errors import InternalError, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
 from tests.builders import whole_stream
@@ -112,11 +112,11 @@ def test_a_provider_that_is_named_goes_before_the_configurations(make_client: Ma
 
 
 def test_a_wrong_configuration_is_refused_with_the_key_that_is_wrong(make_client: MakeClient) -> None:
-    with pytest.raises(ConfigurationWrong, match=r"retries\.attempts"):
+    with pytest.raises(ConfigurationError, match=r"retries\.attempts"):
         make_client(configuration={"retries": {"attempts": 0}})
-    with pytest.raises(ConfigurationWrong, match="nobody"):
+    with pytest.raises(ConfigurationError, match="nobody"):
         make_client("nobody")
-    with pytest.raises(ConfigurationWrong, match="base_url"):
+    with pytest.raises(ConfigurationError, match="base_url"):
         make_client(base_url="no url")
 
 
@@ -144,10 +144,10 @@ def test_a_defect_shows_what_it_was(make_client: MakeClient) -> None:
     client = make_client()
     client.close()
 
-    with pytest.raises(Defect) as failed:
+    with pytest.raises(InternalError) as failed:
         client.chat("Say hello.")
 
-    assert failed.value.__cause__ is failed.value.unforeseen
+    assert failed.value.__cause__ is failed.value.cause
 
 
 def test_a_closed_client_leaves_no_connection(make_client: MakeClient, provider: RunningProvider) -> None:

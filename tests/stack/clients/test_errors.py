@@ -36,14 +36,14 @@ def refused(official: Official, call: str = "chat", **body: Any) -> Refused:
     return caught.value
 
 
-def told(error: Refused) -> tuple[str, int | None, str | None, str | None]:
+def http_error_for(error: Refused) -> tuple[str, int | None, str | None, str | None]:
     return error.kind, error.status, error.type, error.code
 
 
 def test_a_wrong_field_is_named(official: Official) -> None:
     error = refused(official, **chat_request(temperature=9))
 
-    assert told(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
+    assert http_error_for(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
     assert error.param == "temperature"
     assert "temperature" in str(error)
 
@@ -56,7 +56,7 @@ def test_a_wrong_key_is_an_authentication_error(
 
     for call, body in (("chat", chat_request()), ("models", {})):
         error = refused(official, call, **body)
-        assert told(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
+        assert http_error_for(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
 
 
 def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
@@ -67,7 +67,7 @@ def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
 
     error = refused(official, **chat_request(stream=True))
 
-    assert told(error) == ("InternalServerError", 503, "server_error", "provider_overloaded")
+    assert http_error_for(error) == ("InternalServerError", 503, "server_error", "provider_overloaded")
     assert error.headers["x-should-retry"] == "false"
     assert len(records()) == before + 1
 
@@ -78,14 +78,14 @@ def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
 def test_an_unknown_model_is_named(official: Official, call: str, body: dict[str, Any]) -> None:
     error = refused(official, call, **body)
 
-    assert told(error) == ("NotFoundError", 404, "invalid_request_error", "model_not_found")
+    assert http_error_for(error) == ("NotFoundError", 404, "invalid_request_error", "model_not_found")
     assert "some/model" in str(error)
 
 
 def test_a_client_of_responses_is_told_of_the_chat_variant(official: Official) -> None:
     error = refused(official, "respond", model="qwen-plus", input="Say hello.")
 
-    assert told(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
+    assert http_error_for(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
     for variant in ("openai.chat(model)", "openai-chat:", "OpenAIChatCompletionsModel"):
         assert variant in str(error)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_gateway.api.body import LARGEST, json_object
+from qwen_gateway.api.json_body import MAX_BODY_BYTES, parse_json_object
 from qwen_gateway.errors import RequestInvalid, RequestTooLarge
 
 
@@ -53,7 +53,7 @@ def nested(levels: int) -> bytes:
 )
 def test_what_is_no_json_object_is_refused_with_what_is_wrong(body: bytes, words: str) -> None:
     with pytest.raises(RequestInvalid) as refused:
-        json_object(body)
+        parse_json_object(body)
 
     assert words in refused.value.message
     assert refused.value.param is None
@@ -61,7 +61,7 @@ def test_what_is_no_json_object_is_refused_with_what_is_wrong(body: bytes, words
 
 def test_a_refusal_does_not_quote_the_body() -> None:
     with pytest.raises(RequestInvalid) as refused:
-        json_object(b'{"messages": "a marked prompt" oops}')
+        parse_json_object(b'{"messages": "a marked prompt" oops}')
 
     assert "marked" not in refused.value.message
 
@@ -78,17 +78,17 @@ def test_a_refusal_does_not_quote_the_body() -> None:
     ],
 )
 def test_an_object_is_read_as_it_was_written(body: bytes, value: object) -> None:
-    assert json_object(body) == value
+    assert parse_json_object(body) == value
 
 
 def test_two_thousand_levels_are_not_too_deep() -> None:
-    assert json_object(nested(2000))
+    assert parse_json_object(nested(2000))
 
 
 def test_the_largest_body_fits_and_one_byte_more_does_not() -> None:
     frame = b'{"a": ""}'
-    fits = frame.replace(b'""', b'"%b"' % (b"x" * (LARGEST - len(frame))))
+    fits = frame.replace(b'""', b'"%b"' % (b"x" * (MAX_BODY_BYTES - len(frame))))
 
-    assert json_object(fits)
+    assert parse_json_object(fits)
     with pytest.raises(RequestTooLarge, match="5500000"):
-        json_object(fits + b" ")
+        parse_json_object(fits + b" ")

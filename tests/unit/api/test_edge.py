@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway import errors
-from qwen_gateway.api import HttpRequest, Served, serve, told
+from qwen_gateway.api import HTTP_ERRORS, HttpRequest, JsonResponse, http_error_for, serve
 from qwen_gateway.errors import (
-    ANSWERS,
     GatewayError,
     KeyMissing,
     LedgerUnavailable,
@@ -24,11 +23,11 @@ ULID = re.compile(r"req_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def answered(body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return serve(models_event(), lambda *_: Served(body, headers or {}))
+    return serve(models_event(), lambda *_: JsonResponse(body, headers or {}))
 
 
 def raising(failure: Exception) -> dict[str, Any]:
-    def handle(_request: HttpRequest, _request_id: str) -> Served:
+    def handle(_request: HttpRequest, _request_id: str) -> JsonResponse:
         raise failure
 
     return serve(models_event(), handle)
@@ -69,7 +68,7 @@ def test_a_header_holds_any_name(name: str, header: str) -> None:
 
 
 def test_a_handler_knows_the_id_that_the_client_gets() -> None:
-    answer = serve(models_event(), lambda _, request_id: Served({"id": request_id}))
+    answer = serve(models_event(), lambda _, request_id: JsonResponse({"id": request_id}))
 
     assert json.loads(answer["body"])["id"] == answer["headers"]["x-request-id"]
 
@@ -100,17 +99,14 @@ def test_every_failure_has_its_row_in_the_table() -> None:
         errors.KeyRefused,
         errors.DependencyFailed,
         errors.ProviderError,
-        # For the client there is no difference to the kind above them.
-        errors.ProviderIdleDisconnected,
-        errors.ProviderConnectTimeout,
     }
 
-    assert kinds == ANSWERS.keys()
+    assert kinds == HTTP_ERRORS.keys()
 
 
 def test_only_what_a_client_can_mend_is_told_as_its_fault() -> None:
     """LiteLLM makes a BadRequestError of whatever says invalid_request_error, and numbers are taken for statuses."""
-    for answer in ANSWERS.values():
+    for answer in HTTP_ERRORS.values():
         assert (answer.type == "invalid_request_error") == (answer.status in {400, 404, 413})
         assert answer.code == answer.code.lower()
         assert not answer.code.isdecimal()
@@ -120,7 +116,7 @@ def test_a_kind_without_a_row_is_told_as_the_one_that_it_is_of() -> None:
     class Finer(LedgerUnavailable):
         pass
 
-    assert told(Finer("x")) == ANSWERS[LedgerUnavailable]
+    assert http_error_for(Finer("x")) == HTTP_ERRORS[LedgerUnavailable]
 
 
 def test_a_defect_is_a_500_whose_words_are_told_to_nobody(logged: Logged) -> None:

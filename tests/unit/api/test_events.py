@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway.api import DONE, failure, framed
+from qwen_gateway.api import DONE, encode_events, error_event
 from qwen_gateway.errors import ProviderFault, ProviderRefused
 from tests.unit.conftest import Logged
 
@@ -28,13 +28,13 @@ def test_each_chunk_is_one_event_whatever_lines_it_is_written_in(chunks: list[tu
     written = [json.dumps({"of": value}, ensure_ascii=False, separators=(f",{gap}", ":")) for value, gap in chunks]
     spread = [text.replace("{", "{" + gap, 1) for text, (_, gap) in zip(written, chunks, strict=True)]
 
-    read = as_clients_read(framed(text.encode("utf-8", "replace") for text in spread))
+    read = as_clients_read(encode_events(text.encode("utf-8", "replace") for text in spread))
 
     assert [json.loads(each) for each in read] == [json.loads(each.encode("utf-8", "replace")) for each in written]
 
 
 def test_no_chunks_are_no_bytes() -> None:
-    assert framed([]) == b""
+    assert encode_events([]) == b""
 
 
 def test_the_last_event_is_openais() -> None:
@@ -42,7 +42,7 @@ def test_the_last_event_is_openais() -> None:
 
 
 def test_a_failure_is_one_event_in_openais_words_and_is_counted(logged: Logged) -> None:
-    event = failure(ProviderRefused("Mind your\r\nwords.", param="messages"), "req_1")
+    event = error_event(ProviderRefused("Mind your\r\nwords.", param="messages"), "req_1")
 
     (data,) = as_clients_read(event)
     assert json.loads(data) == {
@@ -57,6 +57,6 @@ def test_a_failure_is_one_event_in_openais_words_and_is_counted(logged: Logged) 
 
 
 def test_half_a_surrogate_pair_in_it_breaks_nothing(logged: Logged) -> None:
-    (data,) = as_clients_read(failure(ProviderFault("\ud83d"), "req_1"))
+    (data,) = as_clients_read(error_event(ProviderFault("\ud83d"), "req_1"))
 
     assert json.loads(data)["error"]["message"] == "�"

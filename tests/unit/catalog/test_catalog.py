@@ -6,7 +6,7 @@ import pytest
 
 from qwen_gateway import catalog, config, datafile
 from qwen_gateway.catalog import Quirks
-from qwen_gateway.upstream import efforts
+from qwen_gateway.dialect.thinking import efforts
 
 SECTIONS = sorted(catalog.sections())
 
@@ -19,7 +19,7 @@ def test_every_section_has_source_and_date_and_sensible_limits(name: str) -> Non
     for model in catalog.section(name).values():
         assert model.input_tokens > model.output_tokens > 0
         assert model.modalities is None or "text" in model.modalities
-        assert model.known_since > 1_700_000_000
+        assert model.created > 1_700_000_000
 
 
 def test_figures_are_those_of_their_source() -> None:
@@ -37,15 +37,15 @@ def test_thinking_and_quirks_are_those_of_their_source() -> None:
     """QwenCloud's and Alibaba Cloud's pages on thinking and structured output, November 2026."""
     singapore = catalog.section("dashscope-intl")
 
-    assert singapore["qwen3.6-plus"].thinking.unasked == "on"
-    assert singapore["qwen-plus"].thinking.unasked == "off"
-    assert singapore["qwq-plus"].thinking.unasked == "always"
-    assert singapore["qwen3-coder-plus"].thinking.unasked == "never"
-    assert singapore["qwen3.7-plus"].thinking.unasked is None
+    assert singapore["qwen3.6-plus"].thinking.default == "on"
+    assert singapore["qwen-plus"].thinking.default == "off"
+    assert singapore["qwq-plus"].thinking.default == "always"
+    assert singapore["qwen3-coder-plus"].thinking.default == "never"
+    assert singapore["qwen3.7-plus"].thinking.default is None
     assert singapore["qwen3.8-max"].thinking.efforts == ("none", "low", "medium", "xhigh")
     assert singapore["qwen4-max"].thinking.capped_by == ("max_tokens", "max_completion_tokens")
     assert (singapore["qwen-plus"].tools, singapore["qwen-plus"].json_schema) == (True, True)
-    assert (singapore["qwq-plus"].json_schema, singapore["qwq-plus"].stream_only) == (False, True)
+    assert singapore["qwq-plus"].json_schema is False
     assert singapore["qwen4-max"].modalities is None
     for model in (*singapore.values(), *catalog.section("dashscope-cn").values()):
         assert model.quirks.roles == {"developer": "system"}
@@ -62,7 +62,7 @@ def test_beijing_says_of_a_model_what_singapore_says() -> None:
 
 FACTS = {
     *("input_tokens", "output_tokens", "modalities", "tools", "json_schema", "as_of"),
-    *("thinking", "controls", "efforts", "thinking_capped_by", "stream_only"),
+    *("thinking", "controls", "efforts", "thinking_capped_by"),
 }
 
 
@@ -78,7 +78,7 @@ def test_nothing_that_a_section_says_is_misspelled(name: str) -> None:
         assert set(facts.get("modalities", ())) <= {"text", "image", "video", "audio"}
         assert facts.get("thinking", "on") in {"on", "off", "always", "never"}
         assert set(facts.get("controls", ())) <= {"enable_thinking", "reasoning_effort", "thinking_budget"}
-        assert set(facts.get("efforts", ())) <= efforts.scale().keys()
+        assert set(facts.get("efforts", ())) <= efforts().keys()
         assert set(facts.get("thinking_capped_by", ())) <= {"max_tokens", "max_completion_tokens"}
 
 

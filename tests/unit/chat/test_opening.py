@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from chat.opening import Opening
+from chat.background_task import BackgroundTask
 
 
 def failing() -> int:
@@ -12,7 +12,7 @@ def failing() -> int:
 
 
 def test_what_is_there_in_time_is_the_result() -> None:
-    opening = Opening(lambda: 7)
+    opening = BackgroundTask(lambda: 7)
 
     assert opening.wait(20) == 7
     assert opening.result() == 7
@@ -25,7 +25,7 @@ def test_what_is_not_is_waited_for_later() -> None:
         gate.wait(20)
         return 7
 
-    opening = Opening(work)
+    opening = BackgroundTask(work)
 
     assert opening.wait(0.01) is None
     gate.set()
@@ -35,7 +35,7 @@ def test_what_is_not_is_waited_for_later() -> None:
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_no_time_left_is_no_reason_to_wait(seconds: float) -> None:
     gate = threading.Event()
-    opening = Opening(lambda: gate.wait(20))
+    opening = BackgroundTask(lambda: gate.wait(20))
 
     assert opening.wait(seconds) is None
     gate.set()
@@ -45,7 +45,7 @@ def test_no_time_left_is_no_reason_to_wait(seconds: float) -> None:
 
 
 def test_what_the_work_raises_is_raised_to_whoever_waits() -> None:
-    opening = Opening(failing)
+    opening = BackgroundTask(failing)
 
     with pytest.raises(ZeroDivisionError):
         opening.wait(20)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from chat.record import Call, Started, usage_record
+from chat.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.api import ChatRequest
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome
 from tests.builders import api_key, chat_request
 
@@ -25,10 +25,10 @@ def recorded(
 ) -> UsageRecord:
     body = chat_request(**fields)
     call = Call(
-        "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key(), ChatRequest(body["model"], body), headers or {}, Started.now()
+        "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key(), ChatRequest(body["model"], body), headers or {}, CallStart.now()
     )
     answered = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
-    return usage_record(call, Outcome((answered,), {"usage": usage}), committed=False)
+    return build_usage_record(call, Outcome((answered,), {"usage": usage}), response_started=False)
 
 
 def test_the_parts_of_the_usage_are_told_apart() -> None:

@@ -11,8 +11,8 @@ from chat.service import ChatService
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import (
-    Defect,
     GatewayError,
+    InternalError,
     KeyMissing,
     KeyRevoked,
     KeyUnknown,
@@ -24,7 +24,7 @@ from qwen_gateway.errors import (
     RequestInvalid,
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome
 from tests.builders import api_key, chat_request
 from tests.unit.conftest import Logged
@@ -71,13 +71,13 @@ class House:
 
     def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
         self._step("call")
-        self.seconds_left = deadline.left()
+        self.seconds_left = deadline.remaining()
         self.asked.append((model, targets, body))
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
-    def begin(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
+    def stream(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
         return self.complete(model, targets, body, deadline)
 
     def put(self, record: UsageRecord) -> None:
@@ -86,7 +86,7 @@ class House:
 
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
-        request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t", **(headers or {})}, raw)
+        request = HttpRequest({"authorization": "Bearer t", **(headers or {})}, raw)
         return ChatService(self, self, self, self, Timeouts()).complete(
             request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds
         )
@@ -108,7 +108,7 @@ def test_a_call_goes_from_the_key_to_the_record() -> None:
 
 
 def test_a_lowered_output_cap_is_told() -> None:
-    served = House(ANSWERED._replace(lowered_cap=32_768)).serve(chat_request(max_tokens=64_000))
+    served = House(ANSWERED._replace(capped_max_tokens=32_768)).serve(chat_request(max_tokens=64_000))
 
     assert served.headers["x-gateway-max-tokens"] == "32768"
 
@@ -178,7 +178,7 @@ def test_a_defect_on_the_way_to_the_provider_leaves_its_record_and_its_place_in_
 
     served = house.serve()
 
-    assert isinstance(served.body, Defect)
+    assert isinstance(served.body, InternalError)
     (record,) = house.records
     assert (record.status, record.outcome) == (500, "internal_error")
     lines = logged()

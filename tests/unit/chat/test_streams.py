@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from chat.service import ChatService
 from qwen_gateway import config
-from qwen_gateway.api import HttpRequest, Streamed
+from qwen_gateway.api import EventStreamResponse, HttpRequest
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
 from qwen_gateway.ledger import ApiKey, UsageRecord
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import api_key, broken_off, chat_request, chunk, error_event, finish, pieces, usage
 from tests.builders.answers import DONE
 from tests.reading import ReadStream
@@ -59,7 +59,7 @@ class House:
     def reload_refused(self, _provider: str, _refused: str) -> bool:
         return False
 
-    def open(self, _url: str, _key: str, _body: Mapping[str, Any], _patience: Patience) -> Playing:
+    def open(self, _url: str, _key: str, _body: Mapping[str, Any], _patience: AttemptTimeouts) -> Playing:
         return self._playing
 
     def put(self, record: UsageRecord) -> None:
@@ -69,9 +69,9 @@ class House:
         upstream = Upstream(config.parse('{"retries": {"attempts": 1}}'), self, cast("Transport", self))
         service = ChatService(self, self, upstream, self, Timeouts())
         body = json.dumps(chat_request(stream=True, **asked)).encode()
-        request = HttpRequest("POST", "/v1/chat/completions", {"authorization": "Bearer t"}, body)
+        request = HttpRequest({"authorization": "Bearer t"}, body)
         served = service.complete(request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20)
-        if isinstance(served, Streamed):
+        if isinstance(served, EventStreamResponse):
             return ReadStream(200, HEADERS, b"".join(served.events).decode())
         return cast("GatewayError", served.body)
 
@@ -123,7 +123,7 @@ def answers(draw: st.DrawFn) -> list[Sent]:
 @pytest.fixture(autouse=True, scope="module")
 def _quiet() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qwen_gateway.api.events.count", lambda *_: None)
+        patch.setattr("qwen_gateway.api.sse.count", lambda *_: None)
         yield
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway import catalog, config, datafile
-from qwen_gateway.config import ConfigurationWrong, Environment
-from qwen_gateway.routes import Routes, Target
+from qwen_gateway.config import ConfigurationError, Environment
+from qwen_gateway.routing import Routes, Target
 
 PACKAGE = Path(config.__file__).parent
 
@@ -28,21 +28,21 @@ PACKAGE = Path(config.__file__).parent
     ],
 )
 def test_a_wrong_configuration_is_refused_by_the_key_that_is_wrong(overrides: Any, named: str) -> None:
-    with pytest.raises(ConfigurationWrong) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         config.parse(json.dumps(overrides))
     assert named in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_what_is_no_json_object_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationWrong, match="GATEWAY_CONFIG"):
+    with pytest.raises(ConfigurationError, match="GATEWAY_CONFIG"):
         config.parse(text)
 
 
 def test_objects_merge_key_by_key_and_null_removes() -> None:
     merged = config.parse('{"timeouts": {"connect": 3}, "routes": {"qwen-turbo": null}}')
 
-    assert (merged.timeouts.connect, merged.timeouts.silence) == (3, config.parse("").timeouts.silence)
+    assert (merged.timeouts.connect, merged.timeouts.idle) == (3, config.parse("").timeouts.idle)
     assert "qwen-max" in merged.routes
     assert "qwen-turbo" not in merged.routes
 
@@ -58,12 +58,12 @@ def test_frankfurt_works_with_a_workspace() -> None:
 def test_an_unknown_section_of_the_catalog_is_refused() -> None:
     configuration = config.parse('{"providers": {"dashscope": {"catalog": "nowhere"}}}')
 
-    with pytest.raises(ConfigurationWrong, match=r"providers\.dashscope\.catalog"):
+    with pytest.raises(ConfigurationError, match=r"providers\.dashscope\.catalog"):
         Routes(configuration)
 
 
 def test_a_missing_variable_is_named() -> None:
-    with pytest.raises(ConfigurationWrong, match="KEYS_TABLE"):
+    with pytest.raises(ConfigurationError, match="KEYS_TABLE"):
         Environment.read({})
 
 

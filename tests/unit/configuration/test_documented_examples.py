@@ -10,7 +10,7 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.config import Configuration
-from qwen_gateway.routes import Routes, Target
+from qwen_gateway.routing import Routes, Target
 
 OPERATIONS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
 EXAMPLES: list[Any] = [

@@ -16,5 +16,5 @@ def test_the_client_is_a_name_of_the_package_and_no_other_is_made_up() -> None:
 
 
 def test_other_modules_of_the_layer_do_not_load_it() -> None:
-    look = "import sys, qwen_gateway.routes; assert not {'openai', 'qwen_gateway.library'} & set(sys.modules)"
+    look = "import sys, qwen_gateway.routing; assert not {'openai', 'qwen_gateway.library'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", look], check=True)

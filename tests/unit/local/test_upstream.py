@@ -90,7 +90,7 @@ def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_provider_that_lacks_its_workspace_is_refused_by_the_configuration() -> None:
-    with pytest.raises(config.ConfigurationWrong, match="workspace"):
+    with pytest.raises(config.ConfigurationError, match="workspace"):
         upstream.chosen("dashscope-frankfurt")
 
 

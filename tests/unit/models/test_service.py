@@ -6,7 +6,7 @@ from models.service import ModelsService
 from qwen_gateway import config
 from qwen_gateway.errors import KeyMissing, KeyUnknown, ModelUnknown
 from qwen_gateway.ledger import ApiKey
-from qwen_gateway.routes import Routes
+from qwen_gateway.routing import Routes
 from tests.builders import api_key, garbage_token
 
 HEADERS = {"authorization": "Bearer t"}

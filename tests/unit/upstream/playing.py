@@ -20,7 +20,7 @@ class Playing:
         if self._failure:
             raise self._failure
 
-    def wind_up(self) -> None:
+    def drain(self) -> None:
         self.ended.append("wound up")
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_gateway.upstream.aggregate import Aggregate
-from qwen_gateway.upstream.progress import Progress
+from qwen_gateway.upstream.chunks import AnswerProgress
 from qwen_gateway.upstream.sse import EventParser
 from tests.builders import chunk, finish, pieces, text_chunks, usage, whole_stream
 
@@ -28,10 +28,10 @@ def events(parts: Iterable[bytes]) -> list[bytes]:
     return [event for part in parts for event in parser.feed(part)]
 
 
-def progress_of(*chunks: dict[str, Any], choices: int = 1) -> Progress:
-    progress = Progress(choices)
+def progress_of(*chunks: dict[str, Any], choices: int = 1) -> AnswerProgress:
+    progress = AnswerProgress(choices)
     for each in chunks:
-        progress.note(each)
+        progress.add(each)
     return progress
 
 
@@ -55,7 +55,7 @@ def test_an_event_without_its_end_is_none() -> None:
 
 @given(st.lists(st.text(), max_size=12))
 def test_texts_are_joined_whatever_their_parts(texts: list[str]) -> None:
-    whole = aggregated(*text_chunks(*texts), finish()).whole(None)
+    whole = aggregated(*text_chunks(*texts), finish()).completion(None)
 
     assert whole["choices"][0]["message"]["content"] == "".join(texts)
 
@@ -69,7 +69,7 @@ def test_tool_calls_keep_their_id_and_name_when_later_deltas_have_none() -> None
         call(id="", function={"name": "", "arguments": '{"city":'}),
         call(id="", function={"arguments": ' "Ulm"}'}),
         finish("tool_calls"),
-    ).whole(None)
+    ).completion(None)
 
     (choice,) = whole["choices"]
     (made,) = choice["message"]["tool_calls"]
@@ -87,27 +87,27 @@ def test_choices_thoughts_and_usage_stay_apart() -> None:
         finish("length", index=1),
     )
 
-    first, second = aggregate.whole(None)["choices"]
+    first, second = aggregate.completion(None)["choices"]
     assert (first["message"]["content"], first["finish_reason"]) == ("A", "stop")
     assert (second["message"]["content"], second["finish_reason"]) == ("B", "length")
     assert second["message"]["reasoning_content"] == "Hm"
-    assert aggregate.whole({"completion_tokens": 9})["usage"] == {"completion_tokens": 9}
+    assert aggregate.completion({"completion_tokens": 9})["usage"] == {"completion_tokens": 9}
 
 
 def test_an_answer_is_finished_when_each_choice_that_began_is() -> None:
     one, other = chunk({"content": "A"}, index=0), chunk({"content": "B"}, index=1)
 
-    assert not progress_of().finished
-    assert not progress_of(one, other, finish(index=0)).finished
-    assert progress_of(one, other, finish(index=0), finish(index=1)).finished
+    assert not progress_of().is_finished
+    assert not progress_of(one, other, finish(index=0)).is_finished
+    assert progress_of(one, other, finish(index=0), finish(index=1)).is_finished
 
 
 def test_it_is_complete_only_with_every_choice_that_was_asked_for() -> None:
     one = (chunk({"content": "A"}, index=0), finish(index=0))
 
-    assert progress_of(*one).complete
-    assert progress_of(*one, choices=2).finished
-    assert not progress_of(*one, choices=2).complete
+    assert progress_of(*one).is_complete
+    assert progress_of(*one, choices=2).is_finished
+    assert not progress_of(*one, choices=2).is_complete
 
 
 def test_the_usage_that_was_told_last_counts() -> None:
@@ -130,4 +130,4 @@ def test_the_usage_that_was_told_last_counts() -> None:
     ids=json.dumps,
 )
 def test_a_role_alone_is_no_output(delta: dict[str, Any], is_output: bool) -> None:
-    assert Progress(1).note(chunk(delta)) == is_output
+    assert AnswerProgress(1).add(chunk(delta)) == is_output

@@ -16,7 +16,7 @@ from qwen_gateway.errors import (
     ProviderThrottled,
     ProviderTimeout,
 )
-from qwen_gateway.upstream.failures import Said, cause, said
+from qwen_gateway.provider_failures import ErrorBody, classify, parse_error_body
 from tests.builders import refusal
 
 WORDS = "429 Throttling insufficient_quota Arrearage invalid_api_key model_not_found"
@@ -25,24 +25,24 @@ WORDS = "429 Throttling insufficient_quota Arrearage invalid_api_key model_not_f
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (refusal("m", "Arrearage"), Said("m", "Arrearage", None)),
-        (refusal("m", "invalid_value", param="n"), Said("m", "invalid_value", "n")),
-        (refusal("m", None, type="Throttling"), Said("m", "Throttling", None)),
-        (refusal("m", 500), Said("m", "500", None)),
-        (refusal("m", "c", param=7), Said("m", "c", None)),
-        ({"code": "InvalidApiKey", "message": "m", "request_id": "r"}, Said("m", "InvalidApiKey", None)),
-        ({"error": {"message": "m", "code": "c"}}, Said("m", "c", None)),
-        ({"error": "words alone"}, Said("", "", None)),
-        ({"error": None}, Said("", "", None)),
-        ({}, Said("", "", None)),
-        ([], Said("", "", None)),
-        ("text", Said("", "", None)),
-        (None, Said("", "", None)),
+        (refusal("m", "Arrearage"), ErrorBody("m", "Arrearage", None)),
+        (refusal("m", "invalid_value", param="n"), ErrorBody("m", "invalid_value", "n")),
+        (refusal("m", None, type="Throttling"), ErrorBody("m", "Throttling", None)),
+        (refusal("m", 500), ErrorBody("m", "500", None)),
+        (refusal("m", "c", param=7), ErrorBody("m", "c", None)),
+        ({"code": "InvalidApiKey", "message": "m", "request_id": "r"}, ErrorBody("m", "InvalidApiKey", None)),
+        ({"error": {"message": "m", "code": "c"}}, ErrorBody("m", "c", None)),
+        ({"error": "words alone"}, ErrorBody("", "", None)),
+        ({"error": None}, ErrorBody("", "", None)),
+        ({}, ErrorBody("", "", None)),
+        ([], ErrorBody("", "", None)),
+        ("text", ErrorBody("", "", None)),
+        (None, ErrorBody("", "", None)),
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_every_envelope_is_understood(body: Any, expected: Said) -> None:
-    assert said(body) == expected
+def test_every_envelope_is_understood(body: Any, expected: ErrorBody) -> None:
+    assert parse_error_body(body) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_every_envelope_is_understood(body: Any, expected: Said) -> None:
 def test_without_a_code_the_status_decides_whatever_the_words_are(
     status: int | None, kind: type[ProviderError]
 ) -> None:
-    assert cause(status, Said("", "", None)) is kind
-    assert cause(status, Said(WORDS, "unheard_of", None)) is kind
+    assert classify(status, ErrorBody("", "", None)) is kind
+    assert classify(status, ErrorBody(WORDS, "unheard_of", None)) is kind
 
 
 @pytest.mark.parametrize("code", ["InvalidApiKey", "INVALIDAPIKEY", "invalid_api_key"])
 def test_a_code_counts_in_any_case_and_at_any_status(code: str) -> None:
-    assert {cause(status, Said("", code, None)) for status in (400, 401, 403, None)} == {ProviderKeyRefused}
+    assert {classify(status, ErrorBody("", code, None)) for status in (400, 401, 403, None)} == {ProviderKeyRefused}
 
 
 @pytest.mark.parametrize("code", ["insufficient_quota", "Throttling.AllocationQuota"])
 def test_the_one_message_that_is_read_tells_the_spent_free_quota_from_throttling(code: str) -> None:
-    assert cause(429, Said("Free allocated quota exceeded.", code, None)) is ProviderModelMissing
-    assert cause(429, Said("You exceeded your current quota.", code, None)) is ProviderThrottled
+    assert classify(429, ErrorBody("Free allocated quota exceeded.", code, None)) is ProviderModelMissing
+    assert classify(429, ErrorBody("You exceeded your current quota.", code, None)) is ProviderThrottled

@@ -59,7 +59,7 @@ def test_what_is_null_or_left_out_adds_nothing(part: dict[str, Any]) -> None:
     for each in (*text_chunks("Hello."), part, finish()):
         aggregate.add(each)
 
-    (choice,) = aggregate.whole(None)["choices"]
+    (choice,) = aggregate.completion(None)["choices"]
     assert choice["message"] == {"role": "assistant", "content": "Hello."}
     assert choice["logprobs"] is None
 
@@ -69,7 +69,7 @@ def test_logprobs_are_joined_and_a_null_in_a_later_chunk_takes_nothing_away() ->
     for values in ([{"token": "a"}], [{"token": "b"}, {"token": "c"}], None):
         aggregate.add(chunk({"content": "x"}, logprobs={"content": values, "refusal": None}))
 
-    (choice,) = aggregate.whole(None)["choices"]
+    (choice,) = aggregate.completion(None)["choices"]
     assert choice["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}, {"token": "c"}], "refusal": None}
 
 
@@ -78,5 +78,5 @@ def test_what_a_message_has_beside_its_texts_is_kept_as_it_came_last() -> None:
     for each in (chunk({"role": "assistant", "annotations": [1]}), chunk({"annotations": [2]}), finish()):
         aggregate.add(each)
 
-    message = aggregate.whole(None)["choices"][0]["message"]
+    message = aggregate.completion(None)["choices"][0]["message"]
     assert message == {"role": "assistant", "content": "", "annotations": [2]}

@@ -7,8 +7,8 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.errors import (
-    Defect,
     GatewayError,
+    InternalError,
     ProviderAnswerBroken,
     ProviderFault,
     ProviderKeyRefused,
@@ -19,9 +19,9 @@ from qwen_gateway.errors import (
     ProviderUnreachable,
     RouteModelMissing,
 )
-from qwen_gateway.routes import Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, Transport, Upstream
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import (
     broken_off,
     chat_request,
@@ -76,7 +76,7 @@ class FakeStream:
     def pieces(self) -> Iterator[bytes]:
         return iter(self._body)
 
-    def wind_up(self) -> None:
+    def drain(self) -> None:
         self.ended = "wound up"
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class FakeTransport:
         self._failure = failure
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def open(self, url: str, key: str, body: Mapping[str, Any], _patience: Patience) -> FakeStream:
+    def open(self, url: str, key: str, body: Mapping[str, Any], _patience: AttemptTimeouts) -> FakeStream:
         self.asked.append((url, key, body))
         if self._failure:
             raise self._failure
@@ -242,8 +242,8 @@ def test_a_defect_in_mid_call_keeps_the_attempt_that_may_be_billed() -> None:
     unforeseen: Any = ValueError("x")
     outcome = complete(FakeTransport(failure=unforeseen))
 
-    assert isinstance(outcome.result, Defect)
-    assert outcome.result.unforeseen is unforeseen
+    assert isinstance(outcome.result, InternalError)
+    assert outcome.result.cause is unforeseen
     (attempt,) = outcome.attempts
     assert (attempt.target, attempt.cause, attempt.charged) == (TARGET, "ValueError", "presumed")
 

@@ -10,7 +10,7 @@ import pytest
 
 from qwen_gateway.config import Timeouts
 from qwen_gateway.upstream import Deadline, connections
-from qwen_gateway.upstream.deadline import Patience
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 
 NAMED = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
@@ -49,8 +49,8 @@ def connect(clock: Clock) -> Callable[[float], Any]:
     """Connect within the seconds that the whole call has left."""
 
     def to_the_provider(seconds: float) -> Any:
-        patience = Patience(Deadline(seconds, clock), Timeouts(connect=6), clock)
-        return connections._PatientBackend(None).connect_tcp("provider.example", 443, patience)
+        timeouts = AttemptTimeouts(Deadline(seconds, clock), Timeouts(connect=6), clock)
+        return connections._DeadlineBackend(None).connect_tcp("provider.example", 443, timeouts)
 
     return to_the_provider
 

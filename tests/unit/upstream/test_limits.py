@@ -1,4 +1,4 @@
-"""Deadlines, patience, and when repeating helps."""
+"""Deadlines, timeouts, and when repeating helps."""
 
 from email.utils import formatdate
 from time import time
@@ -6,10 +6,10 @@ from time import time
 import pytest
 
 from qwen_gateway.config import Timeouts
-from qwen_gateway.upstream.deadline import Deadline, Patience
-from qwen_gateway.upstream.failures import retry_after
+from qwen_gateway.upstream.timeouts import AttemptTimeouts, Deadline
+from qwen_gateway.upstream.transport import retry_after
 
-TIMEOUTS = Timeouts(connect=5, first_token=30, silence=20)
+TIMEOUTS = Timeouts(connect=5, first_token=30, idle=20)
 
 
 class Clock:
@@ -24,34 +24,34 @@ class Clock:
 
 def test_the_first_token_has_its_own_limit_and_then_silence_counts() -> None:
     clock = Clock()
-    patience = Patience(Deadline(600, clock), TIMEOUTS, clock)
-    assert patience.wait() == 30
+    timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
+    assert timeouts.read_seconds() == 30
 
     clock.now += 29
-    assert patience.wait() == 1
-    patience.progress()
-    assert patience.wait() == 20
-    assert "silent for 20 s" in patience.reason()
+    assert timeouts.read_seconds() == 1
+    timeouts.record_output()
+    assert timeouts.read_seconds() == 20
+    assert "silent for 20 s" in timeouts.exceeded_limit()
 
 
 def test_bytes_without_progress_win_no_time() -> None:
     clock = Clock()
-    patience = Patience(Deadline(600, clock), TIMEOUTS, clock)
+    timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
     for _ in range(30):
         clock.now += 1
-        patience.wait()
+        timeouts.read_seconds()
 
-    assert patience.wait() == 0
+    assert timeouts.read_seconds() == 0
 
 
 def test_every_wait_ends_at_the_deadline() -> None:
     clock = Clock()
-    patience = Patience(Deadline(3, clock), TIMEOUTS, clock)
-    assert (patience.connect(), patience.wait()) == (3, 3)
+    timeouts = AttemptTimeouts(Deadline(3, clock), TIMEOUTS, clock)
+    assert (timeouts.connect_seconds(), timeouts.read_seconds()) == (3, 3)
 
     clock.now += 4
-    assert patience.wait() < 0
-    assert patience.reason() == "the time for the whole call was over"
+    assert timeouts.read_seconds() < 0
+    assert timeouts.exceeded_limit() == "the time for the whole call was over"
 
 
 @pytest.mark.parametrize(

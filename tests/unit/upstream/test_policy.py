@@ -21,8 +21,9 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from qwen_gateway.routes import Target
-from qwen_gateway.upstream.policy import REACTIONS, Course, Onward
+from qwen_gateway.provider_failures import PROVIDER_FAILURES, Fallback
+from qwen_gateway.routing import Target
+from qwen_gateway.upstream.retry import AttemptPlan
 
 MAX, PLUS, TURBO = (Target("dashscope", name) for name in ("qwen3-max", "qwen-plus", "qwen-flash"))
 RESELLER = Target("holysheep", "qwen2.5-max")
@@ -39,20 +40,20 @@ class Time:
         return self.left
 
 
-def course(*targets: Target, attempts: int = 4, left: float = 28, order: tuple[Target, ...] = ()) -> Course:
+def course(*targets: Target, attempts: int = 4, left: float = 28, order: tuple[Target, ...] = ()) -> AttemptPlan:
     """Return a course that has made its first attempt; each jitter is half of its bound."""
-    begun = Course(targets, order or targets, attempts, Time(left), lambda: HALF)
+    begun = AttemptPlan(targets, order or targets, attempts, Time(left), lambda: HALF)
     begun.first()
     return begun
 
 
-def steps(running: Course, *errors: type[ProviderError]) -> Iterator[tuple[str, float] | None]:
+def steps(running: AttemptPlan, *errors: type[ProviderError]) -> Iterator[tuple[str, float] | None]:
     for error in errors:
         step = running.after(error("words"))
         yield (step.target.model, step.wait) if step else None
 
 
-def walk(running: Course, *errors: type[ProviderError]) -> list[tuple[str, float] | None]:
+def walk(running: AttemptPlan, *errors: type[ProviderError]) -> list[tuple[str, float] | None]:
     """Return what follows each of these failures."""
     return list(steps(running, *errors))
 
@@ -167,7 +168,7 @@ def test_without_time_nothing_follows() -> None:
 def test_a_target_that_could_not_be_called_costs_no_attempt() -> None:
     running = course(MAX, RESELLER, attempts=1)
 
-    assert running.skip(Onward.OTHER_PROVIDER) == (RESELLER, 0)
+    assert running.skip(Fallback.OTHER_PROVIDER) == (RESELLER, 0)
     assert running.after(ProviderFault("words")) is None
 
 
@@ -175,4 +176,4 @@ def test_every_cause_has_its_row() -> None:
     def leaves(kind: type[ProviderError]) -> set[type[ProviderError]]:
         return {kind}.union(*(leaves(each) for each in kind.__subclasses__()))
 
-    assert all(any(each in REACTIONS for each in kind.__mro__) for kind in leaves(ProviderError) - {ProviderError})
+    assert {failure.error for failure in PROVIDER_FAILURES} >= leaves(ProviderError) - {ProviderError}

@@ -6,14 +6,14 @@ from typing import Any, cast
 import pytest
 
 from qwen_gateway.config import Timeouts
-from qwen_gateway.errors import Defect, GatewayError, ProviderAnswerBroken, ProviderError, ProviderFault
-from qwen_gateway.routes import Target
+from qwen_gateway.errors import GatewayError, InternalError, ProviderAnswerBroken, ProviderError, ProviderFault
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, Relay
-from qwen_gateway.upstream.answering import Answering
-from qwen_gateway.upstream.deadline import Patience, Stopwatch
-from qwen_gateway.upstream.progress import Progress
+from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
+from qwen_gateway.upstream.chunks import AnswerProgress
+from qwen_gateway.upstream.provider_stream import ProviderStream
 from qwen_gateway.upstream.relay import ClosedEarly
-from qwen_gateway.upstream.tidying import Tidying
+from qwen_gateway.upstream.timeouts import AttemptTimeouts, Stopwatch
 from qwen_gateway.upstream.transport import OpenStream
 from tests.builders import broken_off, error_event, finish, stream, text_chunks, usage
 from tests.unit.upstream.playing import Playing
@@ -25,14 +25,14 @@ END = stream(finish(), usage())
 
 
 def relay_of(playing: Playing) -> Relay:
-    patience = Patience(Deadline(20), Timeouts())
-    answering = Answering(TARGET, cast("OpenStream", playing), patience, Progress(1), Stopwatch())
+    timeouts = AttemptTimeouts(Deadline(20), Timeouts())
+    answering = ProviderStream(TARGET, cast("OpenStream", playing), timeouts, AnswerProgress(1), Stopwatch())
     return Relay((BEFORE,), answering, 4096, lambda error: ProviderFault(type(error).__name__))
 
 
 def last(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
     """What the last attempt was; those before have to be kept, and the cap."""
-    assert (outcome.attempts[:-1], outcome.lowered_cap) == ((BEFORE,), 4096)
+    assert (outcome.attempts[:-1], outcome.capped_max_tokens) == ((BEFORE,), 4096)
     attempt = outcome.attempts[-1]
     return attempt.cause, attempt.charged, attempt.status, attempt.request_id
 
@@ -48,7 +48,7 @@ def test_one_that_was_read_to_its_end_is_billed_and_gives_its_connection_back() 
     assert playing.ended == ["wound up"]
     assert outcome.result == {"usage": usage()["usage"]}
     assert last(outcome) == ("", "billed", 200, "req-1")
-    assert (relay.target, relay.calls) == (TARGET, 2)
+    assert (relay.target, relay.attempts) == (TARGET, 2)
 
 
 def test_without_usage_its_result_is_empty() -> None:
@@ -69,8 +69,8 @@ def test_one_that_is_left_is_broken_off_and_may_be_billed(read: int) -> None:
     outcome = relay.end()
 
     assert playing.ended == ["broken off"]
-    assert isinstance(outcome.result, Defect)
-    assert isinstance(outcome.result.unforeseen, ClosedEarly)
+    assert isinstance(outcome.result, InternalError)
+    assert isinstance(outcome.result.cause, ClosedEarly)
     assert last(outcome) == ("ClosedEarly", "presumed", 200, "req-1")
 
 
@@ -100,14 +100,14 @@ def test_one_that_fails_raises_what_the_reader_is_told_and_ends_with_it(
 def test_a_defect_on_the_way_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     playing = Playing([HELLO, END])
     relay = relay_of(playing)
-    monkeypatch.setattr(Tidying, "tidy", lambda *_: 1 // 0)
+    monkeypatch.setattr(ChunkNormalizer, "normalize", lambda *_: 1 // 0)
 
-    with pytest.raises(Defect) as raised:
+    with pytest.raises(InternalError) as raised:
         list(relay.events())
     outcome = relay.end()
 
     assert outcome.result is raised.value
-    assert isinstance(raised.value.unforeseen, ZeroDivisionError)
+    assert isinstance(raised.value.cause, ZeroDivisionError)
     assert playing.ended == ["broken off"]
     assert last(outcome) == ("ZeroDivisionError", "presumed", 200, "req-1")
 

@@ -23,10 +23,10 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from qwen_gateway.routes import Target
+from qwen_gateway.provider_failures import PROVIDER_FAILURES
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Transport, Upstream
-from qwen_gateway.upstream.deadline import Patience
-from qwen_gateway.upstream.policy import REACTIONS
+from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import chat_request, whole_stream
 
 GRACE = 0.25
@@ -93,7 +93,12 @@ circumstances = one_of(
 happenings = one_of(
     itertools.starmap(
         Happening,
-        itertools.product((None, *REACTIONS), (None, None, 1.0, 7.0, 3600.0), (0.0, 0.01, 0.5, 3, 100), (False, True)),
+        itertools.product(
+            (None, *(failure.error for failure in PROVIDER_FAILURES)),
+            (None, None, 1.0, 7.0, 3600.0),
+            (0.0, 0.01, 0.5, 3, 100),
+            (False, True),
+        ),
     )
 )
 pauses = one_of(itertools.product((0.0, 4.0, 30.0), repeat=2))
@@ -125,11 +130,11 @@ class World:
     def reload_refused(self, *_: str) -> bool:
         return self.calls[-1].key_is_new
 
-    def open(self, url: str, _: str, body: Mapping[str, Any], patience: Patience) -> "World":
+    def open(self, url: str, _: str, body: Mapping[str, Any], timeouts: AttemptTimeouts) -> "World":
         happening, started = next(self._ahead), self.now
         failure = happening.failure
         connects = failure is not None and issubclass(failure, ProviderUnreachable)
-        limit = patience.connect() if connects else patience.wait()
+        limit = timeouts.connect_seconds() if connects else timeouts.read_seconds()
         self.now += max(0.0, min(happening.seconds, limit))
         if happening.seconds >= limit:
             failure = ProviderConnectTimeout if connects else ProviderTimeout
@@ -143,7 +148,7 @@ class World:
     def pieces(self) -> Iterator[bytes]:
         yield whole_stream()
 
-    def wind_up(self) -> None: ...
+    def drain(self) -> None: ...
 
 
 @settings(max_examples=5_000, derandomize=True, database=None, deadline=None)
@@ -158,7 +163,7 @@ def test_every_request_keeps_its_promises(
         cast("Transport", world),
         world,
         sleep=world.sleep,
-        chance=lambda: around.chance,
+        jitter=lambda: around.chance,
     )
     for wait in waits:
         world.now += wait
@@ -167,7 +172,7 @@ def test_every_request_keeps_its_promises(
 
         outcome = upstream.complete("alias", route, chat_request(), deadline)
 
-        assert deadline.left() >= -GRACE
+        assert deadline.remaining() >= -GRACE
         assert len(world.calls) <= around.attempts
         assert [attempt.target for attempt in outcome.attempts] == [call.target for call in world.calls]
         for position, call in enumerate(world.calls):
@@ -176,7 +181,7 @@ def test_every_request_keeps_its_promises(
             keys_are_tried_twice_at_most(call.target.provider, world.calls)
         if isinstance(outcome.result, GatewayError):
             tells_the_first_targets_failure(outcome.result, world.calls, route)
-            gave_up_for_a_reason(world, around, route, deadline.left())
+            gave_up_for_a_reason(world, around, route, deadline.remaining())
         else:
             assert world.calls[-1].failure is None
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway.catalog import Model
-from qwen_gateway.routes import Target
-from qwen_gateway.upstream.suitability import most_output, suitable
+from qwen_gateway.routing import Target
+from qwen_gateway.routing.eligibility import eligible_targets, output_limit
 from tests.builders import chat_request, model, thinking_model
 
 TOOLS = [{"type": "function", "function": {"name": "weather"}}]
@@ -17,7 +17,9 @@ def asked(models: list[Model | None], **fields: Any) -> list[int]:
     """The places, in the route, of the targets that are asked."""
     targets = tuple(Target("dashscope", f"model-{place}") for place in range(len(models)))
     described = dict(zip(targets, models, strict=True))
-    return [targets.index(target) for target in suitable(targets, chat_request(**fields), described.__getitem__)]
+    return [
+        targets.index(target) for target in eligible_targets(targets, chat_request(**fields), described.__getitem__)
+    ]
 
 
 def said(part: dict[str, Any]) -> list[dict[str, Any]]:
@@ -32,7 +34,7 @@ def spelled(value: Any) -> str:
     """The name of a case."""
     known = isinstance(value, Model)
     return (
-        f"{value.modalities} {value.tools} {value.json_schema} {value.thinking.unasked}" if known else str(value)[:60]
+        f"{value.modalities} {value.tools} {value.json_schema} {value.thinking.default}" if known else str(value)[:60]
     )
 
 
@@ -131,5 +133,5 @@ def test_the_first_target_is_the_first_that_is_suitable() -> None:
 def test_the_first_targets_limit_is_known_when_its_catalog_knows_it() -> None:
     first = Target("dashscope", "qwen-plus")
 
-    assert most_output(first, lambda _: SMALL) == 8_192
-    assert most_output(first, lambda _: None) is None
+    assert output_limit(first, lambda _: SMALL) == 8_192
+    assert output_limit(first, lambda _: None) is None

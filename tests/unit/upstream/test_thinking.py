@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway.catalog import Model, Thinking
+from qwen_gateway.dialect.chat import adapt_request
 from qwen_gateway.errors import RequestInvalid
-from qwen_gateway.upstream.translation import translated
 from tests.builders import chat_request, model, thinking_model
 
 PLAIN = model()
@@ -37,7 +37,7 @@ def spelled(value: Any) -> str:
     """The name of a case."""
     if not isinstance(value, Model):
         return str(value)
-    return f"{value.thinking.unasked} {value.thinking.controls} {value.thinking.efforts}"
+    return f"{value.thinking.default} {value.thinking.controls} {value.thinking.efforts}"
 
 
 def effort(name: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def budget(tokens: int) -> dict[str, Any]:
 
 def said(fields: dict[str, Any], of: Model) -> dict[str, Any]:
     """What a target is told about thinking."""
-    body = translated(chat_request(**fields), of).body
+    body = adapt_request(chat_request(**fields), of).body
     return {name: value for name, value in body.items() if name in WORDS}
 
 
@@ -144,7 +144,7 @@ def test_a_demand_that_the_model_cannot_meet_is_refused_by_its_name(
     of: Model, fields: dict[str, Any], param: str
 ) -> None:
     with pytest.raises(RequestInvalid, match=f"{of.id} .* Leave out {param}") as refused:
-        translated(chat_request(**fields), of)
+        adapt_request(chat_request(**fields), of)
 
     assert refused.value.param == param
 
@@ -183,7 +183,7 @@ def test_what_excludes_thinking_that_was_asked_for_is_refused_and_both_are_named
     excluding = next(iter(exclusive))
 
     with pytest.raises(RequestInvalid, match=f"Leave out {excluding} or {field}") as refused:
-        translated(chat_request(**thinks, **exclusive), of)
+        adapt_request(chat_request(**thinks, **exclusive), of)
 
     assert refused.value.param == excluding
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from qwen_gateway import catalog
 from qwen_gateway.catalog import Model, Quirks
+from qwen_gateway.dialect.chat import adapt_request
+from qwen_gateway.dialect.thinking import efforts
 from qwen_gateway.errors import RequestInvalid
-from qwen_gateway.upstream import efforts
-from qwen_gateway.upstream.translation import translated
 from tests.builders import chat_request, model
 
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
@@ -21,7 +21,7 @@ PLAIN = model()
 
 def asked(fields: dict[str, Any], of: Model | None) -> dict[str, Any]:
     """What a target is asked, less what every call has."""
-    body = translated(chat_request(**fields), of).body
+    body = adapt_request(chat_request(**fields), of).body
     assert body.items() >= STREAMED.items()
     return {name: value for name, value in body.items() if name not in STREAMED}
 
@@ -55,10 +55,10 @@ CAPS = [
 def test_an_output_cap_above_the_models_limit_is_lowered_to_it_and_told(
     fields: dict[str, Any], caps: dict[str, Any], lowered: int | None
 ) -> None:
-    made = translated(chat_request(**fields), PLAIN)
+    made = adapt_request(chat_request(**fields), PLAIN)
 
     assert made.body == chat_request(**caps) | STREAMED
-    assert made.lowered_cap == lowered
+    assert made.capped_max_tokens == lowered
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_an_output_cap_above_the_models_limit_is_lowered_to_it_and_told(
     ids=["first has less", "first has more", "not in the catalog", "neither is"],
 )
 def test_no_target_gets_a_higher_output_cap_than_the_first(of: Model | None, most: int | None, cap: int | None) -> None:
-    made = translated(chat_request(max_tokens=10_000), of, most=most)
+    made = adapt_request(chat_request(max_tokens=10_000), of, output_limit=most)
 
-    assert (made.body["max_tokens"], made.lowered_cap) == (cap or 10_000, cap)
+    assert (made.body["max_tokens"], made.capped_max_tokens) == (cap or 10_000, cap)
 
 
 WORDED = [
@@ -102,13 +102,13 @@ def test_no_other_request_gets_a_word_more(response_format: Any) -> None:
 
 
 def test_usage_is_asked_for_whatever_the_client_says_of_it() -> None:
-    made = translated(chat_request(stream=False, stream_options={"include_usage": False}), None)
+    made = adapt_request(chat_request(stream=False, stream_options={"include_usage": False}), None)
 
     assert made.body == chat_request() | STREAMED
 
 
 def test_a_provider_that_takes_no_stream_options_gets_none() -> None:
-    made = translated(chat_request(stream_options={"include_usage": True}), PLAIN, stream_usage=False)
+    made = adapt_request(chat_request(stream_options={"include_usage": True}), PLAIN, stream_usage=False)
 
     assert made.body == chat_request(stream=True)
 
@@ -161,12 +161,12 @@ def test_what_was_translated_once_is_in_the_models_words_and_an_effort_stands_al
     fields: dict[str, Any], of: Model
 ) -> None:
     try:
-        once = translated(chat_request(**fields), of).body
+        once = adapt_request(chat_request(**fields), of).body
     except RequestInvalid:
         return
 
-    assert translated(once, of).body == once
-    if once.get("reasoning_effort") in efforts.scale():
+    assert adapt_request(once, of).body == once
+    if once.get("reasoning_effort") in efforts():
         assert once.get("thinking_budget") is None
         assert once.get("enable_thinking") is None
 
@@ -177,6 +177,6 @@ def test_the_clients_own_body_stays_as_it_was(fields: dict[str, Any], of: Model)
     before = copy.deepcopy(body)
 
     with contextlib.suppress(RequestInvalid):
-        translated(body, of)
+        adapt_request(body, of)
 
     assert body == before

@@ -15,10 +15,10 @@ from qwen_gateway.library.closing import Closing
 from qwen_gateway.library.pace import Pace
 from qwen_gateway.library.prompts import Prompt, request
 from qwen_gateway.library.stream import AnswerStream
-from qwen_gateway.routes import Routes, Target
+from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, Transport, Upstream
-from qwen_gateway.upstream.connections import MOST_CONNECTIONS
-from qwen_gateway.upstream.deadline import Stopwatch
+from qwen_gateway.upstream.connections import MAX_CONNECTIONS
+from qwen_gateway.upstream.timeouts import Stopwatch
 
 DEFAULT_MODEL = "qwen-plus"
 
@@ -42,7 +42,7 @@ class QwenClient(Closing):
         timeout: seconds for a call as a whole: every attempt and every wait between them.
 
     Raises:
-        ConfigurationWrong: the configuration is wrong; the message names the key.
+        ConfigurationError: the configuration is wrong; the message names the key.
         ProviderNotConfigured: there is no key; the message names the variable.
     """
 
@@ -83,7 +83,7 @@ class QwenClient(Closing):
         """
         result, _ = self._ask(prompt, model, timeout, parameters)
         if isinstance(result, GatewayError):
-            raise result from getattr(result, "unforeseen", None)
+            raise result from getattr(result, "cause", None)
         return result
 
     def stream(
@@ -103,10 +103,10 @@ class QwenClient(Closing):
         """
         watch = Stopwatch()
         chat = request(prompt, model, parameters)
-        outcome = self._upstream.begin(chat.model, self._targets(chat.model), chat.body, self._deadline(timeout))
+        outcome = self._upstream.stream(chat.model, self._targets(chat.model), chat.body, self._deadline(timeout))
         if isinstance(outcome.result, GatewayError):
             error = _own_words(outcome.result, outcome.attempts)
-            raise error from getattr(error, "unforeseen", None)
+            raise error from getattr(error, "cause", None)
         return AnswerStream(outcome.result, watch)
 
     def batch(
@@ -135,8 +135,8 @@ class QwenClient(Closing):
         """
         if isinstance(prompts, str | Mapping):
             raise TypeError("prompts has to be a list of prompts; for one there is chat")
-        if not 1 <= max_concurrency <= MOST_CONNECTIONS:
-            raise ValueError(f"max_concurrency has to be 1 to {MOST_CONNECTIONS}")
+        if not 1 <= max_concurrency <= MAX_CONNECTIONS:
+            raise ValueError(f"max_concurrency has to be 1 to {MAX_CONNECTIONS}")
         if requests_per_minute is not None and not requests_per_minute > 0:
             raise ValueError("requests_per_minute has to be above 0")
         pace = Pace(requests_per_minute)

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from qwen_gateway.upstream.deadline import Clock
+from qwen_gateway.upstream.timeouts import Clock
 
 
 class Pace:

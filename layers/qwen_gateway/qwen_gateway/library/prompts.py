@@ -18,7 +18,7 @@ def request(prompt: Prompt, model: str, parameters: Mapping[str, Any]) -> ChatRe
     Raises:
         RequestInvalid: it is no request, or a field that the gateway uses has the wrong form.
     """
-    chat = ChatRequest.checked(_copied({"model": model, **parameters, **_fields(prompt)}))
+    chat = ChatRequest.validate(_copied({"model": model, **parameters, **_fields(prompt)}))
     if chat.streams:
         raise RequestInvalid(
             "This gives whole answers. For one that comes while it is made, call stream.", param="stream"

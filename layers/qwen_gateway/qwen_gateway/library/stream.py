@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.library.closing import Closing
 from qwen_gateway.upstream import Attempt, Relay
-from qwen_gateway.upstream.deadline import Stopwatch
+from qwen_gateway.upstream.timeouts import Stopwatch
 
 
 class Delta(NamedTuple):

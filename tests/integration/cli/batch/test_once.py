@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_gateway.upstream.connections import MOST_CONNECTIONS
+from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
@@ -161,8 +161,8 @@ def test_a_server_of_ones_own_is_named_by_its_url(run: Run, provider: RunningPro
 def test_as_many_may_run_at_once_as_a_client_has_connections(run: Run, fill: Fill) -> None:
     path = fill("One.")
 
-    assert run("batch", str(path), "--concurrency", str(MOST_CONNECTIONS)).status == 0
-    assert run("batch", str(path), "--concurrency", str(MOST_CONNECTIONS + 1)).status == 2
+    assert run("batch", str(path), "--concurrency", str(MAX_CONNECTIONS)).status == 0
+    assert run("batch", str(path), "--concurrency", str(MAX_CONNECTIONS + 1)).status == 2
 
 
 def test_a_rate_is_kept(run: Run, provider: RunningProvider, fill: Fill) -> None:
