@@ -91,7 +91,7 @@ def refused(status: int, code: str) -> Way:
 
 def failing(words: str, code: str, after: int) -> Way:
     """Return a way that ends with an error event."""
-    return Way(words, told(failure(MARKED, code), after), text=texts(after))
+    return Way(words, told(error_event(MARKED, code), after), text=texts(after))
 
 
 def _with_usage(document: dict[str, Any], completion: int) -> dict[str, Any]:
