@@ -21,7 +21,7 @@ from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import api_key, broken_off, chat_request, chunk, error_event, finish, pieces, usage
 from tests.builders.answers import DONE
 from tests.reading import ReadStream
-from tests.unit.upstream.playing import Playing
+from tests.unit.upstream.fake_stream import Playing
 
 HEADERS = {"content-type": "text/event-stream; charset=utf-8"}
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)

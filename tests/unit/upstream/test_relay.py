@@ -16,7 +16,7 @@ from qwen_gateway.upstream.relay import ClosedEarly
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Stopwatch
 from qwen_gateway.upstream.transport import OpenStream
 from tests.builders import broken_off, error_event, finish, stream, text_chunks, usage
-from tests.unit.upstream.playing import Playing
+from tests.unit.upstream.fake_stream import Playing
 
 TARGET = Target("dashscope", "qwen3-max")
 BEFORE = Attempt(Target("dashscope", "qwen-plus"), "ProviderFault", 500, "req-0", 5, None, "presumed")
