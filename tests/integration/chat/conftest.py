@@ -146,12 +146,14 @@ def _logger() -> Logger:
 
 
 @pytest.fixture
-def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
+def make_gateway(request: pytest.FixtureRequest, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     """Return a maker of gateways that call the provider at a URL."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
+    if not {"trusted", "unknown"} & set(request.fixturenames):
+        request.getfixturevalue("shared_ssl_context")
     return lambda url, attempts=1, more={}: Gateway(aws, url, HURRIED, attempts, more)
 
 
