@@ -17,7 +17,7 @@ from qwen_gateway.errors import (
     ProviderKeyRefused,
     ProviderOutOfCredit,
 )
-from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
+from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.routes import Target
 from qwen_gateway.upstream import Deadline, Outcome, Relay
 
@@ -25,7 +25,7 @@ from qwen_gateway.upstream import Deadline, Outcome, Relay
 class Keys(Protocol):
     """Who calls."""
 
-    def refuse_garbage(self, token_text: str) -> None:
+    def check_format(self, token_text: str) -> None:
         """Refuse what cannot be a token, without a call to AWS."""
         ...
 
@@ -84,7 +84,7 @@ class ChatService:
         """
         started = Started.now()
         token = bearer_token(request.headers)
-        self._keys.refuse_garbage(token)
+        self._keys.check_format(token)
         chat = ChatRequest.parse(request.body)
         key = self._keys.authenticate(token, started.epoch)
         targets = self._routes.targets(chat.model)
@@ -151,7 +151,7 @@ class ChatService:
             self._ledger.put(record)
         except LedgerUnavailable:
             observability.count("usage_record_lost")
-            observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
+            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
         _count_what_was_made_up_for(outcome)
 
 

@@ -13,7 +13,7 @@ from qwen_gateway.api import event as proxy
 from qwen_gateway.api.event import HttpRequest
 from qwen_gateway.config import environment
 from qwen_gateway.errors import ANSWERS, Answer, Defect, GatewayError, KeyRefused, RequestRefused
-from qwen_gateway.runtime import EventStream, ProxyAnswer
+from qwen_gateway.runtime import EventStream, ProxyResponse
 
 EXPOSED = (
     "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-max-tokens, x-should-retry, "
@@ -38,14 +38,14 @@ class Streamed(NamedTuple):
 
 
 @overload
-def serve(event: Mapping[str, Any], handle: Callable[[HttpRequest, str], Served]) -> ProxyAnswer: ...
+def serve(event: Mapping[str, Any], handle: Callable[[HttpRequest, str], Served]) -> ProxyResponse: ...
 @overload
 def serve(
     event: Mapping[str, Any], handle: Callable[[HttpRequest, str], Served | Streamed]
-) -> ProxyAnswer | EventStream: ...
+) -> ProxyResponse | EventStream: ...
 def serve(
     event: Mapping[str, Any], handle: Callable[[HttpRequest, str], Served | Streamed]
-) -> ProxyAnswer | EventStream:
+) -> ProxyResponse | EventStream:
     """Answer a proxy event with what `handle(request, request_id)` returns or raises; nothing else gets out."""
     request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
     try:
@@ -65,7 +65,7 @@ def serve(
     return _answer(200, served.body, headers)
 
 
-def _failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
+def _failed(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyResponse:
     """Tell a failure as the table of errors has it, and count it."""
     answer = told(error)
     count(error, request_id)
@@ -101,7 +101,7 @@ def error_object(error: GatewayError) -> dict[str, Any]:
     return {"message": error.message, "type": answer.type, "param": error.param, "code": answer.code}
 
 
-def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyAnswer:
+def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyResponse:
     return {"statusCode": status, "headers": _headers("application/json", headers), "body": json_text(body)}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from qwen_gateway.head_start import HeadStart
+from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.upstream import deadline
 from qwen_gateway.upstream.deadline import Patience
 
@@ -71,8 +71,8 @@ class _PatientStream(httpcore2.NetworkStream):
 
 
 class _PatientBackend(httpcore2.NetworkBackend):
-    def __init__(self, head_start: HeadStart | None) -> None:
-        self._head_start = head_start
+    def __init__(self, prewarm: Prewarm | None) -> None:
+        self._prewarm = prewarm
 
     def connect_tcp(
         self,
@@ -82,7 +82,7 @@ class _PatientBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[_SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        if self._head_start and (begun := self._head_start.take(host, port, _time_to_connect(timeout) / 2)):
+        if self._prewarm and (begun := self._prewarm.take(host, port, _time_to_connect(timeout) / 2)):
             return _PatientStream(begun)
         failure: Exception = httpcore2.ConnectError("the name has no address")
         addresses = _addresses(host, port)
@@ -148,13 +148,13 @@ class _Body(httpx2.SyncByteStream):
 class PatientTransport(httpx2.BaseTransport):
     """An httpx transport over the patient pool; the way in for the openai SDK."""
 
-    def __init__(self, ssl_context: ssl.SSLContext, head_start: HeadStart | None) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext, prewarm: Prewarm | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=MOST_CONNECTIONS,
             max_keepalive_connections=MOST_CONNECTIONS,
             keepalive_expiry=5,
-            network_backend=_PatientBackend(head_start),
+            network_backend=_PatientBackend(prewarm),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -14,6 +14,7 @@ import httpx2
 from openai import APIStatusError, OpenAI, Stream
 
 from qwen_gateway import strictjson
+from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderConnectTimeout,
@@ -23,7 +24,6 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from qwen_gateway.head_start import HeadStart
 from qwen_gateway.upstream import deadline, failures
 from qwen_gateway.upstream.connections import PatientTransport
 from qwen_gateway.upstream.deadline import Patience
@@ -70,9 +70,9 @@ class OpenStream:
 class Transport:
     """Sends chat calls to any provider over one pool of connections."""
 
-    def __init__(self, head_start: HeadStart | None = None) -> None:
-        context = head_start.ssl_context() if head_start else ssl.create_default_context()
-        pool = PatientTransport(context, head_start)
+    def __init__(self, prewarm: Prewarm | None = None) -> None:
+        context = prewarm.ssl_context() if prewarm else ssl.create_default_context()
+        pool = PatientTransport(context, prewarm)
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 
