@@ -1,8 +1,8 @@
 """The owner's operations on API keys: create, list, show, rotate, revoke. The operator's command uses them.
 
 Every write is conditional, so that two operators cannot overwrite each other's changes. The hashes of a key are never
-returned, and a token is returned once. Failures of DynamoDB are raised as botocore's exceptions, because the operator may
-read their messages.
+returned, and a token is returned once. Failures of DynamoDB are raised as botocore's exceptions, whose messages the
+operator may read.
 """
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
