@@ -74,8 +74,8 @@ def test_a_new_key_has_the_counters_of_the_ledger(aws: Aws, administration: KeyA
 
 
 def test_keys_are_listed_oldest_first(administration: KeyAdministration) -> None:
-    made = [administration.create(f"key {number}", NOW - number).settings for number in range(5)]
-    assert administration.list() == list(reversed(made))
+    created = [administration.create(f"key {number}", NOW - number).settings for number in range(5)]
+    assert administration.list() == list(reversed(created))
 
 
 def test_a_list_contains_the_keys_of_all_pages(aws: Aws, administration: KeyAdministration) -> None:
