@@ -64,7 +64,7 @@ _default_context = functools.cache(ssl.create_default_context)
 @pytest.fixture
 def shared_ssl_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the certificate authorities once per session instead of once per transport."""
-    monkeypatch.setattr(ssl, "create_default_context", lambda: _default_context())
+    monkeypatch.setattr(ssl, "create_default_context", _default_context)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.ledger import UsageLedger
-from qwen_gateway.ledger.unavailable import ledger_unavailable
+from qwen_gateway.ledger.dynamodb import ledger_unavailable
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, garbage_token, key_item, mistyped, token
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway

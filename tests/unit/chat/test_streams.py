@@ -45,7 +45,7 @@ class House:
         self._playing = playing
         self.records: list[UsageRecord] = []
 
-    def refuse_garbage(self, _token_text: str) -> None: ...
+    def check_format(self, _token_text: str) -> None: ...
 
     def authenticate(self, _token_text: str, _now: float) -> ApiKey:
         return api_key()
