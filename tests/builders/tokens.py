@@ -14,7 +14,7 @@ def token(key_id: str = KEY_ID) -> str:
     return form.create(key_id)
 
 
-def mistyped(good: str) -> str:
+def mistype_token(good: str) -> str:
     """Return the token with its last character changed, so that the checksum is wrong."""
     return good[:-1] + ("0" if good[-1] != "0" else "1")
 

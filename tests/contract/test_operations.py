@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.failures.section import replaced
+from tests.failures.tables import replaced
 
 FILE = Path(__file__).parents[2] / "docs" / "operations.md"
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.builders import broken_off, chunk, error_event, finish, refusal, stream, text_chunks, usage
-from tests.builders.answers import DONE
+from tests.builders import chunk, encode_chunks, error_body, error_event, finish, stream, text_chunks, usage
+from tests.builders.provider_responses import DONE
 
 TEXTS = ("Grü", "ße, ", "世界", ", hel", "lo.")
 WHOLE = "".join(TEXTS)
@@ -70,7 +70,7 @@ class Row(NamedTuple):
 
 def said(count: int) -> bytes:
     """Return the events of an answer's first texts."""
-    return broken_off(*text_chunks(*TEXTS[:count]))
+    return encode_chunks(*text_chunks(*TEXTS[:count]))
 
 
 def texts(count: int) -> str:
@@ -86,7 +86,7 @@ def told(event: bytes, after: int) -> tuple[bytes, ...]:
 def refused(status: int, code: str) -> Way:
     """Return a way that is no stream at all."""
     head = b"HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\nx-request-id: req-scripted\r\n" % status
-    return Way(f"{status} `{code}`", (json.dumps(refusal(MARKED, code)).encode(),), head=head)
+    return Way(f"{status} `{code}`", (json.dumps(error_body(MARKED, code)).encode(),), head=head)
 
 
 def failing(words: str, code: str, after: int) -> Way:
@@ -99,21 +99,21 @@ def _with_usage(document: dict[str, Any], completion: int) -> dict[str, Any]:
 
 
 _CHUNKS = (*text_chunks(*TEXTS), finish())
-_ANSWER = broken_off(*_CHUNKS)
+_ANSWER = encode_chunks(*_CHUNKS)
 _REST = stream(*_CHUNKS[2:], usage())
 _FINISHED = stream(*_CHUNKS, usage())
 _COMMENTED = b": hello\n\nevent: message\nid: 7\nretry: 1\n" + _FINISHED.replace(b"data:", b": ping\n\ndata:")
-_THOUGHT = broken_off(*text_chunks(), chunk({"reasoning_content": "Hm. "}), chunk({"reasoning_content": "So."}))
+_THOUGHT = encode_chunks(*text_chunks(), chunk({"reasoning_content": "Hm. "}), chunk({"reasoning_content": "So."}))
 _TWO = {"n": 2}
 _WRONG_CALL = stream(chunk({"tool_calls": [{"index": 0, "function": 7}]}), *_CHUNKS)
 _WRONG_TEXT = stream(chunk({"content": ["Hel"]}), *_CHUNKS)
-_CUT_LINE = broken_off(chunk({"content": "世界"}))
+_CUT_LINE = encode_chunks(chunk({"content": "世界"}))
 
 ROWS = (
     Row(
         "answers",
         (
-            Way("chunk by chunk", (*map(broken_off, (*_CHUNKS, usage())), DONE)),
+            Way("chunk by chunk", (*map(encode_chunks, (*_CHUNKS, usage())), DONE)),
             Way("all at once", (_FINISHED,)),
             Way("byte by byte", tuple(bytes([byte]) for byte in _FINISHED)),
             Way("lines that end in CRLF", (_FINISHED.replace(b"\n", b"\r\n"),)),
@@ -130,7 +130,7 @@ ROWS = (
                 (said(5), stream(*text_chunks("B", index=1), finish(index=1), finish(), usage())),
                 asks=_TWO,
             ),
-            Way("no `[DONE]`", (_ANSWER, broken_off(usage()))),
+            Way("no `[DONE]`", (_ANSWER, encode_chunks(usage()))),
             Way("silence after `[DONE]`", (_FINISHED,), "hangs"),
             Way("usage with the finish", (stream(*_CHUNKS[:-1], _with_usage(finish(), 3)),)),
             Way("usage in every chunk", (stream(*(_with_usage(each, at - 3) for at, each in enumerate(_CHUNKS))),)),
@@ -262,12 +262,12 @@ ROWS = (
             Way("no JSON", told(b"data: {\n\n", 3), text=texts(3)),
             Way("no UTF-8", told(b'data: {"choices": "\xff"}\n\n', 3), text=texts(3)),
             Way("a chunk of wrong form", told(stream({"choices": [{"delta": 7}]}, *_CHUNKS), 3), text=texts(3)),
-            Way("a tool call of wrong form", (said(1), broken_off(*_CHUNKS[2:4]) + _WRONG_CALL), text=texts(3)),
+            Way("a tool call of wrong form", (said(1), encode_chunks(*_CHUNKS[2:4]) + _WRONG_CALL), text=texts(3)),
             Way("a text of wrong form", (said(3), _WRONG_TEXT), text=texts(3)),
             Way(
                 "one of two choices without an end", (said(5), stream(*text_chunks("B", index=1), finish())), asks=_TWO
             ),
-            Way("cut after one of two choices", (said(5), broken_off(finish())), "closes", asks=_TWO),
+            Way("cut after one of two choices", (said(5), encode_chunks(finish())), "closes", asks=_TWO),
         ),
         code="provider_answer_broken",
         recorded="ProviderAnswerBroken",

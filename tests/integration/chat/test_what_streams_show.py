@@ -23,7 +23,7 @@ from tests.integration.chat.scripted import (
     says,
     scripted_provider,
 )
-from tests.reading import ReadStream
+from tests.stream_response import StreamResponse
 
 ENDS: dict[str, Play] = {"ends": ends, "closes": closes, "resets": resets, "hangs": hangs, "drips": drips}
 TYPES = {answer.code: answer.type for answer in ANSWERS.values()}
@@ -40,7 +40,7 @@ class Stage(NamedTuple):
     gateway: Gateway
     second: Scripted
 
-    def ask(self, way: Way) -> ReadStream:
+    def ask(self, way: Way) -> StreamResponse:
         asked = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **way.asks}
         return self.gateway.stream(chat_request(model="route", **asked), seconds=SECONDS)
 
@@ -117,22 +117,22 @@ def test_after_it_nobody_else_is_asked(stage: Set, row: Row, way: Way) -> None:
     assert staged.second.requests == []
 
 
-def assert_answered(read: ReadStream, row: Row, way: Way) -> None:
+def assert_answered(read: StreamResponse, row: Row, way: Way) -> None:
     assert read.is_done
-    assert read.finishes == dict.fromkeys(range(way.asks.get("n", 1)), row.finish)
-    told = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in read.usages]
+    assert read.finish_reasons == dict.fromkeys(range(way.asks.get("n", 1)), row.finish)
+    told = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in read.usage_chunks]
     assert told == ([(12, 3)] if row.tokens else [])
     if row.tokens:
-        assert read.chunks[-1] == read.usages[0], "the usage comes last"
+        assert read.chunks[-1] == read.usage_chunks[0], "the usage comes last"
 
 
-def assert_failed(read: ReadStream, row: Row, way: Way) -> None:
+def assert_failed(read: StreamResponse, row: Row, way: Way) -> None:
     assert set(read.error) == {"message", "type", "param", "code"}
     assert (read.error["type"], read.error["code"]) == (TYPES[row.code], row.code)
     assert "[DONE]" not in read.body
     if not row.says_nothing:
-        assert read.usages == []
-        assert len(read.finishes) < way.asks.get("n", 1)
+        assert read.usage_chunks == []
+        assert len(read.finish_reasons) < way.asks.get("n", 1)
 
 
 def kept(attempt: dict[str, Any]) -> tuple[str | None, int | None, str]:

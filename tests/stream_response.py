@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 
-class ReadStream(NamedTuple):
+class StreamResponse(NamedTuple):
     """Status and headers, and the body as it came."""
 
     status: int
@@ -36,13 +36,13 @@ class ReadStream(NamedTuple):
         return "".join(delta.get(name) or "" for choice, delta in self.deltas if choice == index)
 
     @property
-    def finishes(self) -> dict[int, str]:
+    def finish_reasons(self) -> dict[int, str]:
         """Why each choice ended that did."""
         choices = [choice for chunk in self.chunks for choice in chunk["choices"]]
         return {choice["index"]: choice["finish_reason"] for choice in choices if choice["finish_reason"]}
 
     @property
-    def usages(self) -> list[dict[str, Any]]:
+    def usage_chunks(self) -> list[dict[str, Any]]:
         """The chunks that tell a usage, which have no choice."""
         telling = [chunk for chunk in self.chunks if chunk.get("usage")]
         assert all(chunk["choices"] == [] for chunk in telling)

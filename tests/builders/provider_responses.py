@@ -34,14 +34,14 @@ def usage(prompt: int = 12, completion: int = 3, **details: Any) -> dict[str, An
     return {**_envelope(), "choices": [], "usage": counted | details}
 
 
-def broken_off(*chunks: dict[str, Any]) -> bytes:
+def encode_chunks(*chunks: dict[str, Any]) -> bytes:
     """Return the events of a stream that ends without its last words."""
     return b"".join(_event(each) for each in chunks)
 
 
 def stream(*chunks: dict[str, Any]) -> bytes:
     """Return a stream of these chunks, to its end."""
-    return broken_off(*chunks) + DONE
+    return encode_chunks(*chunks) + DONE
 
 
 def whole_stream(*texts: str) -> bytes:
@@ -51,10 +51,10 @@ def whole_stream(*texts: str) -> bytes:
 
 def error_event(message: str = "Internal server error", code: str | int | None = "InternalError") -> bytes:
     """Return an error inside a stream."""
-    return _event(refusal(message, code))
+    return _event(error_body(message, code))
 
 
-def refusal(message: str, code: str | int | None, **more: Any) -> dict[str, Any]:
+def error_body(message: str, code: str | int | None, **more: Any) -> dict[str, Any]:
     """Return an error body in DashScope's OpenAI envelope."""
     return {
         "error": {"message": message, "type": code, "param": None, "code": code, **more},
@@ -63,7 +63,7 @@ def refusal(message: str, code: str | int | None, **more: Any) -> dict[str, Any]
     }
 
 
-def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+def split_at(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     """Return `data` cut at these places."""
     places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(places)]
