@@ -1,4 +1,4 @@
-"""The tables as docs/operations.md shows them."""
+"""Format the failure tables as Markdown for docs/operations.md."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,21 +11,21 @@ _FAILURES = (
     "the provider",
     "calls when only target 1 fails",
     "calls when all fail",
-    "the client then gets",
+    "the client receives",
     "charged",
 )
-_STREAMS = ("the provider", "the client of a stream reads", "charged", "tokens in the record")
+_STREAMS = ("the provider", "the client of the stream receives", "charged", "tokens in the record")
 
 type Line = tuple[str, ...]
 
 
-def replaced(document: str) -> str:
-    """Return the document with the tables in their places anew."""
-    document = _put(document, "rows.py", _table(_FAILURES, map(_failure, rows.ROWS)))
-    return _put(document, "streams.py", _table(_STREAMS, map(_stream, streams.ROWS)))
+def replace_tables(document: str) -> str:
+    """Return the document with both tables regenerated between their marks."""
+    document = _replace_table(document, "rows.py", _format_table(_FAILURES, map(_format_failure, rows.ROWS)))
+    return _replace_table(document, "streams.py", _format_table(_STREAMS, map(_format_stream, streams.ROWS)))
 
 
-def _put(document: str, source: str, table: str) -> str:
+def _replace_table(document: str, source: str, table: str) -> str:
     mark = f"<!-- Made by `make docs` from tests/failures/{source}. -->\n"
     before, begin, rest = document.partition(mark)
     _, end, after = rest.partition(END)
@@ -34,43 +34,56 @@ def _put(document: str, source: str, table: str) -> str:
     return before + begin + table + end + after
 
 
-def _table(head: Line, lines: Iterator[Line]) -> str:
+def _format_table(head: Line, lines: Iterator[Line]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *lines))
 
 
-def _failure(row: rows.Row) -> Line:
-    provider = f"**{row.cause}**: {'; '.join(_grouped(row.ways))}"
-    return provider, row.alone, _or_dash(row.by_all), _told(row), _or_dash(row.charged)
+def _format_failure(row: rows.Row) -> Line:
+    provider = f"**{row.cause}**: {'; '.join(_group_by_status(row.variants))}"
+    return (
+        provider,
+        row.calls_if_first_fails,
+        _format_optional(row.calls_if_all_fail),
+        _format_response(row),
+        _format_optional(row.charged),
+    )
 
 
-def _grouped(ways: tuple[rows.Way, ...]) -> Iterator[str]:
-    """Give the codes of one status together."""
-    for status, group in groupby(ways, lambda way: way.words.partition(" ")[0] if way.words[0].isdigit() else ""):
-        words = [way.words.removeprefix(f"{status} ") for way in group]
+def _group_by_status(variants: tuple[rows.Variant, ...]) -> Iterator[str]:
+    """Yield the codes of each HTTP status on one line."""
+    for status, group in groupby(
+        variants, lambda variant: variant.description.partition(" ")[0] if variant.description[0].isdigit() else ""
+    ):
+        words = [variant.description.removeprefix(f"{status} ") for variant in group]
         yield f"{status} {', '.join(words)}".strip()
 
 
-def _told(row: rows.Row) -> str:
-    if row.by_all is None:
+def _format_response(row: rows.Row) -> str:
+    if row.calls_if_all_fail is None:
         return "the answer"
     headers = [f"Retry-After {row.retry_after}"] if row.retry_after else []
     headers += ["x-should-retry false"] if row.should_retry else []
     return ", ".join([f"{row.status} `{row.code}`", *headers])
 
 
-def _stream(row: streams.Row) -> Line:
+def _format_stream(row: streams.Row) -> Line:
     tokens = "yes" if row.tokens and not row.code else "no"
-    return f"**{row.what}**: {', '.join(way.words for way in row.ways)}", _read(row), row.charged, tokens
+    return (
+        f"**{row.behaviour}**: {', '.join(variant.description for variant in row.variants)}",
+        _format_stream_response(row),
+        row.charged,
+        tokens,
+    )
 
 
-def _read(row: streams.Row) -> str:
-    if row.says_nothing:
+def _format_stream_response(row: streams.Row) -> str:
+    if row.fails_before_output:
         return f"{row.status} `{row.code}`" + ("" if row.is_final else ", if no other target answers")
     if row.code:
-        return f"200, what came until then, the error `{row.code}`"
+        return f"200, the output so far, the error `{row.code}`"
     usage = ", the usage if it asked" if row.tokens else ""
-    return f"200, the answer, `finish_reason` `{row.finish}`{usage}, `[DONE]`"
+    return f"200, the answer, `finish_reason` `{row.finish_reason}`{usage}, `[DONE]`"
 
 
-def _or_dash(text: str | None) -> str:
+def _format_optional(text: str | None) -> str:
     return text or "-"
