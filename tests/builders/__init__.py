@@ -1,6 +1,7 @@
-"""What tests are made of: events, requests, provider answers, tokens, records; each valid until a test changes it."""
+"""Builders of valid test data: events, requests, provider responses, tokens, records. Tests override single fields."""
 
-from tests.builders.events import Context, chat_event, models_event, proxy_event
+from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event
+from tests.builders.ledger import KEY_ID, api_key, garbage_token, key_item, mistype_token, token, usage_record
 from tests.builders.models import model, thinking_model
 from tests.builders.provider_responses import (
     chunk,
@@ -14,9 +15,6 @@ from tests.builders.provider_responses import (
     usage,
     whole_stream,
 )
-from tests.builders.records import usage_record
-from tests.builders.requests import chat_request
-from tests.builders.tokens import KEY_ID, api_key, garbage_token, key_item, mistype_token, token
 
 __all__ = [
     "KEY_ID",

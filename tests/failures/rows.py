@@ -47,7 +47,7 @@ class Row(NamedTuple):
     status: int
     code: str
     recorded_cause: str
-    charged: str
+    charged: str = "none"
     retry_after: str = ""
     should_retry: str = "false"
     is_final: bool = False
@@ -85,14 +85,9 @@ NO_MODEL = (
 ROWS = (
     Row(
         "throttled: requests or tokens per minute",
-        make_errors(
-            429,
-            "Throttling",
-            "Throttling.RateQuota",
-            "Throttling.AllocationQuota",
-            "LimitRequests",
-            "limit_requests",
-            "insufficient_quota",
+        (
+            *make_errors(429, "Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota"),
+            *make_errors(429, "LimitRequests", "limit_requests", "insufficient_quota"),
         ),
         calls_if_first_fails="1, 0.5 s, 1, 2",
         calls_if_all_fail="1, 0.5 s, 1, 2, 3",
@@ -100,7 +95,6 @@ ROWS = (
         code="provider_throttled",
         retry_after="2",
         recorded_cause="ProviderThrottled",
-        charged="none",
     ),
     Row(
         "throttled: burst",
@@ -111,7 +105,6 @@ ROWS = (
         code="provider_throttled",
         retry_after="5",
         recorded_cause="ProviderBurstThrottled",
-        charged="none",
     ),
     Row(
         "overloaded",
@@ -127,15 +120,8 @@ ROWS = (
     Row(
         "internal error of the provider",
         (
-            *make_errors(
-                500,
-                "InternalError",
-                "InternalError.Algo",
-                "InternalError.Timeout",
-                "SystemError",
-                "ModelServiceFailed",
-                ANY_OTHER,
-            ),
+            *make_errors(500, "InternalError", "InternalError.Algo", "InternalError.Timeout"),
+            *make_errors(500, "SystemError", "ModelServiceFailed", ANY_OTHER),
             make_fault("an HTML page with 502", 502, kind="html", status=502),
             make_fault("`InternalError` in mid-answer", 200, kind="error_event", after_chunks=2, code="InternalError"),
         ),
@@ -158,7 +144,6 @@ ROWS = (
         status=503,
         code="provider_unreachable",
         recorded_cause="ProviderUnreachable",
-        charged="none",
     ),
     Row(
         "no connection in time",
@@ -168,7 +153,6 @@ ROWS = (
         status=503,
         code="provider_unreachable",
         recorded_cause="ProviderConnectTimeout",
-        charged="none",
     ),
     Row(
         "connection closed before an answer",
@@ -237,7 +221,6 @@ ROWS = (
         status=503,
         code="provider_out_of_credit",
         recorded_cause="ProviderOutOfCredit",
-        charged="none",
     ),
     Row(
         "provider key rejected",
@@ -247,7 +230,6 @@ ROWS = (
         status=502,
         code="provider_auth_failed",
         recorded_cause="ProviderKeyRefused",
-        charged="none",
     ),
     Row(
         "provider key rejected, replaced in the secret since",
@@ -257,7 +239,6 @@ ROWS = (
         status=200,
         code="",
         recorded_cause="ProviderKeyRefused",
-        charged="none",
     ),
     Row(
         "no provider key in the secret",
@@ -277,7 +258,6 @@ ROWS = (
         status=502,
         code="route_model_missing",
         recorded_cause="ProviderModelMissing",
-        charged="none",
     ),
     Row(
         "the same for the model named in the request",
@@ -288,7 +268,6 @@ ROWS = (
         code="model_not_found",
         should_retry="",
         recorded_cause="ProviderModelMissing",
-        charged="none",
         route="qwen3-max",
     ),
     Row(
@@ -314,7 +293,6 @@ ROWS = (
         code="provider_refused",
         should_retry="",
         recorded_cause="ProviderRefused",
-        charged="none",
     ),
     Row(
         "content rejected in mid-answer",

@@ -16,7 +16,7 @@ TEXTS = ("Grü", "ße, ", "世界", ", hel", "lo.")
 WHOLE = "".join(TEXTS)
 MARKED = "marked words of a prompt"
 LONGEST = "x" * 1_000_000
-SHORT_LIMITS: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "silence": 0.6})
+SHORT: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "silence": 0.6})
 """Timeouts in seconds for the variants that a timeout ends."""
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-scripted\r\n"
 
@@ -26,7 +26,7 @@ class Variant(NamedTuple):
 
     `end` is the state of the connection after the last part: the body `ends`, or the provider `closes`, `resets`,
     `hangs` or `drips`. `text` is what the client receives. `limits` are the gateway's timeouts, where they matter.
-    `request_fields` are added to the request.
+    `fields` are added to the request.
     """
 
     description: str
@@ -34,7 +34,7 @@ class Variant(NamedTuple):
     end: str = "ends"
     text: str = WHOLE
     limits: Mapping[str, float] = MappingProxyType({})
-    request_fields: Mapping[str, Any] = MappingProxyType({})
+    fields: Mapping[str, Any] = MappingProxyType({})
     head: bytes = HEAD
 
     @property
@@ -105,6 +105,8 @@ _FINISHED = stream(*_CHUNKS, usage())
 _COMMENTED = b": hello\n\nevent: message\nid: 7\nretry: 1\n" + _FINISHED.replace(b"data:", b": ping\n\ndata:")
 _REASONING = encode_chunks(*text_chunks(), chunk({"reasoning_content": "Hm. "}), chunk({"reasoning_content": "So."}))
 _TWO = {"n": 2}
+_COMMENTS = tuple(each for _ in range(20) for each in (b": ping\n\n", 0.1))
+_ONE_FINISH = stream(*text_chunks("B", index=1), finish())
 _WRONG_CALL = stream(chunk({"tool_calls": [{"index": 0, "function": 7}]}), *_CHUNKS)
 _WRONG_TEXT = stream(chunk({"content": ["Hel"]}), *_CHUNKS)
 _CUT_LINE = encode_chunks(chunk({"content": "世界"}))
@@ -128,7 +130,7 @@ ROWS = (
             Variant(
                 "two choices",
                 (encode_texts(5), stream(*text_chunks("B", index=1), finish(index=1), finish(), usage())),
-                request_fields=_TWO,
+                fields=_TWO,
             ),
             Variant("no `[DONE]`", (_ANSWER, encode_chunks(usage()))),
             Variant("open connection after `[DONE]`", (_FINISHED,), "hangs"),
@@ -142,9 +144,7 @@ ROWS = (
             ),
             Variant("first output later than the idle timeout", (0.6, _FINISHED), limits={"silence": 0.2}),
             Variant(
-                "gap longer than the first-token timeout",
-                (encode_texts(1), 1.5, _REST),
-                limits={"first_token": 1},
+                "gap longer than the first-token timeout", (encode_texts(1), 1.5, _REST), limits={"first_token": 1}
             ),
         ),
     ),
@@ -155,7 +155,7 @@ ROWS = (
             Variant("neither usage nor `[DONE]`", (_ANSWER,)),
             Variant("cut after the finish", (_ANSWER,), "closes"),
             Variant("reset after the finish", (_ANSWER, 0.1), "resets"),
-            Variant("no data after the finish", (_ANSWER,), "hangs", limits=SHORT_LIMITS),
+            Variant("no data after the finish", (_ANSWER,), "hangs", limits=SHORT),
             Variant("usage of wrong form", (stream(*_CHUNKS, {**usage(), "usage": "12 + 3"}),)),
         ),
         tokens=False,
@@ -196,10 +196,7 @@ ROWS = (
     ),
     Row(
         "fails before the first output",
-        (
-            make_error(500, "InternalError"),
-            make_error_event("an error event after the role", "InternalError", 0),
-        ),
+        (make_error(500, "InternalError"), make_error_event("an error event after the role", "InternalError", 0)),
         status=503,
         code="provider_failed",
         recorded_cause="ProviderFault",
@@ -243,12 +240,10 @@ ROWS = (
     Row(
         "stalls before the first output",
         (
-            Variant("no data", (), "hangs", limits=SHORT_LIMITS),
-            Variant("a role and no more data", (encode_texts(0),), "hangs", limits=SHORT_LIMITS),
-            Variant("single bytes", (), "drips", limits=SHORT_LIMITS),
-            Variant(
-                "comments alone", tuple(each for _ in range(20) for each in (b": ping\n\n", 0.1)), limits=SHORT_LIMITS
-            ),
+            Variant("no data", (), "hangs", limits=SHORT),
+            Variant("a role and no more data", (encode_texts(0),), "hangs", limits=SHORT),
+            Variant("single bytes", (), "drips", limits=SHORT),
+            Variant("comments alone", _COMMENTS, limits=SHORT),
         ),
         status=504,
         code="provider_timeout",
@@ -281,17 +276,8 @@ ROWS = (
                 text=join_texts(3),
             ),
             Variant("a text of wrong form", (encode_texts(3), _WRONG_TEXT), text=join_texts(3)),
-            Variant(
-                "one of two choices without an end",
-                (encode_texts(5), stream(*text_chunks("B", index=1), finish())),
-                request_fields=_TWO,
-            ),
-            Variant(
-                "cut after one of two choices",
-                (encode_texts(5), encode_chunks(finish())),
-                "closes",
-                request_fields=_TWO,
-            ),
+            Variant("one of two choices without an end", (encode_texts(5), _ONE_FINISH), fields=_TWO),
+            Variant("cut after one of two choices", (encode_texts(5), encode_chunks(finish())), "closes", fields=_TWO),
         ),
         code="provider_answer_broken",
         recorded_cause="ProviderAnswerBroken",
@@ -321,14 +307,9 @@ ROWS = (
     Row(
         "stalls in the middle",
         (
-            Variant("no data", (encode_texts(2),), "hangs", text=join_texts(2), limits=SHORT_LIMITS),
-            Variant("single bytes", (encode_texts(2),), "drips", text=join_texts(2), limits=SHORT_LIMITS),
-            Variant(
-                "comments alone",
-                (encode_texts(2), *(each for _ in range(20) for each in (b": ping\n\n", 0.1))),
-                text=join_texts(2),
-                limits=SHORT_LIMITS,
-            ),
+            Variant("no data", (encode_texts(2),), "hangs", text=join_texts(2), limits=SHORT),
+            Variant("single bytes", (encode_texts(2),), "drips", text=join_texts(2), limits=SHORT),
+            Variant("comments alone", (encode_texts(2), *_COMMENTS), text=join_texts(2), limits=SHORT),
         ),
         code="provider_timeout",
         recorded_cause="ProviderTimeout",

@@ -43,7 +43,7 @@ class Stage(NamedTuple):
     second: Scripted
 
     def ask(self, variant: Variant) -> StreamResponse:
-        asked = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **variant.request_fields}
+        asked = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **variant.fields}
         return self.gateway.stream(chat_request(model="route", **asked), seconds=SECONDS)
 
 
@@ -123,7 +123,7 @@ def test_after_it_nobody_else_is_asked(stage: Set, row: Row, variant: Variant) -
 
 def assert_answered(read: StreamResponse, row: Row, variant: Variant) -> None:
     assert read.is_done
-    assert read.finish_reasons == dict.fromkeys(range(variant.request_fields.get("n", 1)), row.finish_reason)
+    assert read.finish_reasons == dict.fromkeys(range(variant.fields.get("n", 1)), row.finish_reason)
     told = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in read.usage_chunks]
     assert told == ([(12, 3)] if row.tokens else [])
     if row.tokens:
@@ -136,7 +136,7 @@ def assert_failed(read: StreamResponse, row: Row, variant: Variant) -> None:
     assert "[DONE]" not in read.body
     if not row.fails_before_output:
         assert read.usage_chunks == []
-        assert len(read.finish_reasons) < variant.request_fields.get("n", 1)
+        assert len(read.finish_reasons) < variant.fields.get("n", 1)
 
 
 def kept(attempt: dict[str, Any]) -> tuple[str | None, int | None, str]:
