@@ -13,7 +13,7 @@ from tests.builders import Context, chat_event, chat_request, key_item, models_e
 from tests.contract.template import Template, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
+from tests.integration.fresh_import import import_fresh
 
 type Permission = tuple[str, str]
 """An action, and the logical id of its resource."""
@@ -127,7 +127,7 @@ def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, 
     function: str,
 ) -> None:
     set_environment(template, function, provider, monkeypatch)
-    handler = fresh_import(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
+    handler = import_fresh(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
 
     for event, status in SCENARIOS[function](deployed, provider):
         assert handler.lambda_handler(event, Context())["statusCode"] == status

@@ -12,7 +12,7 @@ from qwen_gateway_cli.local import upstream
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
+from tests.integration.fresh_import import import_fresh
 from tests.recorder.files import read_event
 from tests.recorder.keys import put_sample_keys
 from tests.recorder.samples import SAMPLES
@@ -33,7 +33,7 @@ def invoke(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
 
     def invoke_sample(name: str) -> Mapping[str, Any]:
-        handler = fresh_import(f"{Path(name).parent}.handler", monkeypatch)
+        handler = import_fresh(f"{Path(name).parent}.handler", monkeypatch)
         response: Mapping[str, Any] = handler.lambda_handler(read_event(name), Context())
         return response
 

@@ -17,8 +17,8 @@ from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.front.settings import FrontSettings, FunctionSettings
 from tests.builders import key_item, token
-from tests.integration.conftest import _forget
-from tests.integration.fresh_import import fresh_import
+from tests.integration.conftest import _clear_caches
+from tests.integration.fresh_import import import_fresh
 from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
 from tests.integration.hostile.responses import PROVIDER_KEY, Functions
 from tests.recorder.recording import transform_template
@@ -66,13 +66,13 @@ def variables(backends: Backends) -> dict[str, str]:
 def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     log = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        _forget()
+        _clear_caches()
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(observability, "logger", functools.cache(lambda: Logger(service="hostile", stream=log)))
-        chat, models = fresh_import("chat.handler", patch), fresh_import("models.handler", patch)
+        chat, models = import_fresh("chat.handler", patch), import_fresh("models.handler", patch)
         yield Functions(key, chat.lambda_handler, models.lambda_handler, log)
-    _forget()
+    _clear_caches()
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.builders import Context, chat_event, chat_request, mistype_token, models_event
-from tests.integration.conftest import _forget
-from tests.integration.fresh_import import fresh_import
+from tests.integration.conftest import _clear_caches
+from tests.integration.fresh_import import import_fresh
 from tests.integration.front.fronts import RunningFront
 from tests.integration.hostile import raw_http
 from tests.integration.hostile.responses import ANSWER, PROVIDER_KEY, Functions
@@ -63,8 +63,8 @@ def root_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 def test_libraries_log_nothing_at_level_debug(
     functions: Functions, root_log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _forget()
-    chat, models = fresh_import("chat.handler", monkeypatch), fresh_import("models.handler", monkeypatch)
+    _clear_caches()
+    chat, models = import_fresh("chat.handler", monkeypatch), import_fresh("models.handler", monkeypatch)
 
     assert chat.lambda_handler(chat_event(MARKED, functions.token), Context())["statusCode"] == 200
     assert models.lambda_handler(models_event(functions.token), Context())["statusCode"] == 200

@@ -9,7 +9,7 @@ from qwen_gateway.ledger import Keys, token
 from qwen_gateway.ledger.administration import KeyAdministration
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import NOBODY, impatient
-from tests.integration.mock_server import answering, refusing
+from tests.integration.mock_server import serve_aws_error, serve_response
 
 NOW = 1_790_000_000.5
 HOUR = 3_600
@@ -39,7 +39,7 @@ def test_the_token_of_a_key_opens_the_gateway(keys: Keys, administration: KeyAdm
 
 def test_a_well_formed_token_costs_one_consistent_read(aws_environment: None) -> None:
     seen: list[dict[str, str]] = []
-    with answering(200, "{}", seen) as url:
+    with serve_response(200, "{}", seen) as url:
         refused(Keys(impatient(url), "KeysTable"), token.create(token.new_id()), KeyUnknown)
     [call] = seen
     assert call["x-amz-target"] == "DynamoDB_20120810.GetItem"
@@ -144,7 +144,7 @@ def test_a_key_with_open_holds_of_later_versions_is_read_all_the_same(
 def test_whatever_dynamodb_refuses_is_one_clear_answer_without_internals(
     aws_environment: None, status: int, code: str
 ) -> None:
-    with refusing(status, code) as url, pytest.raises(LedgerUnavailable) as failure:
+    with serve_aws_error(status, code) as url, pytest.raises(LedgerUnavailable) as failure:
         Keys(impatient(url), "KeysTable").authenticate(token.create(token.new_id()), NOW)
     assert failure.value.retry_after == 1
     assert "ledger" in failure.value.message
