@@ -73,7 +73,7 @@ class FakeStream:
         self._body = body
         self.ended = ""
 
-    def split_at(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         return iter(self._body)
 
     def drain(self) -> None:
