@@ -1,4 +1,4 @@
-"""What all tests share: how far they may reach, which of them run together, and how many examples a property gets."""
+"""Settings of all tests: network access, groups of parallel tests, number of property examples."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ TEXTS = ("Grü", "ße, ", "世界", ", hel", "lo.")
 WHOLE = "".join(TEXTS)
 MARKED = "marked words of a prompt"
 LONGEST = "x" * 1_000_000
-SHORT: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "silence": 0.6})
+SHORT: Mapping[str, float] = MappingProxyType({"first_token": 0.6, "idle": 0.6})
 """Timeouts in seconds for the variants that a timeout ends."""
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-scripted\r\n"
 
@@ -140,9 +140,9 @@ ROWS = (
             Variant(
                 "pauses shorter than each timeout",
                 (0.7, encode_texts(1), 0.7, _REST[:9], 0.3, _REST[9:]),
-                limits={"first_token": 1.4, "silence": 1.4},
+                limits={"first_token": 1.4, "idle": 1.4},
             ),
-            Variant("first output later than the idle timeout", (0.6, _FINISHED), limits={"silence": 0.2}),
+            Variant("first output later than the idle timeout", (0.6, _FINISHED), limits={"idle": 0.2}),
             Variant(
                 "gap longer than the first-token timeout", (encode_texts(1), 1.5, _REST), limits={"first_token": 1}
             ),

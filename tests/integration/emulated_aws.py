@@ -1,4 +1,4 @@
-"""AWS by moto, with the tables and the secret that template.yaml describes."""
+"""AWS emulated by moto, with the tables and the secret of template.yaml."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 class Aws(NamedTuple):
-    """An emulated account that holds the stack's state. Names are the logical ids of the template."""
+    """An emulated account with the stack's state. Names are the logical ids of the template."""
 
     dynamodb: "DynamoDBClient"
     secretsmanager: "SecretsManagerClient"
@@ -53,7 +53,7 @@ def emulated_aws() -> Iterator[Aws]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's YAML; a short intrinsic function becomes its name and argument."""
+    """Loader for CloudFormation's YAML: a short intrinsic function becomes its name and argument."""
 
 
 def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -18,7 +18,7 @@ ASKED = "marked words of a prompt"
 @pytest.mark.parametrize(
     ("key", "code"),
     [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistype_token(token()), "invalid_api_key")],
-    ids=["no key", "a foreign key", "a mistype_token key"],
+    ids=["no key", "a foreign key", "a mistyped key"],
 )
 def test_what_is_no_key_costs_no_call_to_aws(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str

@@ -83,4 +83,4 @@ def assert_success_or_client_error(response: LoggedResponse) -> None:
     """Assert that the response is a success or a 4xx error, and that no internal error was logged."""
     assert_well_formed(response)
     assert response.status == 200 or response.status in CLIENT_ERRORS, response
-    assert "defect" not in response.logs
+    assert "unhandled exception" not in response.logs
