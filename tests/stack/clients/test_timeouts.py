@@ -28,7 +28,7 @@ def test_a_client_that_announces_its_timeout_gets_an_error_before_it(
     assert len(received()) == 2
 
 
-def test_a_client_without_an_announced_timeout_reretry_counts_and_records_count_the_reretry_counts(
+def test_a_client_without_an_announced_timeout_retries_and_records_count_the_retries(
     node: Node, provider: httpx2.Client, records: Records
 ) -> None:
     earlier = [record["sk"]["S"] for record in records()]
