@@ -94,7 +94,7 @@ def make_error_event(description: str, code: str, after: int) -> Variant:
     return Variant(description, end_with(error_event(MARKED, code), after), text=join_texts(after))
 
 
-def _with_usage(document: dict[str, Any], completion: int) -> dict[str, Any]:
+def _add_usage(document: dict[str, Any], completion: int) -> dict[str, Any]:
     return {**document, "usage": usage(12, completion)["usage"]}
 
 
@@ -134,8 +134,8 @@ ROWS = (
             ),
             Variant("no `[DONE]`", (_ANSWER, encode_chunks(usage()))),
             Variant("open connection after `[DONE]`", (_FINISHED,), "hangs"),
-            Variant("usage with the finish", (stream(*_CHUNKS[:-1], _with_usage(finish(), 3)),)),
-            Variant("usage in every chunk", (stream(*(_with_usage(each, at - 3) for at, each in enumerate(_CHUNKS))),)),
+            Variant("usage with the finish", (stream(*_CHUNKS[:-1], _add_usage(finish(), 3)),)),
+            Variant("usage in every chunk", (stream(*(_add_usage(each, at - 3) for at, each in enumerate(_CHUNKS))),)),
             Variant("usage twice", (stream(*_CHUNKS, usage(1, 1), usage()),)),
             Variant(
                 "pauses shorter than each timeout",

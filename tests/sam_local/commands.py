@@ -32,7 +32,7 @@ def run(
     name = " ".join(str(part) for part in command[:3])
     try:
         done = subprocess.run(
-            command if may_outlive_parent else _end_with_parent(command),
+            command if may_outlive_parent else _tie_to_parent(command),
             env=environment,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -44,7 +44,9 @@ def run(
     except (OSError, subprocess.TimeoutExpired) as failure:
         raise CommandFailed(f"{name}: {failure}") from None
     if done.returncode != 0:
-        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{_last_lines(done.stdout + done.stderr)}")
+        raise CommandFailed(
+            f"{name} ended with status {done.returncode}:\n{_get_last_lines(done.stdout + done.stderr)}"
+        )
     return done.stdout
 
 
@@ -63,7 +65,7 @@ def run_server(
     with log.open("wb") as output:
         # A session of its own keeps Ctrl-C away from the server.
         process = subprocess.Popen(
-            _end_with_parent(command),
+            _tie_to_parent(command),
             env=environment,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
@@ -75,14 +77,14 @@ def run_server(
         deadline = time.monotonic() + _START_S
         while not is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise CommandFailed(f"{command[0]} does not start:\n{_last_lines(log.read_text(errors='replace'))}")
+                raise CommandFailed(f"{command[0]} does not start:\n{_get_last_lines(log.read_text(errors='replace'))}")
             time.sleep(0.1)
         yield
     finally:
         _stop(process)
 
 
-def _end_with_parent(command: Sequence[str | Path]) -> Sequence[str | Path]:
+def _tie_to_parent(command: Sequence[str | Path]) -> Sequence[str | Path]:
     """Wrap the command so that Linux terminates it when this process ends, also after SIGKILL."""
     setpriv = shutil.which("setpriv")
     return command if setpriv is None else (setpriv, "--pdeathsig", signal.SIGTERM.name, "--", *command)
@@ -97,5 +99,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _last_lines(output: str) -> str:
+def _get_last_lines(output: str) -> str:
     return "\n".join(output.splitlines()[-_LAST_LINES:])

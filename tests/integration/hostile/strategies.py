@@ -49,7 +49,7 @@ NEARLY_VALID = st.fixed_dictionaries(
 def mutated_requests(draw: st.DrawFn) -> Any:
     """Draw a nearly valid request with one value, at any depth, replaced or removed."""
     request = copy.deepcopy(draw(NEARLY_VALID))
-    holder, place = draw(st.sampled_from(list(_places(request))))
+    holder, place = draw(st.sampled_from(list(_list_places(request))))
     if draw(st.integers(0, 4)):
         holder[place] = draw(JSON)
     else:
@@ -57,11 +57,11 @@ def mutated_requests(draw: st.DrawFn) -> Any:
     return request
 
 
-def _places(value: Any) -> Any:
+def _list_places(value: Any) -> Any:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for place, inner in pairs:
         yield value, place
-        yield from _places(inner)
+        yield from _list_places(inner)
 
 
 @st.composite
