@@ -1,4 +1,4 @@
-"""How far tests may reach: unit tests nowhere, all others no farther than this machine."""
+"""Network access of the tests: none for unit tests, loopback only for all others."""
 
 from pathlib import Path
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.transformed import Template, transform
+from tests.contract.template import Template, transform
 from tests.integration.chat.conftest import gateway, make_gateway
 from tests.integration.conftest import _running, aws, aws_environment, provider, shared_ssl_context
 

@@ -12,7 +12,7 @@ import pytest
 from qwen_gateway_cli.local import deployment
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.processes import Processes
-from tests.contract.transformed import ROOT, Template
+from tests.contract.template import ROOT, Template
 
 
 def read_by_the_command(what: str) -> set[str]:

@@ -13,15 +13,15 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from qwen_gateway_cli.local.front.api import api_of
 from qwen_gateway_cli.local.front.intrinsics import Intrinsics
-from tests.contract.transformed import (
+from tests.contract.template import (
     ROOT,
     Template,
-    functions,
-    of_type,
-    only,
-    parameters_in,
+    find_functions,
+    find_parameters,
+    find_resource,
+    find_resources,
+    find_versions,
     transform,
-    versions,
 )
 
 NOT_OF_A_VERSION = ("ReservedConcurrentExecutions",)
@@ -38,14 +38,14 @@ def copy(tmp_path: Path) -> Path:
 
 def deployment(template: Template) -> str:
     """Return the logical id of the deployment that the stage serves."""
-    name: str = only(template, "AWS::ApiGateway::Stage")["DeploymentId"]["Ref"]
+    name: str = find_resource(template, "AWS::ApiGateway::Stage")["DeploymentId"]["Ref"]
     assert template["Resources"][name]["Properties"]["RestApiId"] == {"Ref": "Api"}
     return name
 
 
 def test_a_changed_value_behind_the_apis_body_is_served(template: Template) -> None:
-    body = only(template, "AWS::ApiGateway::RestApi")["Body"]
-    behind = parameters_in(template, body)
+    body = find_resource(template, "AWS::ApiGateway::RestApi")["Body"]
+    behind = find_parameters(template, body)
     assert "AllowedOrigin" in behind
 
     for name in behind:
@@ -71,14 +71,14 @@ def test_a_change_of_what_streaming_hangs_on_is_served(copy: Path, now: str, the
     replace(copy, now, then)
     after = transform(copy, at=1_764_000_060)
 
-    assert only(before, "AWS::ApiGateway::RestApi") != only(after, "AWS::ApiGateway::RestApi")
+    assert find_resource(before, "AWS::ApiGateway::RestApi") != find_resource(after, "AWS::ApiGateway::RestApi")
     assert deployment(before) != deployment(after)
 
 
 def test_another_timeout_makes_a_version_of_its_function_alone(copy: Path) -> None:
-    before = versions(transform(copy))
+    before = find_versions(transform(copy))
     replace(copy, "Timeout: 900\n", "Timeout: 600\n")
-    after = versions(transform(copy))
+    after = find_versions(transform(copy))
 
     assert {function for function in after if after[function] != before[function]} == {"ChatFunction"}
 
@@ -92,19 +92,19 @@ def replace(template: Path, now: str, then: str) -> None:
 
 def version_made_of(template: Template, function: str, values: dict[str, str]) -> tuple[str, str]:
     """Return what CloudFormation knows a version by: its name, and the text whose change replaces it."""
-    name = versions(template)[function]
+    name = find_versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
     return name, Intrinsics(template, values).text(description)
 
 
 def test_a_changed_value_behind_a_function_makes_a_version(template: Template) -> None:
-    for function, properties in functions(template).items():
+    for function, properties in find_functions(template).items():
         versioned = {name: value for name, value in properties.items() if name not in NOT_OF_A_VERSION}
-        behind = parameters_in(template, versioned)
+        behind = find_parameters(template, versioned)
         assert {"GatewayConfig", "MemorySize"} <= behind
 
-        version = template["Resources"][versions(template)[function]]["Properties"]
-        assert parameters_in(template, version["Description"]) == behind
+        version = template["Resources"][find_versions(template)[function]]["Properties"]
+        assert find_parameters(template, version["Description"]) == behind
         for name in behind:
             changed = version_made_of(template, function, {name: "changed"})
             assert changed != version_made_of(template, function, {})
@@ -123,26 +123,26 @@ def test_one_byte_of_the_layer_makes_a_version_of_every_function(copy: Path) -> 
     after = transform(copy)
 
     assert not layers(before) & layers(after)
-    assert versions(before).keys() == versions(after).keys() == functions(after).keys()
-    assert not set(versions(before).values()) & set(versions(after).values())
-    for function in functions(after).values():
+    assert find_versions(before).keys() == find_versions(after).keys() == find_functions(after).keys()
+    assert not set(find_versions(before).values()) & set(find_versions(after).values())
+    for function in find_functions(after).values():
         assert {layer["Ref"] for layer in function["Layers"]} == layers(after)
 
 
 def test_one_byte_of_the_functions_makes_a_version_of_every_function(copy: Path) -> None:
-    before = versions(transform(copy))
+    before = find_versions(transform(copy))
     module = copy.parent / "functions/chat/service.py"
     module.write_bytes(module.read_bytes() + b"\n")
 
-    assert not set(before.values()) & set(versions(transform(copy)).values())
+    assert not set(before.values()) & set(find_versions(transform(copy)).values())
 
 
 def test_without_a_change_there_is_no_new_version(copy: Path) -> None:
     before, after = transform(copy, at=1_764_000_000), transform(copy, at=1_764_000_060)
 
-    assert versions(before) == versions(after)
+    assert find_versions(before) == find_versions(after)
     assert layers(before) == layers(after)
 
 
 def layers(template: Template) -> set[Any]:
-    return set(of_type(template, "AWS::Lambda::LayerVersion"))
+    return set(find_resources(template, "AWS::Lambda::LayerVersion"))

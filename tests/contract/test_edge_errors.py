@@ -11,7 +11,7 @@ from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.local.front import refusals
 from qwen_gateway_cli.local.front.api import Api, GatewayResponse, Mock, api_of
 from qwen_gateway_cli.local.front.refusals import Refusal
-from tests.contract.transformed import ROOT, Template
+from tests.contract.template import ROOT, Template
 
 # API Gateway's kind of error; the status, type and code that a client gets.
 TOLD = {

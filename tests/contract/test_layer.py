@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.transformed import ROOT, Template, functions, of_type, only
+from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources
 
 MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
@@ -64,8 +64,8 @@ def test_the_template_offers_the_processors_that_can_be_built_for(template: Temp
     offered = template["Parameters"]["Architecture"]
 
     assert set(offered["AllowedValues"]) == MACHINES.keys()
-    assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in functions(template).values())
-    assert only(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+    assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in find_functions(template).values())
+    assert find_resource(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
 
 
 def test_what_is_built_when_nothing_is_said_is_what_the_template_deploys(template: Template) -> None:
@@ -166,7 +166,7 @@ def test_its_copy_of_botocores_data_leads_to_the_same_endpoints(layer: Path, reg
 def test_its_copy_of_botocores_data_knows_what_roles_allow_and_no_more(layer: Path, template: Template) -> None:
     allowed = {
         action
-        for role in of_type(template, "AWS::IAM::Role").values()
+        for role in find_resources(template, "AWS::IAM::Role").values()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])

@@ -11,7 +11,7 @@ import pytest
 from qwen_gateway_cli.local.front.intrinsics import Intrinsics
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.contract.transformed import Template, functions
+from tests.contract.template import Template, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import fresh_import
@@ -28,7 +28,7 @@ DONE_BY_LAMBDA = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
 
 def allowed(template: Template, function: str) -> set[Permission]:
     """Return what the function's role allows."""
-    role = template["Resources"][functions(template)[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    role = template["Resources"][find_functions(template)[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
     statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
     assert {each["Effect"] for each in statements} == {"Allow"}
     return {(action, logical_id(each["Resource"])) for each in statements for action in actions(each["Action"])}
@@ -46,7 +46,7 @@ def logical_id(resource: Mapping[str, Any]) -> str:
 
 
 def done_by_lambda(template: Template, function: str) -> set[Permission]:
-    log = functions(template)[function]["LoggingConfig"]["LogGroup"]["Ref"]
+    log = find_functions(template)[function]["LoggingConfig"]["LogGroup"]["Ref"]
     return {(action, log) for action in DONE_BY_LAMBDA}
 
 
@@ -83,7 +83,7 @@ def give_environment(
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
     values = {name: name for name in template["Resources"]} | {"GatewayConfig": json.dumps(config)}
     intrinsics = Intrinsics(template, values)
-    for name, value in functions(template)[function]["Environment"]["Variables"].items():
+    for name, value in find_functions(template)[function]["Environment"]["Variables"].items():
         monkeypatch.setenv(name, intrinsics.text(value))
 
 
@@ -113,7 +113,7 @@ LIVES = {"ChatFunction": chat_life, "ModelsFunction": models_life}
 
 
 def test_every_function_is_watched(template: Template) -> None:
-    assert LIVES.keys() == functions(template).keys()
+    assert LIVES.keys() == find_functions(template).keys()
 
 
 @pytest.mark.parametrize("function", LIVES)
@@ -126,7 +126,7 @@ def test_a_function_asks_aws_for_exactly_what_its_role_allows(  # noqa: PLR0913,
     function: str,
 ) -> None:
     give_environment(template, function, provider, monkeypatch)
-    handler = fresh_import(functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
+    handler = fresh_import(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
 
     for event, status in LIVES[function](deployed, provider):
         assert handler.lambda_handler(event, Context())["statusCode"] == status

@@ -12,7 +12,7 @@ import pytest
 from qwen_gateway.config import Environment
 from qwen_gateway_cli.local.front.api import DEFAULT_TIMEOUT_MS, Proxy, api_of
 from qwen_gateway_cli.local.upstream import stand_in
-from tests.contract.transformed import ROOT, Template, functions, of_type, only, versions
+from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources, find_versions
 
 READ_BY_LIBRARIES = {
     "AWS_ENDPOINT_URL",
@@ -31,7 +31,7 @@ STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
 
 def test_every_handler_of_the_template_exists(template: Template) -> None:
     """Each is imported as Lambda does it: alone, with the template's variables and an AWS that does not answer."""
-    for function in functions(template).values():
+    for function in find_functions(template).values():
         module, _, name = function["Handler"].rpartition(".")
         variables = {
             **dict.fromkeys(function["Environment"]["Variables"], "x"),
@@ -62,17 +62,17 @@ def test_the_list_of_models_does_not_load_the_openai_sdk() -> None:
 
 
 def test_the_environment_of_the_template_is_read_and_nothing_else_is(template: Template) -> None:
-    given = set().union(*(function["Environment"]["Variables"] for function in functions(template).values()))
+    given = set().union(*(function["Environment"]["Variables"] for function in find_functions(template).values()))
 
     read = {field.upper() for field in Environment.model_fields}
     assert given == read | READ_BY_LIBRARIES | READ_BY_CONFIGURATION | READ_BY_LAMBDA
 
 
 def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:
-    assert only(template, "AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert only(template, "AWS::ApiGateway::Stage")["StageName"] == "api"
+    assert find_resource(template, "AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert find_resource(template, "AWS::ApiGateway::Stage")["StageName"] == "api"
     # A deployment that names a stage makes one: SAM's stray `Stage`.
-    assert "StageName" not in only(template, "AWS::ApiGateway::Deployment")
+    assert "StageName" not in find_resource(template, "AWS::ApiGateway::Deployment")
 
 
 def test_what_is_served_is_named_and_nothing_else_starts_a_function(template: Template) -> None:
@@ -89,13 +89,13 @@ def proxies(template: Template) -> Iterator[tuple[tuple[str, str], Proxy]]:
 
 def integration_of(template: Template, method: str, path: str) -> Any:
     """Return how API Gateway calls the function of a route."""
-    body = only(template, "AWS::ApiGateway::RestApi")["Body"]
+    body = find_resource(template, "AWS::ApiGateway::RestApi")["Body"]
     return body["paths"][path][method.lower()]["x-amazon-apigateway-integration"]
 
 
 def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template) -> None:
-    aliases = of_type(template, "AWS::Lambda::Alias")
-    assert versions(template).keys() == functions(template).keys()
+    aliases = find_resources(template, "AWS::Lambda::Alias")
+    assert find_versions(template).keys() == find_functions(template).keys()
     assert {alias["Name"] for alias in aliases.values()} == {"live"}
 
     for method, path in SERVED:
@@ -104,13 +104,13 @@ def test_every_route_calls_the_alias_that_a_deployment_moves(template: Template)
         pattern = f"/{method}{path.replace('{model+}', '*')}"
         assert any(
             permission["FunctionName"] == {"Ref": called} and permission["SourceArn"]["Fn::Sub"][0].endswith(pattern)
-            for permission in of_type(template, "AWS::Lambda::Permission").values()
+            for permission in find_resources(template, "AWS::Lambda::Permission").values()
         )
 
 
 def test_api_gateway_may_invoke_and_nothing_else(template: Template) -> None:
     """The streaming call needs no other action than the buffered one."""
-    permissions = of_type(template, "AWS::Lambda::Permission").values()
+    permissions = find_resources(template, "AWS::Lambda::Permission").values()
 
     assert {each["Action"] for each in permissions} == {"lambda:InvokeFunction"}
 
@@ -130,20 +130,20 @@ def test_chat_is_called_by_lambdas_streaming_action(template: Template) -> None:
 def test_chat_streams_for_as_long_as_its_function_may_run(template: Template) -> None:
     timeout_ms = integration_of(template, *CHAT)["timeoutInMillis"]
 
-    assert timeout_ms == functions(template)["ChatFunction"]["Timeout"] * 1000
+    assert timeout_ms == find_functions(template)["ChatFunction"]["Timeout"] * 1000
     assert timeout_ms <= LONGEST_STREAM_MS
 
 
 def test_a_buffered_function_answers_before_api_gateway_gives_up(template: Template) -> None:
     buffered = [proxy for _, proxy in proxies(template) if not proxy.streams]
 
-    assert {functions(template)[proxy.function]["Timeout"] for proxy in buffered} == {28}
+    assert {find_functions(template)[proxy.function]["Timeout"] for proxy in buffered} == {28}
     for proxy in buffered:
         assert 28 < proxy.timeout_s <= DEFAULT_TIMEOUT_MS / 1000
 
 
 def test_no_role_allows_more_than_named_actions_on_one_resource(template: Template) -> None:
-    for role in of_type(template, "AWS::IAM::Role").values():
+    for role in find_resources(template, "AWS::IAM::Role").values():
         assert "ManagedPolicyArns" not in role
         for policy in role["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -152,11 +152,11 @@ def test_no_role_allows_more_than_named_actions_on_one_resource(template: Templa
 
 
 def test_each_function_has_a_role_and_a_log_of_its_own(template: Template) -> None:
-    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions(template).values()]
-    logs = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions(template).values()]
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in find_functions(template).values()]
+    logs = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in find_functions(template).values()]
 
-    assert len(set(roles)) == len(set(logs)) == len(functions(template))
-    groups = of_type(template, "AWS::Logs::LogGroup")
+    assert len(set(roles)) == len(set(logs)) == len(find_functions(template))
+    groups = find_resources(template, "AWS::Logs::LogGroup")
     assert set(logs) | {"AccessLogGroup"} == groups.keys()
     assert all(group["RetentionInDays"] == {"Fn::FindInMap": RETENTION} for group in groups.values())
 
@@ -178,6 +178,6 @@ def test_what_holds_state_outlives_its_stack(template: Template, kind: str) -> N
 
 
 def test_every_table_can_be_restored_and_is_encrypted(template: Template) -> None:
-    for table in of_type(template, "AWS::DynamoDB::Table").values():
+    for table in find_resources(template, "AWS::DynamoDB::Table").values():
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}

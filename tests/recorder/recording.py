@@ -8,11 +8,11 @@ from typing import Any
 
 from qwen_gateway_cli.local.front.api import Proxy, api_of
 from tests.integration.front.fronts import RunningFront, running, settings
-from tests.recorder.files import function_of, path_of
+from tests.recorder.files import get_event_path, get_function_id
 from tests.recorder.samples import SAMPLES, Sample
 
 _ROOT = Path(__file__).parents[2]
-_FOLDERS = {function_of(path_of(name)): Path(name).parent for name in SAMPLES}
+_FOLDERS = {get_function_id(get_event_path(name)): Path(name).parent for name in SAMPLES}
 _ECHO = """
 import json
 
@@ -35,16 +35,16 @@ _CONTEXT = {
 }
 
 
-def recorded() -> dict[str, dict[str, Any]]:
+def record_events() -> dict[str, dict[str, Any]]:
     """Return the samples' events, named by the folder of the function that the front chose, and the sample."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         template = processed_template()
-        with running(folder, settings(folder, template, _echoes(template))) as front:
-            return dict(_recorded(front, name, sample) for name, sample in SAMPLES.items())
+        with running(folder, settings(folder, template, _make_echo_functions(template))) as front:
+            return dict(_record_event(front, name, sample) for name, sample in SAMPLES.items())
 
 
-def _echoes(template: dict[str, Any]) -> dict[str, str]:
+def _make_echo_functions(template: dict[str, Any]) -> dict[str, str]:
     """Return a function for each of the template's: one whose route streams has to answer so."""
     integrations = [each for methods in api_of(template, {}).routes.values() for each in methods.values()]
     return {
@@ -52,7 +52,7 @@ def _echoes(template: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _recorded(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
+def _record_event(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
     received = front.ask(sample.path, sample.body, sample.headers, sample.method).json
     folder = _FOLDERS[received["function"].removeprefix("stack-")]
     return str(folder / Path(name).name), _stable(received["event"])

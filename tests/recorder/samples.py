@@ -8,9 +8,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.builders import chat_request, garbage_token, mistyped
+from tests.builders import chat_request, garbage_token, mistype_token
 from tests.recorder import keys
-from tests.recorder.telling import ANSWERED, STREAMED, STREAMED_WITH_USAGE, Told
+from tests.recorder.summary import ANSWERED, STREAMED, STREAMED_WITH_USAGE, AnswerSummary
 
 _CLIENT = {
     "host": "gateway.example",
@@ -28,27 +28,27 @@ class Sample:
     path: str
     headers: dict[str, str]
     body: bytes | None = None
-    told: Told = ANSWERED
+    expected: AnswerSummary = ANSWERED
 
-    def refused(self, status: int, code: str, param: str | None = None) -> Self:
+    def expect_error(self, status: int, code: str, param: str | None = None) -> Self:
         """Expect a refusal."""
-        return self.telling(Told(status, code, param))
+        return self.expect(AnswerSummary(status, code, param))
 
-    def telling(self, told: Told) -> Self:
+    def expect(self, summary: AnswerSummary) -> Self:
         """Expect this."""
-        return dataclasses.replace(self, told=told)
+        return dataclasses.replace(self, expected=summary)
 
 
 def _headers(token: str | None) -> dict[str, str]:
     return _CLIENT if token is None else _CLIENT | {"authorization": f"Bearer {token}"}
 
 
-def _chat(token: str | None = keys.OPEN, **fields: Any) -> Sample:
+def _chat(token: str | None = keys.ACTIVE, **fields: Any) -> Sample:
     """The smallest good chat call, with `fields` put in or replaced."""
     return _chat_of(json.dumps(chat_request(**fields)).encode(), token)
 
 
-def _chat_of(body: bytes, token: str | None = keys.OPEN) -> Sample:
+def _chat_of(body: bytes, token: str | None = keys.ACTIVE) -> Sample:
     headers = _headers(token) | {"content-type": "application/json"}
     return Sample(method="POST", path="/v1/chat/completions", headers=headers, body=body)
 
@@ -57,45 +57,47 @@ def _chat_without(field: str) -> Sample:
     return _chat_of(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
 
 
-def _models(path: str = "", token: str | None = keys.OPEN) -> Sample:
+def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
     return Sample(method="GET", path=f"/v1/models{path}", headers=_headers(token))
 
 
 _CHAT = {
     "answered": _chat(),
-    "streamed": _chat(stream=True).telling(STREAMED),
-    "streamed-with-usage": _chat(stream=True, stream_options={"include_usage": True}).telling(STREAMED_WITH_USAGE),
-    "key-missing": _chat(None).refused(401, "missing_api_key"),
-    "key-of-another-service": _chat(garbage_token()).refused(401, "invalid_api_key"),
-    "key-mistyped": _chat(mistyped(keys.OPEN)).refused(401, "invalid_api_key"),
-    "key-never-issued": _chat(keys.UNISSUED).refused(401, "invalid_api_key"),
-    "key-revoked": _chat(keys.REVOKED).refused(401, "revoked_api_key"),
-    "key-expired": _chat(keys.EXPIRED).refused(401, "expired_api_key"),
-    "body-empty": _chat_of(b"").refused(400, "invalid_request"),
-    "body-not-json": _chat_of(b'{"model": qwen-plus}').refused(400, "invalid_request"),
-    "body-not-utf8": _chat_of(b'{"model": "qwen\xff"}').refused(400, "invalid_request"),
-    "body-no-object": _chat_of(b'["qwen-plus"]').refused(400, "invalid_request"),
-    "body-with-nan": _chat_of(b'{"model": "qwen-plus", "temperature": NaN}').refused(400, "invalid_request"),
-    "body-with-half-a-surrogate": _chat_of(b'{"model": "\\ud83d"}').refused(400, "invalid_request"),
-    "model-missing": _chat_without("model").refused(400, "invalid_request", "model"),
-    "model-unknown": _chat(model="qwen-imaginary").refused(404, "model_not_found", "model"),
-    "messages-missing": _chat_without("messages").refused(400, "invalid_request", "messages"),
-    "messages-empty": _chat(messages=[]).refused(400, "invalid_request", "messages"),
-    "role-unknown": _chat(messages=[{"role": "wizard", "content": "Hello."}]).refused(
+    "streamed": _chat(stream=True).expect(STREAMED),
+    "streamed-with-usage": _chat(stream=True, stream_options={"include_usage": True}).expect(STREAMED_WITH_USAGE),
+    "key-missing": _chat(None).expect_error(401, "missing_api_key"),
+    "key-of-another-service": _chat(garbage_token()).expect_error(401, "invalid_api_key"),
+    "key-mistyped": _chat(mistype_token(keys.ACTIVE)).expect_error(401, "invalid_api_key"),
+    "key-never-issued": _chat(keys.UNISSUED).expect_error(401, "invalid_api_key"),
+    "key-revoked": _chat(keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "key-expired": _chat(keys.EXPIRED).expect_error(401, "expired_api_key"),
+    "body-empty": _chat_of(b"").expect_error(400, "invalid_request"),
+    "body-not-json": _chat_of(b'{"model": qwen-plus}').expect_error(400, "invalid_request"),
+    "body-not-utf8": _chat_of(b'{"model": "qwen\xff"}').expect_error(400, "invalid_request"),
+    "body-no-object": _chat_of(b'["qwen-plus"]').expect_error(400, "invalid_request"),
+    "body-with-nan": _chat_of(b'{"model": "qwen-plus", "temperature": NaN}').expect_error(400, "invalid_request"),
+    "body-with-half-a-surrogate": _chat_of(b'{"model": "\\ud83d"}').expect_error(400, "invalid_request"),
+    "model-missing": _chat_without("model").expect_error(400, "invalid_request", "model"),
+    "model-unknown": _chat(model="qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "messages-missing": _chat_without("messages").expect_error(400, "invalid_request", "messages"),
+    "messages-empty": _chat(messages=[]).expect_error(400, "invalid_request", "messages"),
+    "role-unknown": _chat(messages=[{"role": "wizard", "content": "Hello."}]).expect_error(
         400, "invalid_request", "messages[0].role"
     ),
-    "stream-option-mistyped": _chat(stream=True, stream_options={"include_usage": "yes"}).refused(
+    "stream-option-mistyped": _chat(stream=True, stream_options={"include_usage": "yes"}).expect_error(
         400, "invalid_request", "stream_options.include_usage"
     ),
-    "n-too-large": _chat(n=5).refused(400, "invalid_request", "n"),
-    "max-tokens-zero": _chat(max_tokens=0).refused(400, "invalid_request", "max_tokens"),
-    "temperature-out-of-range": _chat(temperature=2.5).refused(400, "invalid_request", "temperature"),
-    "top-p-out-of-range": _chat(top_p=1.5).refused(400, "invalid_request", "top_p"),
-    "response-format-unknown": _chat(response_format={"type": "poem"}).refused(
+    "n-too-large": _chat(n=5).expect_error(400, "invalid_request", "n"),
+    "max-tokens-zero": _chat(max_tokens=0).expect_error(400, "invalid_request", "max_tokens"),
+    "temperature-out-of-range": _chat(temperature=2.5).expect_error(400, "invalid_request", "temperature"),
+    "top-p-out-of-range": _chat(top_p=1.5).expect_error(400, "invalid_request", "top_p"),
+    "response-format-unknown": _chat(response_format={"type": "poem"}).expect_error(
         400, "invalid_request", "response_format.type"
     ),
-    "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").refused(400, "provider_refused"),
-    "stream-refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme", stream=True).refused(
+    "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").expect_error(
+        400, "provider_refused"
+    ),
+    "stream-refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme", stream=True).expect_error(
         400, "provider_refused"
     ),
 }
@@ -103,11 +105,11 @@ _MODELS = {
     "listed": _models(),
     "shown": _models("/qwen-plus"),
     "shown-with-trailing-slash": _models("/qwen-plus/"),
-    "key-missing": _models(token=None).refused(401, "missing_api_key"),
-    "key-mistyped": _models(token=mistyped(keys.OPEN)).refused(401, "invalid_api_key"),
-    "key-revoked": _models("/qwen-plus", keys.REVOKED).refused(401, "revoked_api_key"),
-    "model-unknown": _models("/qwen-imaginary").refused(404, "model_not_found", "model"),
-    "model-with-slash-unknown": _models("/qwen%2Fimaginary").refused(404, "model_not_found", "model"),
+    "key-missing": _models(token=None).expect_error(401, "missing_api_key"),
+    "key-mistyped": _models(token=mistype_token(keys.ACTIVE)).expect_error(401, "invalid_api_key"),
+    "key-revoked": _models("/qwen-plus", keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "model-unknown": _models("/qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "model-with-slash-unknown": _models("/qwen%2Fimaginary").expect_error(404, "model_not_found", "model"),
 }
 SAMPLES = {f"chat/{name}": sample for name, sample in _CHAT.items()} | {
     f"models/{name}": sample for name, sample in _MODELS.items()

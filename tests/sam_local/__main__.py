@@ -12,12 +12,12 @@ from pathlib import Path
 
 import typer
 
-from tests.recorder.files import function_of
-from tests.recorder.keys import OPEN
+from tests.recorder.files import get_function_id
+from tests.recorder.keys import ACTIVE
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import DockerMissing
+from tests.sam_local.environment import start_environment
 from tests.sam_local.sam import Sam
-from tests.sam_local.scene import scene
 
 
 def main(events: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(events: list[str]) -> int:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
     try:
-        with scene() as running:
+        with start_environment() as running:
             typer.echo(f"Base image: {running.image.description}.")
             if events:
                 _invoke(running.sam, [Path(event) for event in events])
@@ -48,14 +48,14 @@ def _serve(sam: Sam) -> None:
 
 def _invoke(sam: Sam, events: list[Path]) -> None:
     for event in events:
-        answer = sam.invoke(function_of(event), event)
+        answer = sam.invoke(get_function_id(event), event)
         typer.echo(json.dumps(answer | {"body": json.loads(answer["body"])}, indent=2, ensure_ascii=False))
 
 
 def _line(base_url: str) -> str:
     body = '{"model": "qwen-plus", "messages": [{"role": "user", "content": "Hello"}]}'
     return (
-        f"curl {base_url}/chat/completions -H 'authorization: Bearer {OPEN}' "
+        f"curl {base_url}/chat/completions -H 'authorization: Bearer {ACTIVE}' "
         f"-H 'content-type: application/json' -d '{body}'"
     )
 

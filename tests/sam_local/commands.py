@@ -21,7 +21,7 @@ def run(
     *command: str | Path,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
-    may_outlive_us: bool = False,
+    may_outlive_parent: bool = False,
     seconds: float,
 ) -> str:
     """Run a command to its end, at most `seconds`, and return its standard output.
@@ -32,7 +32,7 @@ def run(
     name = " ".join(str(part) for part in command[:3])
     try:
         done = subprocess.run(
-            command if may_outlive_us else _tied(command),
+            command if may_outlive_parent else _end_with_parent(command),
             env=environment,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -44,12 +44,12 @@ def run(
     except (OSError, subprocess.TimeoutExpired) as failure:
         raise CommandFailed(f"{name}: {failure}") from None
     if done.returncode != 0:
-        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{_end_of(done.stdout + done.stderr)}")
+        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{_last_lines(done.stdout + done.stderr)}")
     return done.stdout
 
 
 @contextmanager
-def server(
+def run_server(
     *command: str | Path,
     environment: Mapping[str, str] | None = None,
     log: Path,
@@ -63,7 +63,7 @@ def server(
     with log.open("wb") as output:
         # In a session of its own, so that Ctrl-C reaches us alone.
         process = subprocess.Popen(
-            _tied(command),
+            _end_with_parent(command),
             env=environment,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
@@ -75,14 +75,14 @@ def server(
         limit = time.monotonic() + _START_S
         while not is_ready():
             if process.poll() is not None or time.monotonic() > limit:
-                raise CommandFailed(f"{command[0]} does not start:\n{_end_of(log.read_text(errors='replace'))}")
+                raise CommandFailed(f"{command[0]} does not start:\n{_last_lines(log.read_text(errors='replace'))}")
             time.sleep(0.1)
         yield
     finally:
         _stop(process)
 
 
-def _tied(command: Sequence[str | Path]) -> Sequence[str | Path]:
+def _end_with_parent(command: Sequence[str | Path]) -> Sequence[str | Path]:
     """Have the system terminate the command when we end, however that comes, where it can do so (Linux)."""
     setpriv = shutil.which("setpriv")
     return command if setpriv is None else (setpriv, "--pdeathsig", signal.SIGTERM.name, "--", *command)
@@ -97,5 +97,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _end_of(output: str) -> str:
+def _last_lines(output: str) -> str:
     return "\n".join(output.splitlines()[-_LAST_LINES:])

@@ -6,13 +6,12 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.recorder.keys import OPEN
+from tests.recorder.keys import ACTIVE
 from tests.sam_local import daemon
-from tests.sam_local.machine import Machine
-from tests.sam_local.neighbours import Neighbours
+from tests.sam_local.backends import Backends
+from tests.sam_local.environment import SamEnvironment, start_environment
+from tests.sam_local.fake_machine import FakeMachine
 from tests.sam_local.sam import RunningApi
-from tests.sam_local.scene import Scene
-from tests.sam_local.scene import scene as started
 
 HERE = Path(__file__).parent
 REACHED = ["127.0.0.1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
@@ -43,42 +42,42 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     """A machine with no command and no network device."""
-    bare = Machine(tmp_path / "machine")
+    bare = FakeMachine(tmp_path / "machine")
     monkeypatch.setenv("PATH", str(bare.commands))
     monkeypatch.setattr(daemon, "_NETWORK_DEVICES", tmp_path / "devices")
     return bare
 
 
 @pytest.fixture(scope="session")
-def scene(pytestconfig: pytest.Config) -> Iterator[Scene]:
+def sam_environment(pytestconfig: pytest.Config) -> Iterator[SamEnvironment]:
     """Everything that `sam local` needs."""
     with pytest.MonkeyPatch.context() as shell:
         for name, value in CALLERS_SHELL.items():
             shell.setenv(name, value)
-        with started() as running:
+        with start_environment() as running:
             pytestconfig.stash[IMAGE] = running.image.description
             yield running
 
 
 @pytest.fixture(scope="session")
-def api(scene: Scene) -> Iterator[RunningApi]:
+def api(sam_environment: SamEnvironment) -> Iterator[RunningApi]:
     """One `sam local start-api`, whose containers stay warm."""
-    with scene.sam.start_api() as running:
+    with sam_environment.sam.start_api() as running:
         yield running
 
 
 @pytest.fixture
-def around(scene: Scene) -> Iterator[Neighbours]:
+def backends(sam_environment: SamEnvironment) -> Iterator[Backends]:
     """What the functions talk to; each test finds a provider that was told nothing."""
-    scene.around.provider.reset()
-    yield scene.around
-    scene.around.provider.reset()
+    sam_environment.backends.provider.reset()
+    yield sam_environment.backends
+    sam_environment.backends.provider.reset()
 
 
 @pytest.fixture
-def client(api: RunningApi, around: Neighbours) -> Iterator[openai.OpenAI]:
+def client(api: RunningApi, backends: Backends) -> Iterator[openai.OpenAI]:
     """The real client with its defaults."""
-    with openai.OpenAI(base_url=api.base_url, api_key=OPEN) as opened:
+    with openai.OpenAI(base_url=api.base_url, api_key=ACTIVE) as opened:
         yield opened

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.sam_local import debian
-from tests.sam_local.commands import CommandFailed, run, server
+from tests.sam_local.commands import CommandFailed, run, run_server
 
 _NETWORK_DEVICES = Path("/sys/class/net")
 _PROCESSES = Path("/proc")
@@ -31,13 +31,13 @@ class Docker(NamedTuple):
     """A daemon by its address."""
 
     host: str
-    is_ours: bool
+    is_private: bool
 
     def run(self, *arguments: str | Path, seconds: float = _COMMAND_S) -> str:
         """Run a docker command and return its output; raises CommandFailed."""
         return run("docker", "--host", self.host, *arguments, seconds=seconds)
 
-    def answers(self) -> bool:
+    def is_available(self) -> bool:
         """Whether the daemon can be talked to."""
         try:
             self.run("version", "--format", "{{.Server.Version}}")
@@ -45,19 +45,19 @@ class Docker(NamedTuple):
             return False
         return True
 
-    def reach(self) -> "Reach":
+    def find_host_address(self) -> "HostAddress":
         """Return the one address through which containers and this machine meet."""
         if sys.platform == "darwin":
             # There the daemon lives in a virtual machine that has a name for the loopback interface outside.
-            return Reach("127.0.0.1", "host.docker.internal")
+            return HostAddress("127.0.0.1", "host.docker.internal")
         options = json.loads(self.run("network", "inspect", "bridge", "--format", "{{json .Options}}"))
         bridge = options["com.docker.network.bridge.name"]
         (device,) = json.loads(run("ip", "-json", "-4", "address", "show", "dev", bridge, seconds=_COMMAND_S))
         address = device["addr_info"][0]["local"]
-        return Reach(address, address)
+        return HostAddress(address, address)
 
 
-class Reach(NamedTuple):
+class HostAddress(NamedTuple):
     """Where a server has to listen, and the name by which containers call it."""
 
     listen: str
@@ -65,46 +65,46 @@ class Reach(NamedTuple):
 
 
 @contextmanager
-def docker(scratch: Path) -> Iterator[Docker]:
-    """Give a daemon; one that was started here keeps all that it holds in `scratch`, and is gone afterwards.
+def provide_docker(folder: Path) -> Iterator[Docker]:
+    """Give a daemon; one that was started here keeps all that it holds in `folder`, and is gone afterwards.
 
     Raises:
         DockerMissing: none runs and none can be started.
         CommandFailed: the installation or the start failed.
     """
-    running = _running()
+    running = _find_running_daemon()
     if running is not None:
         yield running
         return
     if not debian.can_install():
         raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
-    _install_what_is_missing()
-    with _own(scratch) as own:
+    _install_missing_packages()
+    with _start_private_daemon(folder) as own:
         yield own
 
 
-def remove_remains(scratch: Path) -> None:
-    """Remove what a daemon that was started in `scratch` left on this machine, when it has ended.
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a daemon that was started in `folder` left on this machine, when it has ended.
 
     Raises:
         CommandFailed: it does not end.
     """
-    _await_end(_process_file(scratch))
+    _wait_for_end(_process_file(folder))
     # Who started a Docker in the meantime uses the bridge as it stands.
-    if _bridge_mark(scratch).exists() and _has_bridge() and _running() is None:
+    if _bridge_mark(folder).exists() and _has_bridge() and _find_running_daemon() is None:
         run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
-def _running() -> Docker | None:
+def _find_running_daemon() -> Docker | None:
     try:
         host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", seconds=_COMMAND_S)
     except CommandFailed:
         return None
-    daemon = Docker(host.strip(), is_ours=False)
-    return daemon if daemon.answers() else None
+    daemon = Docker(host.strip(), is_private=False)
+    return daemon if daemon.is_available() else None
 
 
-def _install_what_is_missing() -> None:
+def _install_missing_packages() -> None:
     if not all(shutil.which(command) for command in ("dockerd", "ip")):
         debian.install("docker.io", "iproute2")
     if shutil.which("docker") is None:
@@ -113,50 +113,50 @@ def _install_what_is_missing() -> None:
 
 
 @contextmanager
-def _own(scratch: Path) -> Iterator[Docker]:
-    daemon = Docker(f"unix://{scratch}/docker.sock", is_ours=True)
+def _start_private_daemon(folder: Path) -> Iterator[Docker]:
+    daemon = Docker(f"unix://{folder}/docker.sock", is_private=True)
     if not _has_bridge():
-        _bridge_mark(scratch).touch()
+        _bridge_mark(folder).touch()
     try:
-        with server(*_command(daemon.host, scratch), log=scratch / "dockerd.log", is_ready=daemon.answers):
+        with run_server(*_command(daemon.host, folder), log=folder / "dockerd.log", is_ready=daemon.is_available):
             yield daemon
     finally:
-        remove_remains(scratch)
+        remove_leftovers(folder)
 
 
-def _command(host: str, scratch: Path) -> list[str]:
-    command = ["dockerd", "--host", host, "--pidfile", str(_process_file(scratch))]
-    command += ["--data-root", f"{scratch}/docker", "--exec-root", f"{scratch}/docker-run"]
+def _command(host: str, folder: Path) -> list[str]:
+    command = ["dockerd", "--host", host, "--pidfile", str(_process_file(folder))]
+    command += ["--data-root", f"{folder}/docker", "--exec-root", f"{folder}/docker-run"]
     # The machine's own settings are meant for a daemon that stays, and clash with these.
-    settings = scratch / "docker.json"
+    settings = folder / "docker.json"
     settings.write_text("{}", encoding="utf-8")
     command += ["--config-file", str(settings)]
     return [*command, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
 
 
-def _process_file(scratch: Path) -> Path:
+def _process_file(folder: Path) -> Path:
     """The daemon removes it when it ends."""
-    return scratch / "docker.pid"
+    return folder / "docker.pid"
 
 
-def _bridge_mark(scratch: Path) -> Path:
+def _bridge_mark(folder: Path) -> Path:
     """Says that the bridge was not there before."""
-    return scratch / "bridge-is-ours"
+    return folder / "bridge-is-ours"
 
 
 def _has_bridge() -> bool:
     return (_NETWORK_DEVICES / _BRIDGE).exists()
 
 
-def _await_end(process_file: Path) -> None:
+def _wait_for_end(process_file: Path) -> None:
     limit = time.monotonic() + _END_S
-    while _lives(process_file):
+    while _is_alive(process_file):
         if time.monotonic() > limit:
             raise CommandFailed(f"the Docker daemon of {process_file} does not end")
         time.sleep(0.1)
 
 
-def _lives(process_file: Path) -> bool:
+def _is_alive(process_file: Path) -> bool:
     try:
         process = _PROCESSES / process_file.read_text(encoding="utf-8").strip()
         return (process / "comm").read_text(encoding="utf-8") == "dockerd\n"

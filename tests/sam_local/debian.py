@@ -19,7 +19,7 @@ def install(*packages: str) -> None:
     _apt_get("install", "--yes", "--no-install-recommends", *packages)
 
 
-def archive() -> str:
+def get_archive_url() -> str:
     """Return the address of the Debian archive that apt is configured with.
 
     Raises:
@@ -35,4 +35,4 @@ def archive() -> str:
 def _apt_get(*arguments: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     # Cut off, it would leave the machine's packages half installed.
-    run("apt-get", "-qq", *arguments, environment=environment, may_outlive_us=True, seconds=_INSTALL_S)
+    run("apt-get", "-qq", *arguments, environment=environment, may_outlive_parent=True, seconds=_INSTALL_S)

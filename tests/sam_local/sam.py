@@ -12,10 +12,10 @@ import httpx2
 
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
+from tests.sam_local.backends import Backends
 from tests.sam_local.base_image import BaseImage
-from tests.sam_local.commands import run, server
+from tests.sam_local.commands import run, run_server
 from tests.sam_local.daemon import Docker
-from tests.sam_local.neighbours import Neighbours
 from tests.sam_local.paths import BUILT_TEMPLATE, ROOT, SAM
 
 _BUILD_S = 300
@@ -52,7 +52,7 @@ class RunningLambda(NamedTuple):
 class Sam:
     """`sam local` on one image, among these neighbours; `folder` is a new one for its things."""
 
-    def __init__(self, daemon: Docker, image: BaseImage, around: Neighbours, architecture: str, folder: Path) -> None:
+    def __init__(self, daemon: Docker, image: BaseImage, backends: Backends, architecture: str, folder: Path) -> None:
         layout = Layout(folder)
         for each in layout.transient_folders:
             each.mkdir(parents=True)
@@ -60,11 +60,11 @@ class Sam:
         self._environment = clean_environment.clean(layout) | {
             "DOCKER_HOST": daemon.host,
             # sam asks AWS for the account's number, which nothing here needs.
-            "AWS_ENDPOINT_URL_STS": around.aws_url,
+            "AWS_ENDPOINT_URL_STS": backends.aws_url,
         }
         # sam reads YAML here, which JSON is; on its command line a JSON value does not survive.
         file = folder / "parameters.yaml"
-        file.write_text(json.dumps(_parameters(around, architecture)), encoding="utf-8")
+        file.write_text(json.dumps(_parameters(backends, architecture)), encoding="utf-8")
         template = ("--template-file", BUILT_TEMPLATE, "--parameter-overrides", f"file://{file}")
         self._options = (*template, "--skip-pull-image", "--invoke-image", image.reference)
 
@@ -79,35 +79,35 @@ class Sam:
     def start_api(self) -> Iterator[RunningApi]:
         """Serve the template's routes over HTTP."""
         log = self._folder / "start-api.log"
-        with self._started("start-api", log) as url:
+        with self._start_service("start-api", log) as url:
             yield RunningApi(f"{url}/v1", log)
 
     @contextmanager
     def start_lambda(self) -> Iterator[RunningLambda]:
         """Serve the functions as Lambda's own API does."""
-        with self._started("start-lambda", self._folder / "start-lambda.log") as url:
+        with self._start_service("start-lambda", self._folder / "start-lambda.log") as url:
             yield RunningLambda(url)
 
     @contextmanager
-    def _started(self, service: str, log: Path) -> Iterator[str]:
+    def _start_service(self, service: str, log: Path) -> Iterator[str]:
         """Run one of sam's services; its containers start with their first call and stay."""
         port = _free_port()
         url = f"http://127.0.0.1:{port}"
         command = (SAM, "local", service, *self._options, "--warm-containers", "LAZY", "--port", str(port))
-        with server(*command, environment=self._environment, log=log, is_ready=lambda: _answers(url)):
+        with run_server(*command, environment=self._environment, log=log, is_ready=lambda: _is_listening(url)):
             yield url
 
 
-def _parameters(around: Neighbours, architecture: str) -> dict[str, str]:
+def _parameters(backends: Backends, architecture: str) -> dict[str, str]:
     return {
         "Stage": "local",
         "Architecture": architecture,
-        "AwsEndpointUrl": around.aws_url,
-        "GatewayConfig": json.dumps(around.gateway_config),
+        "AwsEndpointUrl": backends.aws_url,
+        "GatewayConfig": json.dumps(backends.gateway_config),
     }
 
 
-def _answers(url: str) -> bool:
+def _is_listening(url: str) -> bool:
     """Whether anything comes; the root is no route of the gateway, so no container starts."""
     try:
         httpx2.get(url, trust_env=False)

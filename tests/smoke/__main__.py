@@ -7,10 +7,10 @@ import pytest
 
 from qwen_gateway_cli.console import CommandRefused
 from qwen_gateway_cli.failures import AWS_FAILURES, explain
-from tests.smoke.target import TARGET, NoTarget, Target, target
+from tests.smoke.target import TARGET, Target, TargetMissing, find_target
 
 
-class Given:
+class TargetPlugin:
     """Tells the tests which gateway they examine."""
 
     def __init__(self, found: Target) -> None:
@@ -22,10 +22,10 @@ class Given:
 
 if __name__ == "__main__":
     try:
-        with target() as found:
+        with find_target() as found:
             print(f"examining {found.base_url}", flush=True)
-            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[Given(found)])
-    except (NoTarget, CommandRefused) as refused:
+            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[TargetPlugin(found)])
+    except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))
     except AWS_FAILURES as failure:
         sys.exit(explain(failure))

@@ -11,9 +11,9 @@ import pytest
 from qwen_gateway.ledger.dynamodb import from_item
 from tests.smoke.target import TARGET, Account, Target
 
-type Record = Callable[[str], dict[str, Any]]
+type ReadRecord = Callable[[str], dict[str, Any]]
 
-PATIENCE_S = 20
+RECORD_TIMEOUT_S = 20
 """A client has its last event before the record is written."""
 
 
@@ -68,7 +68,7 @@ def pace(target: Target) -> Callable[[int, int], None]:
 
 
 @pytest.fixture
-def record(target: Target, account: Account) -> Record:
+def record(target: Target, account: Account) -> ReadRecord:
     """Return a function that reads the one usage record of a request id."""
     key_id = target.api_key.split("-")[2]
 
@@ -85,7 +85,7 @@ def record(target: Target, account: Account) -> Record:
         return [dict(from_item(item)) for item in answer["Items"]]
 
     def of(request_id: str) -> dict[str, Any]:
-        limit = time.monotonic() + PATIENCE_S
+        limit = time.monotonic() + RECORD_TIMEOUT_S
         while not found(request_id) and time.monotonic() < limit:
             time.sleep(0.2)
         (only,) = found(request_id)

@@ -46,16 +46,16 @@ TARGET = pytest.StashKey[Target]()
 """Where pytest keeps it."""
 
 
-class NoTarget(Exception):
+class TargetMissing(Exception):
     """Nothing says which gateway is meant; the message says how."""
 
 
 @contextmanager
-def target() -> Iterator[Target]:
+def find_target() -> Iterator[Target]:
     """Find the gateway. In an account it is given a key of its own, which is revoked afterwards.
 
     Raises:
-        NoTarget: none is named and none runs here.
+        TargetMissing: none is named and none runs here.
         CommandRefused: there is no such stack.
     """
     base_url, api_key, provider_url = (os.environ.get(name) for name in ("BASE_URL", "API_KEY", "PROVIDER_URL"))
@@ -74,7 +74,9 @@ def target() -> Iterator[Target]:
 def _account(name: str | None) -> Account:
     found = stack.find(name or None)
     if found is None:
-        raise NoTarget("Nothing to examine: name STACK, or BASE_URL and API_KEY, or start a local stack (make up).")
+        raise TargetMissing(
+            "Nothing to examine: name STACK, or BASE_URL and API_KEY, or start a local stack (make up)."
+        )
     if name:
         return Account(name, found, boto3.client("lambda"))
     local = stackfile.read(stack.repository_root())

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from tests.builders import chat_request, garbage_token
-from tests.smoke.conftest import Record
+from tests.smoke.conftest import ReadRecord
 
 CHAT = "chat/completions"
 
@@ -35,7 +35,7 @@ REFUSALS: dict[str, tuple[Ask, int, str]] = {
 }
 
 
-def test_a_call_is_answered_and_leaves_one_record(client: openai.OpenAI, record: Record) -> None:
+def test_a_call_is_answered_and_leaves_one_record(client: openai.OpenAI, record: ReadRecord) -> None:
     answer = client.chat.completions.with_raw_response.create(**chat_request())
 
     completion = answer.parse()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import openai
 import pytest
 
-from tests.smoke.conftest import Record
+from tests.smoke.conftest import ReadRecord
 
 BUFFERED_S = 29
 """The longest that API Gateway waits for a whole answer unless it is told otherwise."""
@@ -43,7 +43,7 @@ def read(client: openai.OpenAI) -> Iterator[Callable[[Any], Stream]]:
 
 
 def test_the_first_output_comes_long_before_the_end_and_the_call_leaves_one_record(
-    read: Callable[[Any], Stream], pace: Pace, record: Record
+    read: Callable[[Any], Stream], pace: Pace, record: ReadRecord
 ) -> None:
     pace(10, 200)
 

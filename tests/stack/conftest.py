@@ -37,7 +37,7 @@ def _second_repository(
     repository: Repository, stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Repository:
     second = Repository(tmp_path_factory.mktemp("own"))
-    second.take_build_of(repository)
+    second.copy_build(repository)
     return second
 
 

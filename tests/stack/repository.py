@@ -14,9 +14,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("qwen-gateway")
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
-HOSTILE = {
+CALLER_ENV = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
     "AWS_SECRET_ACCESS_KEY": "real-looking",
@@ -39,7 +39,7 @@ class Repository:
         for name in ("events", "functions", "layers", "requirements"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".tools").symlink_to(ROOT / ".tools")
-        self._let_targets_keep_their_order()
+        self._disable_cooldown()
 
     @property
     def stack(self) -> dict[str, Any]:
@@ -47,12 +47,12 @@ class Repository:
         document: dict[str, Any] = json.loads((self.local / "stack.json").read_text(encoding="utf-8"))
         return document
 
-    def take_build_of(self, other: "Repository") -> None:
+    def copy_build(self, other: "Repository") -> None:
         """Start from what was built from the same sources already."""
         shutil.copytree(other.local / "build", self.local / "build")
         shutil.copy(other.local / "build.stamp", self.local / "build.stamp")
 
-    def run(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, environment: Mapping[str, str] = CALLER_ENV) -> subprocess.CompletedProcess[str]:
         """Run the command to its end; it would not come while a process that was left running held the pipes."""
         return subprocess.run(
             [COMMAND, *arguments],
@@ -60,11 +60,11 @@ class Repository:
             env=os.environ | environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
 
-    def _let_targets_keep_their_order(self) -> None:
+    def _disable_cooldown(self) -> None:
         """What fails in one test is not to be asked last in the next."""
         settings = self.folder / "layers" / "qwen_gateway" / "qwen_gateway" / "gateway.toml"
         text = settings.read_text(encoding="utf-8")
@@ -72,7 +72,9 @@ class Repository:
         settings.write_text(text.replace("cooldown = 10", "cooldown = 0"), encoding="utf-8")
 
     @contextmanager
-    def in_front(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> Iterator["InFront"]:
+    def run_in_foreground(
+        self, *arguments: str, environment: Mapping[str, str] = CALLER_ENV
+    ) -> Iterator["ForegroundCommand"]:
         """Run `up` in the foreground for a while."""
         output = self.folder / "output"
         with output.open("wb") as file:
@@ -85,7 +87,7 @@ class Repository:
                 start_new_session=True,
             )
         try:
-            yield InFront(process, output)
+            yield ForegroundCommand(process, output)
         finally:
             process.kill()
             process.wait()
@@ -96,28 +98,30 @@ class Repository:
         mark = f"HOME={self.local}/".encode()
         if Path("/proc/self/environ").exists():
             return [
-                int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and mark in seen(entry)
+                int(entry.name)
+                for entry in Path("/proc").iterdir()
+                if entry.name.isdigit() and mark in read_environment(entry)
             ]
         listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], check=True, capture_output=True)
         return [int(line.split(None, 1)[0]) for line in listing.stdout.splitlines() if mark in line]
 
 
-class InFront:
+class ForegroundCommand:
     """An `up` that was started in the foreground."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
         self._process = process
-        self._output = output
+        self._output_file = output
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it printed so far."""
-        return self._output.read_text(encoding="utf-8")
+        return self._output_file.read_text(encoding="utf-8")
 
     def wait_until_ready(self) -> None:
         """Return when the pasteable lines are printed."""
-        wait_until(lambda: "Ctrl-C stops it." in self.said or self._process.poll() is not None)
-        assert self._process.poll() is None, self.said
+        wait_until(lambda: "Ctrl-C stops it." in self.output or self._process.poll() is not None)
+        assert self._process.poll() is None, self.output
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the command alone, not to what it started."""
@@ -125,18 +129,18 @@ class InFront:
 
     def status(self) -> int:
         """Wait for the end and return the exit status."""
-        return self._process.wait(timeout=PATIENCE_S)
+        return self._process.wait(timeout=TIMEOUT_S)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Return when the condition holds; fail when that takes too long."""
-    limit = time.monotonic() + PATIENCE_S
+    limit = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < limit, "it did not come"
         time.sleep(0.05)
 
 
-def seen(entry: Path) -> bytes:
+def read_environment(entry: Path) -> bytes:
     """Return the environment of a process of ours, or nothing."""
     try:
         return (entry / "environ").read_bytes()

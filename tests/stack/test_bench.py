@@ -21,7 +21,7 @@ CONTENDERS = {"plain", "plain + bytecode", "gateway"}
 @pytest.fixture
 def built(repository: Repository, welcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The working directory is a repository that has been built."""
-    Repository(tmp_path).take_build_of(repository)
+    Repository(tmp_path).copy_build(repository)
     monkeypatch.chdir(tmp_path)
 
 

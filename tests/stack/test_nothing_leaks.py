@@ -9,7 +9,7 @@ import boto3
 import httpx2
 import pytest
 
-from tests.builders import mistyped
+from tests.builders import mistype_token
 from tests.stack.repository import Repository
 
 PROMPT = "planted-prompt-5f1e"
@@ -43,7 +43,7 @@ def loud(tmp_path: Path) -> Iterator[Repository]:
 
 def test_a_stack_keeps_its_token_in_one_file_and_nothing_else_that_was_planted(loud: Repository) -> None:
     stack = loud.stack
-    wrong = mistyped(stack["api_key"])
+    wrong = mistype_token(stack["api_key"])
 
     call_in_every_way(stack, wrong)
     running = written_below(loud.local) | kept_by_aws(stack)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.stack.repository import HOSTILE, ROOT
+from tests.stack.repository import CALLER_ENV, ROOT
 
 MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 """A make that runs these tests would hand its settings on."""
 
 
 def smoke(**target: str) -> subprocess.CompletedProcess[str]:
-    caller = {name: value for name, value in os.environ.items() if name not in {*MAKES_OWN, *HOSTILE}}
+    caller = {name: value for name, value in os.environ.items() if name not in {*MAKES_OWN, *CALLER_ENV}}
     return subprocess.run(
         ["make", "smoke"], cwd=ROOT, env=caller | target, capture_output=True, text=True, timeout=300, check=False
     )

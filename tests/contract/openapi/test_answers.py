@@ -15,7 +15,7 @@ from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.builders import chat_request
 from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
 from tests.contract.openapi.ways import WAYS, asking
-from tests.contract.transformed import Template
+from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
 
 Json = dict[str, Any]
@@ -93,7 +93,7 @@ def test_each_chunk_of_a_stream_is_as_described(
     assert stream.is_done
     for chunk in stream.chunks:
         described.validator({"$ref": "#/components/schemas/ChatCompletionChunk"}).validate(chunk)
-    assert stream.usages == [stream.chunks[-1]]
+    assert stream.usage_chunks == [stream.chunks[-1]]
 
 
 def test_a_streams_late_failure_is_an_error_as_described(

@@ -26,7 +26,7 @@ from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.chat.authority import Authority
 from tests.integration.emulated_aws import Aws
-from tests.reading import ReadStream
+from tests.stream_response import StreamResponse
 
 PROVIDER_KEY = "sk-marked-provider-key"
 HURRIED = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
@@ -86,13 +86,13 @@ class Gateway:
         event = chat_event(body, self.token if key is None else key, headers)
         return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
 
-    def stream(self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = SECONDS) -> ReadStream:
+    def stream(self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = SECONDS) -> StreamResponse:
         """POST a chat request that asks for a stream, and read what comes to its end."""
         event = chat_event({**body, "stream": True}, self.token, headers)
         answer = serve(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
         if isinstance(answer, EventStream):
-            return ReadStream(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
-        return ReadStream(answer["statusCode"], answer["headers"], answer["body"])
+            return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
+        return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
 
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
         """GET the models, or one."""
@@ -115,7 +115,7 @@ class Gateway:
         items = self.aws.dynamodb.scan(TableName=self.aws.usage_table)["Items"]
         return [dict(from_item(item)) for item in items]
 
-    def record(self, answer: Answer | ReadStream) -> dict[str, Any]:
+    def record(self, answer: Answer | StreamResponse) -> dict[str, Any]:
         """The record of an answer's call."""
         sort_key = f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
         (record,) = [record for record in self.records() if record["sk"] == sort_key]

@@ -23,7 +23,7 @@ THROTTLED = {"status": 429, "code": "limit_requests"}
 REFUSED = {"status": 400, "code": "invalid_parameter_error", "message": "Range of n should be [1, 4]"}
 MISSING = {"status": 404, "code": "model_not_found"}
 OVERLOADED = {"status": 503, "code": "ModelUnavailable"}
-PLAYABLE = [row for row in ROWS if row.ways[0].fault and row.by_all is not None]
+PLAYABLE = [row for row in ROWS if row.variants[0].fault and row.calls_if_all_fail is not None]
 MAX, PLUS, FLASH = LADDER
 
 
@@ -55,7 +55,7 @@ def ladder(make_gateway: MakeGateway, provider: RunningProvider) -> Ladder:
 def test_of_two_causes_the_first_targets_is_told(ladder: Ladder, first: Row) -> None:
     for second in PLAYABLE:
         ladder.provider.reset()
-        ladder.fails((MAX, dict(first.ways[0].fault)), ("*", dict(second.ways[0].fault)))
+        ladder.fails((MAX, dict(first.variants[0].fault)), ("*", dict(second.variants[0].fault)))
         gateway = ladder.gateway(routes={"ladder": ROUTES["ladder"], "qwen3-max": ROUTES["ladder"]})
 
         answer = gateway.chat(chat_request(model=first.route), seconds=28)
@@ -63,7 +63,7 @@ def test_of_two_causes_the_first_targets_is_told(ladder: Ladder, first: Row) -> 
         assert (answer.status, answer.body["error"]["code"]) == (first.status, first.code), second.cause
         assert answer.headers.get("retry-after", "") == first.retry_after
         attempts = gateway.record(answer)["attempts"]
-        assert {attempt["cause"] for attempt in attempts if attempt["model"] == MAX} == {first.recorded}
+        assert {attempt["cause"] for attempt in attempts if attempt["model"] == MAX} == {first.recorded_cause}
         assert len(ladder.asked()) <= 4
 
 

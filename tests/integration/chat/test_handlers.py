@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway import config
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway_cli.local.provider import RunningProvider
-from tests.builders import Context, chat_event, chat_request, key_item, mistyped, models_event, token
+from tests.builders import Context, chat_event, chat_request, key_item, mistype_token, models_event, token
 from tests.integration.chat.calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
@@ -89,8 +89,8 @@ def test_garbage_costs_no_call_to_aws(imported: Import, key: str, operations: li
     operations.clear()
 
     for answer in (
-        chat.lambda_handler(chat_event(chat_request(), mistyped(key)), Context()),
-        models.lambda_handler(models_event(mistyped(key)), Context()),
+        chat.lambda_handler(chat_event(chat_request(), mistype_token(key)), Context()),
+        models.lambda_handler(models_event(mistype_token(key)), Context()),
         models.lambda_handler(models_event(), Context()),
     ):
         assert answer["statusCode"] == 401

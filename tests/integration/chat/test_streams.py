@@ -9,9 +9,9 @@ from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
 from tests.builders import (
-    broken_off,
     chat_request,
     chunk,
+    encode_chunks,
     error_event,
     finish,
     stream,
@@ -37,7 +37,7 @@ from tests.integration.chat.scripted import (
 MARKED = "marked words of a prompt"
 ASKED = chat_request(messages=[{"role": "user", "content": MARKED}])
 USAGE = {"stream_options": {"include_usage": True}}
-HELLO = broken_off(*text_chunks("Hel"))
+HELLO = encode_chunks(*text_chunks("Hel"))
 PAIR = {"pair": [{"model": "qwen-plus"}, {"model": "qwen-flash", "provider": "holysheep"}]}
 AT_ONCE = {"response_start": 0.2}
 """Soon enough that no provider of these tests has said anything."""
@@ -90,8 +90,8 @@ def test_usage_is_told_to_whoever_asks_and_written_down_always(
         gateway = gateway_to(provider, make_gateway)
         read, told = gateway.stream(ASKED | options), gateway.stream(ASKED | USAGE)
 
-    assert (read.usages, read.is_done) == ([], True)
-    assert len(told.usages) == 1
+    assert (read.usage_chunks, read.is_done) == ([], True)
+    assert len(told.usage_chunks) == 1
     assert [(record["tokens_in"], record["tokens_out"]) for record in gateway.records()] == [(12, 3), (12, 3)]
     asked = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in provider.requests]
     assert [each["stream_options"] for each in asked] == [{"include_usage": True}] * 2
@@ -119,7 +119,7 @@ def test_later_pieces_of_a_tool_call_repeat_neither_id_nor_name(make_gateway: Ma
     assert [each["function"].keys() for each in calls if "id" not in each] == [{"arguments"}] * 3
     pieces = [(each["index"], each["function"]["arguments"]) for each in calls]
     assert "".join(piece for index, piece in pieces if index == 0) == '{"city": "Ulm"}'
-    assert (read.finishes, read.is_done) == ({0: "tool_calls"}, True)
+    assert (read.finish_reasons, read.is_done) == ({0: "tool_calls"}, True)
 
 
 def test_thoughts_come_before_what_was_thought_about(make_gateway: MakeGateway) -> None:
@@ -140,13 +140,13 @@ def test_choices_are_asked_for_and_kept_apart(make_gateway: MakeGateway) -> None
 
     assert b'"n":2' in provider.requests[0].replace(b" ", b"")
     assert (read.text(), read.text(index=1)) == ("Aa", "B")
-    assert read.finishes == {0: "stop", 1: "length"}
+    assert read.finish_reasons == {0: "stop", 1: "length"}
 
 
 def test_after_commit_seconds_the_status_goes_out_and_the_next_target_may_still_answer(
     make_gateway: MakeGateway,
 ) -> None:
-    silent, answers = playing(broken_off(*text_chunks()), end=hangs), says(event_stream(whole_stream()))
+    silent, answers = playing(encode_chunks(*text_chunks()), end=hangs), says(event_stream(whole_stream()))
     with scripted_provider(silent) as first, scripted_provider(answers) as second:
         gateway = pair_of(first, second, make_gateway, first_token=0.6, **AT_ONCE)
         read = gateway.stream(chat_request(model="pair"))
@@ -193,7 +193,7 @@ def test_a_clients_own_limit_is_the_whole_streams(make_gateway: MakeGateway) -> 
 
 
 def test_a_deadline_in_mid_stream_leaves_its_record_though_the_provider_talks_on(make_gateway: MakeGateway) -> None:
-    endless = (part for _ in range(1000) for part in (broken_off(chunk({"content": "x"})), 0.05))
+    endless = (part for _ in range(1000) for part in (encode_chunks(chunk({"content": "x"})), 0.05))
     with scripted_provider(playing(*endless)) as provider:
         gateway = gateway_to(provider, make_gateway)
         read = gateway.stream(ASKED, seconds=1.0)

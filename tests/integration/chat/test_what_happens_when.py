@@ -8,7 +8,7 @@ import pytest
 
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, whole_stream
-from tests.failures.rows import ATTEMPTS, ROWS, Row, Way
+from tests.failures.rows import ATTEMPTS, ROWS, Row, Variant
 from tests.integration.chat.conftest import HURRIED, PATIENT, Answer, Gateway, MakeGateway
 from tests.integration.chat.scripted import (
     Play,
@@ -33,7 +33,7 @@ NUMBERS = {(target["provider"], target["model"]): number for number, target in T
 
 # Where a provider is looked for that cannot be reached; the stand-in's URL is given.
 ELSEWHERE: dict[str, Callable[[str], str]] = {
-    "nobody listens": lambda _: "http://127.0.0.1:1",
+    "connection refused": lambda _: "http://127.0.0.1:1",
     "no such name": lambda _: "http://no-such-host.invalid",
     "no TLS": lambda url: url.replace("http:", "https:"),
 }
@@ -45,7 +45,9 @@ SCRIPTS: dict[tuple[str, bool], tuple[Play, ...]] = {
     ("reset when idle", False): (ANSWER, resets, ANSWER),
     ("closed when idle", False): (ANSWER, closes, ANSWER),
 }
-EVERY_WAY = [pytest.param(row, way, id=f"{row.cause}: {way.words}") for row in ROWS for way in row.ways]
+ALL_VARIANTS = [
+    pytest.param(row, variant, id=f"{row.cause}: {variant.description}") for row in ROWS for variant in row.variants
+]
 
 
 class Stage(NamedTuple):
@@ -55,25 +57,25 @@ class Stage(NamedTuple):
     provider: RunningProvider
     scripted: ExitStack
 
-    def play(self, row: Row, way: Way, *, everywhere: bool) -> tuple[Gateway, Answer]:
+    def play(self, row: Row, variant: Variant, *, everywhere: bool) -> tuple[Gateway, Answer]:
         """Make one call while target 1 or its provider shows a cause, or every target does."""
         failing = ("dashscope", "holysheep") if everywhere else ("dashscope",)
-        if way.fault:
+        if variant.fault:
             model = "*" if everywhere else TARGETS["1"]["model"]
-            self.provider.control({"faults": [{"message": MARKED, **way.fault, "model": model, "times": 9}]})
-        urls = dict.fromkeys(failing, self._url(way, everywhere=everywhere))
-        gateway = self._gateway(urls, HURRIED if way.keeps_waiting else PATIENT)
-        self._keep_keys(gateway, way, failing)
-        if way.situation.endswith("when idle"):
+            self.provider.control({"faults": [{"message": MARKED, **variant.fault, "model": model, "times": 9}]})
+        urls = dict.fromkeys(failing, self._url(variant, everywhere=everywhere))
+        gateway = self._gateway(urls, HURRIED if variant.ends_by_timeout else PATIENT)
+        self._keep_keys(gateway, variant, failing)
+        if variant.situation.endswith("when idle"):
             gateway.chat(chat_request(model=row.route))
         return gateway, gateway.chat(chat_request(model=row.route), seconds=SECONDS)
 
-    def _url(self, way: Way, *, everywhere: bool) -> str:
-        if way.situation == "TLS hangs":
+    def _url(self, variant: Variant, *, everywhere: bool) -> str:
+        if variant.situation == "TLS hangs":
             return self.scripted.enter_context(scripted_provider(hangs)).url.replace("http:", "https:")
-        if plays := SCRIPTS.get((way.situation, everywhere)):
+        if plays := SCRIPTS.get((variant.situation, everywhere)):
             return self.scripted.enter_context(scripted_provider(one_after_another(*plays))).url
-        return ELSEWHERE.get(way.situation, str)(self.provider.url)
+        return ELSEWHERE.get(variant.situation, str)(self.provider.url)
 
     def _gateway(self, failing: dict[str, str], timeouts: dict[str, float]) -> Gateway:
         urls = {"dashscope": self.provider.url, "holysheep": self.provider.url} | failing
@@ -82,11 +84,11 @@ class Stage(NamedTuple):
         more = {"providers": providers, "routes": routes, "timeouts": timeouts}
         return self.make_gateway(self.provider.url, ATTEMPTS, more)
 
-    def _keep_keys(self, gateway: Gateway, way: Way, failing: tuple[str, ...]) -> None:
+    def _keep_keys(self, gateway: Gateway, variant: Variant, failing: tuple[str, ...]) -> None:
         keys = {"dashscope": "sk-good", "holysheep": "sk-good"}
-        if way.situation == "no key":
+        if variant.situation == "no key":
             keys = {name: key for name, key in keys.items() if name not in failing}
-        if way.situation == "a new key":
+        if variant.situation == "a new key":
             gateway.aws.store_provider_keys(**keys | dict.fromkeys(failing, "sk-invalid"))
             gateway.provider_keys.prefetch()
         gateway.aws.store_provider_keys(**keys)
@@ -98,33 +100,35 @@ def stage(make_gateway: MakeGateway, provider: RunningProvider) -> Iterator[Stag
         yield Stage(make_gateway, provider, scripted)
 
 
-@pytest.mark.parametrize(("row", "way"), EVERY_WAY)
-def test_what_happens_when_one_target_fails(stage: Stage, row: Row, way: Way) -> None:
-    gateway, answer = stage.play(row, way, everywhere=False)
+@pytest.mark.parametrize(("row", "variant"), ALL_VARIANTS)
+def test_what_happens_when_one_target_fails(stage: Stage, row: Row, variant: Variant) -> None:
+    gateway, answer = stage.play(row, variant, everywhere=False)
 
-    assert course(gateway, answer) == row.alone
+    assert course(gateway, answer) == row.calls_if_first_fails
     assert answer.status == (row.status if row.is_final else 200)
     attempts = gateway.record(answer)["attempts"]
     *failed, last = map(kept, attempts)
-    failure = (row.recorded, way.http, row.charged)
+    failure = (row.recorded_cause, variant.http, row.charged)
     assert failed == [failure] * len(failed)
     assert last == (failure if row.is_final else (None, 200, "billed"))
     assert all(attempt["provider_request_id"] for attempt in attempts if "http_status" in attempt)
 
 
-@pytest.mark.parametrize(("row", "way"), [each for each in EVERY_WAY if each.values[0].by_all is not None])
+@pytest.mark.parametrize(
+    ("row", "variant"), [each for each in ALL_VARIANTS if each.values[0].calls_if_all_fail is not None]
+)
 def test_what_happens_when_all_targets_fail(
-    stage: Stage, capsys: pytest.CaptureFixture[str], row: Row, way: Way
+    stage: Stage, capsys: pytest.CaptureFixture[str], row: Row, variant: Variant
 ) -> None:
-    gateway, answer = stage.play(row, way, everywhere=True)
+    gateway, answer = stage.play(row, variant, everywhere=True)
 
-    assert course(gateway, answer) == row.by_all
+    assert course(gateway, answer) == row.calls_if_all_fail
     assert (answer.status, answer.body["error"]["code"]) == (row.status, row.code)
     assert answer.headers.get("retry-after", "") == row.retry_after
     assert answer.headers.get("x-should-retry", "") == row.should_retry
     record = gateway.record(answer)
     assert (record["status"], record["outcome"]) == (row.status, row.code)
-    assert {kept(attempt) for attempt in record["attempts"]} <= {(row.recorded, way.http, row.charged)}
+    assert {kept(attempt) for attempt in record["attempts"]} <= {(row.recorded_cause, variant.http, row.charged)}
     written = capsys.readouterr()
     assert f'"{row.code}":[1.0]' in written.out.replace(" ", ""), "no metric counts it"
     assert MARKED not in written.out + written.err + str(record)

@@ -8,7 +8,7 @@ import pytest
 
 from qwen_gateway.api import HTTP_ERRORS
 from tests.builders import chat_request, whole_stream
-from tests.failures.streams import MARKED, ROWS, Row, Way
+from tests.failures.streams import MARKED, ROWS, Row, Variant
 from tests.integration.chat.conftest import PATIENT, PROVIDER_KEY, Gateway, MakeGateway
 from tests.integration.chat.scripted import (
     Play,
@@ -23,7 +23,7 @@ from tests.integration.chat.scripted import (
     says,
     scripted_provider,
 )
-from tests.reading import ReadStream
+from tests.stream_response import StreamResponse
 
 ENDS: dict[str, Play] = {"ends": ends, "closes": closes, "resets": resets, "hangs": hangs, "drips": drips}
 TYPES = {answer.code: answer.type for answer in HTTP_ERRORS.values()}
@@ -31,7 +31,9 @@ MESSAGES = [{"role": "user", "content": MARKED}]
 FIRST = {"model": "qwen-plus"}
 SECOND = {"model": "qwen-flash", "provider": "holysheep"}
 SECONDS = 28.0
-EVERY_WAY = [pytest.param(row, way, id=f"{row.what}: {way.words}") for row in ROWS for way in row.ways]
+ALL_VARIANTS = [
+    pytest.param(row, variant, id=f"{row.behaviour}: {variant.description}") for row in ROWS for variant in row.variants
+]
 
 
 class Stage(NamedTuple):
@@ -40,8 +42,8 @@ class Stage(NamedTuple):
     gateway: Gateway
     second: Scripted
 
-    def ask(self, way: Way) -> ReadStream:
-        asked = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **way.asks}
+    def ask(self, variant: Variant) -> StreamResponse:
+        asked = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **variant.fields}
         return self.gateway.stream(chat_request(model="route", **asked), seconds=SECONDS)
 
 
@@ -52,13 +54,13 @@ type Set = Callable[..., Stage]
 def stage(make_gateway: MakeGateway) -> Iterator[Set]:
     with ExitStack() as running:
 
-        def set_stage(way: Way, *targets: dict[str, str]) -> Stage:
-            first = running.enter_context(scripted_provider(in_parts(way.head, way.parts, ENDS[way.end])))
+        def set_stage(variant: Variant, *targets: dict[str, str]) -> Stage:
+            first = running.enter_context(scripted_provider(in_parts(variant.head, variant.parts, ENDS[variant.end])))
             second = running.enter_context(scripted_provider(says(event_stream(whole_stream("The second.")))))
             more = {
                 "providers": {"holysheep": {"base_url": f"{second.url}/v1"}},
                 "routes": {"route": targets},
-                "timeouts": PATIENT | dict(way.limits),
+                "timeouts": PATIENT | dict(variant.limits),
             }
             gateway = make_gateway(first.url, len(targets), more)
             gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY, holysheep=PROVIDER_KEY)
@@ -67,39 +69,41 @@ def stage(make_gateway: MakeGateway) -> Iterator[Set]:
         yield set_stage
 
 
-@pytest.mark.parametrize(("row", "way"), EVERY_WAY)
-def test_what_the_client_of_a_stream_sees(stage: Set, capsys: pytest.CaptureFixture[str], row: Row, way: Way) -> None:
-    gateway = (staged := stage(way, FIRST)).gateway
+@pytest.mark.parametrize(("row", "variant"), ALL_VARIANTS)
+def test_what_the_client_of_a_stream_sees(
+    stage: Set, capsys: pytest.CaptureFixture[str], row: Row, variant: Variant
+) -> None:
+    gateway = (staged := stage(variant, FIRST)).gateway
 
-    read = staged.ask(way)
+    read = staged.ask(variant)
 
     assert read.status == row.status
     assert read.headers["x-gateway-attempts"] == "1"
-    if not row.says_nothing:
-        assert read.text() == way.text
+    if not row.fails_before_output:
+        assert read.text() == variant.text
     if row.code:
-        assert_failed(read, row, way)
+        assert_failed(read, row, variant)
     else:
-        assert_answered(read, row, way)
+        assert_answered(read, row, variant)
     (record,) = gateway.records()
     assert record["streamed"] is True
     assert (record["status"], record["outcome"]) == (row.status, row.code or "answered")
     assert tokens(record) == ((12, 3) if row.tokens and not row.code else (None, None))
-    assert [kept(attempt) for attempt in record["attempts"]] == [(row.recorded, way.http, row.charged)]
+    assert [kept(attempt) for attempt in record["attempts"]] == [(row.recorded_cause, variant.http, row.charged)]
     written = capsys.readouterr()
     assert MARKED not in written.out + written.err + str(record)
     if row.code:
         assert f'"{row.code}":[1.0]' in written.out.replace(" ", ""), "no metric counts it"
 
 
-@pytest.mark.parametrize(("row", "way"), [each for each in EVERY_WAY if each.values[0].says_nothing])
-def test_before_the_first_output_another_target_makes_up_for_it(stage: Set, row: Row, way: Way) -> None:
-    gateway = (staged := stage(way, FIRST, SECOND)).gateway
+@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if each.values[0].fails_before_output])
+def test_before_the_first_output_another_target_makes_up_for_it(stage: Set, row: Row, variant: Variant) -> None:
+    gateway = (staged := stage(variant, FIRST, SECOND)).gateway
 
-    read = staged.ask(way)
+    read = staged.ask(variant)
 
     attempts = [kept(attempt) for attempt in gateway.record(read)["attempts"]]
-    failed = (row.recorded, way.http, row.charged)
+    failed = (row.recorded_cause, variant.http, row.charged)
     if row.is_final:
         assert (read.status, read.error["code"], attempts) == (row.status, row.code, [failed])
         assert staged.second.requests == []
@@ -109,30 +113,30 @@ def test_before_the_first_output_another_target_makes_up_for_it(stage: Set, row:
         assert attempts == [failed, (None, 200, "billed")]
 
 
-@pytest.mark.parametrize(("row", "way"), [each for each in EVERY_WAY if not each.values[0].says_nothing])
-def test_after_it_nobody_else_is_asked(stage: Set, row: Row, way: Way) -> None:
-    read = (staged := stage(way, FIRST, SECOND)).ask(way)
+@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if not each.values[0].fails_before_output])
+def test_after_it_nobody_else_is_asked(stage: Set, row: Row, variant: Variant) -> None:
+    read = (staged := stage(variant, FIRST, SECOND)).ask(variant)
 
-    assert (read.status, read.text()) == (200, way.text)
+    assert (read.status, read.text()) == (200, variant.text)
     assert staged.second.requests == []
 
 
-def assert_answered(read: ReadStream, row: Row, way: Way) -> None:
+def assert_answered(read: StreamResponse, row: Row, variant: Variant) -> None:
     assert read.is_done
-    assert read.finishes == dict.fromkeys(range(way.asks.get("n", 1)), row.finish)
-    told = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in read.usages]
+    assert read.finish_reasons == dict.fromkeys(range(variant.fields.get("n", 1)), row.finish_reason)
+    told = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in read.usage_chunks]
     assert told == ([(12, 3)] if row.tokens else [])
     if row.tokens:
-        assert read.chunks[-1] == read.usages[0], "the usage comes last"
+        assert read.chunks[-1] == read.usage_chunks[0], "the usage comes last"
 
 
-def assert_failed(read: ReadStream, row: Row, way: Way) -> None:
+def assert_failed(read: StreamResponse, row: Row, variant: Variant) -> None:
     assert set(read.error) == {"message", "type", "param", "code"}
     assert (read.error["type"], read.error["code"]) == (TYPES[row.code], row.code)
     assert "[DONE]" not in read.body
-    if not row.says_nothing:
-        assert read.usages == []
-        assert len(read.finishes) < way.asks.get("n", 1)
+    if not row.fails_before_output:
+        assert read.usage_chunks == []
+        assert len(read.finish_reasons) < variant.fields.get("n", 1)
 
 
 def kept(attempt: dict[str, Any]) -> tuple[str | None, int | None, str]:

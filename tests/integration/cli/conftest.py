@@ -11,7 +11,7 @@ import pytest
 from qwen_gateway_cli.main import main
 from tests.integration.cli.operator import STACK, Ended, Run, described_stack
 from tests.integration.emulated_aws import TEMPLATE, Aws
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import answering
 
 type CloudFormation = Callable[..., None]
 

@@ -13,7 +13,7 @@ from qwen_gateway_cli import main as command
 from qwen_gateway_cli.local import stackfile
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import OUTPUTS, STACK, Run, described_stack, refused_by_cloudformation
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import answering
 
 LOCAL_URL = "http://127.0.0.1:8000/v1"
 

@@ -14,10 +14,10 @@ from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import fresh_import
-from tests.recorder.files import read
+from tests.recorder.files import read_event
 from tests.recorder.keys import put_sample_keys
 from tests.recorder.samples import SAMPLES
-from tests.recorder.telling import told
+from tests.recorder.summary import summarize
 
 TOO_LARGE_TO_KEEP = "request_too_large"
 
@@ -35,7 +35,7 @@ def answer(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch)
 
     def of(name: str) -> Mapping[str, Any]:
         handler = fresh_import(f"{Path(name).parent}.handler", monkeypatch)
-        given: Mapping[str, Any] = handler.lambda_handler(read(name), Context())
+        given: Mapping[str, Any] = handler.lambda_handler(read_event(name), Context())
         return given
 
     return of
@@ -43,10 +43,10 @@ def answer(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_an_event_gets_the_answer_of_its_sample(answer: Answer, name: str) -> None:
-    assert told(answer(name)) == SAMPLES[name].told
+    assert summarize(answer(name)) == SAMPLES[name].expected
 
 
 def test_every_refusal_that_callers_bring_about_has_an_event() -> None:
     refusals = {told.code for cause, told in HTTP_ERRORS.items() if issubclass(cause, RequestRefused | KeyRefused)}
 
-    assert refusals - {TOO_LARGE_TO_KEEP} <= {sample.told.code for sample in SAMPLES.values()}
+    assert refusals - {TOO_LARGE_TO_KEEP} <= {sample.expected.code for sample in SAMPLES.values()}

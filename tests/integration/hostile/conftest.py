@@ -20,40 +20,40 @@ from tests.builders import key_item, token
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
 from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
-from tests.integration.hostile.meeting import PROVIDER_KEY, Functions
+from tests.integration.hostile.responses import PROVIDER_KEY, Functions
 from tests.recorder.recording import processed_template
-from tests.sam_local.daemon import Reach
-from tests.sam_local.neighbours import Neighbours, neighbours
+from tests.sam_local.backends import Backends, run_backends
+from tests.sam_local.daemon import HostAddress
 
-LOOPBACK = Reach("127.0.0.1", "127.0.0.1")
+LOOPBACK = HostAddress("127.0.0.1", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def around() -> Iterator[Neighbours]:
-    with neighbours(LOOPBACK) as them:
+def backends() -> Iterator[Backends]:
+    with run_backends(LOOPBACK) as them:
         them.aws.store_provider_keys(dashscope=PROVIDER_KEY)
         yield them
 
 
 @pytest.fixture(scope="module")
-def key(around: Neighbours) -> str:
+def key(backends: Backends) -> str:
     """The token of a key that is in the table."""
     text = token()
-    around.aws.dynamodb.put_item(TableName=around.aws.keys_table, Item=key_item(text))
+    backends.aws.dynamodb.put_item(TableName=backends.aws.keys_table, Item=key_item(text))
     return text
 
 
 @pytest.fixture(scope="module")
-def variables(around: Neighbours) -> dict[str, str]:
+def variables(backends: Backends) -> dict[str, str]:
     """What the template gives a function, with every switch on that makes things talk."""
     return {
-        "KEYS_TABLE": around.aws.keys_table,
-        "USAGE_TABLE": around.aws.usage_table,
-        "PROVIDER_KEYS_SECRET": around.aws.provider_keys_secret,
+        "KEYS_TABLE": backends.aws.keys_table,
+        "USAGE_TABLE": backends.aws.usage_table,
+        "PROVIDER_KEYS_SECRET": backends.aws.provider_keys_secret,
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
         # Without a cool-down each failure finds the targets in their order.
-        "GATEWAY_CONFIG": json.dumps(around.gateway_config | {"retries": {"cooldown": 0}}),
+        "GATEWAY_CONFIG": json.dumps(backends.gateway_config | {"retries": {"cooldown": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -77,14 +77,14 @@ def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
 
 @pytest.fixture(scope="module")
 def front(
-    around: Neighbours, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    backends: Backends, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningFront]:
     folder = tmp_path_factory.mktemp("front")
     (folder / "logs").mkdir()
     own = {
         "PATH": os.defpath,
         "HOME": str(folder),
-        "AWS_ENDPOINT_URL": around.aws_url,
+        "AWS_ENDPOINT_URL": backends.aws_url,
         "AWS_ACCESS_KEY_ID": clean_environment.KEY,
         "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
     }

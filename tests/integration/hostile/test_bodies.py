@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from qwen_gateway import catalog
 from qwen_gateway.dialect.chat import translated
 from tests.builders import chat_event, chat_request
-from tests.integration.hostile import shapes
-from tests.integration.hostile.meeting import PROMPT, Functions, holds_and_is_nobodys_fault_but_the_callers
-from tests.sam_local.neighbours import Neighbours
+from tests.integration.hostile import strategies
+from tests.integration.hostile.responses import PROMPT, Functions, assert_success_or_client_error
+from tests.sam_local.backends import Backends
 
 FRAME = json.dumps(chat_request(extra="here"))
 
@@ -23,27 +23,27 @@ def framed(value: str) -> str:
     return FRAME.replace('"here"', value)
 
 
-@shapes.many
-@given(request=shapes.ALMOST_RIGHT | shapes.mutated() | shapes.JSON)
+@strategies.fuzz_settings
+@given(request=strategies.ALMOST_RIGHT | strategies.mutated_requests() | strategies.JSON)
 def test_json_of_any_shape(functions: Functions, request: Any) -> None:
-    holds_and_is_nobodys_fault_but_the_callers(functions.chat(chat_event(json.dumps(request), functions.token)))
+    assert_success_or_client_error(functions.chat(chat_event(json.dumps(request), functions.token)))
 
 
-@shapes.many
-@given(body=shapes.broken() | st.binary(max_size=200))
+@strategies.fuzz_settings
+@given(body=strategies.corrupted_bodies() | st.binary(max_size=200))
 def test_bytes_of_any_kind(functions: Functions, body: bytes) -> None:
-    holds_and_is_nobodys_fault_but_the_callers(functions.chat(chat_event(body, functions.token)))
+    assert_success_or_client_error(functions.chat(chat_event(body, functions.token)))
 
 
-@shapes.many
-@given(request=shapes.ALMOST_RIGHT)
+@strategies.fuzz_settings
+@given(request=strategies.ALMOST_RIGHT)
 def test_what_reaches_the_provider_is_what_was_sent_in_the_words_of_the_model(
-    functions: Functions, around: Neighbours, request: Any
+    functions: Functions, backends: Backends, request: Any
 ) -> None:
-    around.provider.reset()
+    backends.provider.reset()
     functions.chat(chat_event(json.dumps(request), functions.token))
 
-    for call in around.provider.calls():
+    for call in backends.provider.calls():
         known = catalog.section("dashscope-intl")[call["model"]]
         assert call["body"] == translated(request | {"model": known.id}, known).body
 
@@ -80,7 +80,7 @@ def test_what_reaches_the_provider_is_what_was_sent_in_the_words_of_the_model(
 def test_what_cannot_be_read_is_refused_by_its_cause(functions: Functions, body: str | bytes, words: str) -> None:
     answer = functions.chat(chat_event(body, functions.token))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert answer.status == 400
     assert words in answer.message
 
@@ -102,18 +102,18 @@ def test_what_cannot_be_read_is_refused_by_its_cause(functions: Functions, body:
 def test_what_is_odd_and_right_goes_through(functions: Functions, value: str) -> None:
     answer = functions.chat(chat_event(framed(value), functions.token))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert answer.status == 200
 
 
 def test_of_duplicate_names_the_one_that_was_checked_is_the_one_that_is_sent(
-    functions: Functions, around: Neighbours
+    functions: Functions, backends: Backends
 ) -> None:
-    around.provider.reset()
+    backends.provider.reset()
     body = '{"model": "gpt-4o", "n": 9, "messages": [], ' + json.dumps(chat_request(n=2))[1:]
 
     assert functions.chat(chat_event(body, functions.token)).status == 200
-    (call,) = around.provider.calls()
+    (call,) = backends.provider.calls()
     assert (call["body"]["model"], call["body"]["n"]) == ("qwen-plus", 2)
 
 
@@ -121,7 +121,7 @@ def test_of_duplicate_names_the_one_that_was_checked_is_the_one_that_is_sent(
 def test_a_body_that_does_not_fit_is_refused_with_the_limit(functions: Functions, megabytes: int) -> None:
     answer = functions.chat(chat_event(framed(f'"{PROMPT * 60_000 * megabytes}"'), functions.token))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert answer.status == 413
     assert "5500000" in answer.message
 
@@ -130,7 +130,7 @@ def test_a_body_that_does_not_fit_is_refused_with_the_limit(functions: Functions
 def test_a_models_name_injects_nothing(functions: Functions, model: str) -> None:
     answer = functions.chat(chat_event(chat_request(model=model), functions.token))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
     assert len(answer.body) < 2_000
 
@@ -139,5 +139,5 @@ def test_a_models_name_injects_nothing(functions: Functions, model: str) -> None
 def test_bad_base64_is_refused_by_its_cause(functions: Functions, text: str) -> None:
     answer = functions.chat(chat_event(text, functions.token) | {"isBase64Encoded": True})
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert (answer.status, "base64" in answer.message) == (400, True)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.builders import Context, chat_event, chat_request, mistyped, models_event
+from tests.builders import Context, chat_event, chat_request, mistype_token, models_event
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
 from tests.integration.front.fronts import RunningFront
-from tests.integration.hostile import wire
-from tests.integration.hostile.meeting import ANSWER, PROVIDER_KEY, Functions
-from tests.sam_local.neighbours import Neighbours
+from tests.integration.hostile import raw_http
+from tests.integration.hostile.responses import ANSWER, PROVIDER_KEY, Functions
+from tests.sam_local.backends import Backends
 
 PROMPT = "planted-prompt-31d0"
 """Of this file alone: other tests put theirs where a record may keep it, into `user` and `metadata`."""
@@ -72,25 +72,27 @@ def test_libraries_write_nothing_even_where_everything_is_to_be_written(
     assert root_log.getvalue() == ""
 
 
-def test_nothing_of_a_call_is_written_whatever_becomes_of_it(front: RunningFront, around: Neighbours, key: str) -> None:
+def test_nothing_of_a_call_is_written_whatever_becomes_of_it(front: RunningFront, backends: Backends, key: str) -> None:
     own = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    wrong = mistyped(key)
+    wrong = mistype_token(key)
     assert ANSWER.encode() in front.ask("/v1/chat/completions", json.dumps(MARKED), own).body
     for body in BODIES:
         front.ask("/v1/chat/completions", body if isinstance(body, str | bytes) else json.dumps(body), own)
     for fault in FAULTS:
-        around.provider.control({"faults": [{"model": "qwen-plus", "times": 9, "message": QUOTING, **fault}]})
+        backends.provider.control({"faults": [{"model": "qwen-plus", "times": 9, "message": QUOTING, **fault}]})
         is_final = fault.get("status") in FINAL
         assert (front.ask("/v1/chat/completions", json.dumps(MARKED), own).status == HTTPStatus.OK) != is_final
-        around.provider.control({"faults": [{"model": "*", "times": 9, "message": QUOTING, **fault}]})
+        backends.provider.control({"faults": [{"model": "*", "times": 9, "message": QUOTING, **fault}]})
         assert front.ask("/v1/chat/completions", json.dumps(MARKED), own).status != HTTPStatus.OK
-    around.provider.reset()
+    backends.provider.reset()
     for headers in ({"authorization": f"Bearer {wrong}"}, {"authorization": key}, {"x-api-key": key}):
         front.ask("/v1/chat/completions", json.dumps(MARKED), headers)
         front.ask(f"/v1/models/{PROMPT}?key={key}", headers=headers, method="GET")
 
-    tables = [around.aws.dynamodb.scan(TableName=name) for name in (around.aws.keys_table, around.aws.usage_table)]
-    kept = {**wire.written(front), "DynamoDB": json.dumps([table["Items"] for table in tables])}
+    tables = [
+        backends.aws.dynamodb.scan(TableName=name) for name in (backends.aws.keys_table, backends.aws.usage_table)
+    ]
+    kept = {**raw_http.read_logs(front), "DynamoDB": json.dumps([table["Items"] for table in tables])}
     marks = {"prompt": PROMPT, "answer": ANSWER, "provider's key": PROVIDER_KEY, "key": key, "wrong key": wrong}
     assert {(mark, place) for place, text in kept.items() for mark, words in marks.items() if words in text} == set()
     assert [place for place, text in kept.items() if "Traceback" in text] == []

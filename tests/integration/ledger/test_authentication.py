@@ -9,7 +9,7 @@ from qwen_gateway.ledger import ApiKeys, token
 from qwen_gateway.ledger.administration import KeyAdministration
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
-from tests.integration.stand_ins import answering, refusing
+from tests.integration.mock_server import answering, refusing
 
 NOW = 1_790_000_000.5
 HOUR = 3_600

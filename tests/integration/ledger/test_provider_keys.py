@@ -6,7 +6,7 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway.errors import ProviderNotConfigured, SecretsUnavailable
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from tests.integration.emulated_aws import Aws
-from tests.integration.stand_ins import answering, refusing
+from tests.integration.mock_server import answering, refusing
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from qwen_gateway.ledger.dynamodb import from_item, to_item
 from tests.builders import usage_record
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
-from tests.integration.stand_ins import refusing
+from tests.integration.mock_server import refusing
 
 
 @pytest.fixture

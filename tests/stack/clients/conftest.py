@@ -6,10 +6,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.stack.clients.official import AsyncPython, Driver, Node, Official, Python
-from tests.stack.clients.streaming import AiReader, AwaitedReader, NodeReader, PythonReader, Reader
+from tests.stack.clients.openai_clients import AsyncPython, Driver, Node, OpenAiClient, Python
+from tests.stack.clients.stream_readers import AiSdkReader, AsyncPythonReader, NodeReader, PythonReader, Reader
 
-MakeOfficial = Callable[[dict[str, Any]], Official]
+MakeOpenAiClient = Callable[[dict[str, Any]], OpenAiClient]
 Records = Callable[[], list[dict[str, Any]]]
 Received = Callable[[], list[dict[str, Any]]]
 
@@ -29,9 +29,9 @@ def node(stack: dict[str, Any], driver: Driver) -> Node:
 
 
 @pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node"])
-def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficial:
+def make_openai_client(request: pytest.FixtureRequest, driver: Driver) -> MakeOpenAiClient:
     """Return, for each of OpenAI's clients in turn, a function that makes it for a stack."""
-    makers: dict[str, MakeOfficial] = {
+    makers: dict[str, MakeOpenAiClient] = {
         "Python": Python,
         "Python, awaited": AsyncPython,
         "Node": lambda stack: Node(stack, driver),
@@ -40,9 +40,9 @@ def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficia
 
 
 @pytest.fixture(scope="session")
-def official(make_official: MakeOfficial, stack: dict[str, Any]) -> Official:
+def openai_client(make_openai_client: MakeOpenAiClient, stack: dict[str, Any]) -> OpenAiClient:
     """Return each of OpenAI's clients in turn."""
-    return make_official(stack)
+    return make_openai_client(stack)
 
 
 @pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node", "AI SDK"])
@@ -50,9 +50,9 @@ def reader(request: pytest.FixtureRequest, stack: dict[str, Any], driver: Driver
     """Return each client that reads streams in turn."""
     makers: dict[str, Callable[[], Reader]] = {
         "Python": lambda: PythonReader(stack),
-        "Python, awaited": lambda: AwaitedReader(stack),
+        "Python, awaited": lambda: AsyncPythonReader(stack),
         "Node": lambda: NodeReader(stack, driver),
-        "AI SDK": lambda: AiReader(stack, driver),
+        "AI SDK": lambda: AiSdkReader(stack, driver),
     }
     return makers[request.param]()
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.stack.clients.bodies import PICTURE
 from tests.stack.clients.conftest import Received, Records
-from tests.stack.clients.official import Driver, Forecast, Refused
+from tests.stack.clients.openai_clients import ClientError, Driver, Forecast
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -59,7 +59,7 @@ def test_an_answer_of_a_given_form_is_parsed(ask: Ask) -> None:
 
 
 def test_a_refusal_is_told_in_words(ask: Ask) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ClientError) as caught:
         ask("text", model="some/model", prompt="Say hello.")
 
     assert (caught.value.kind, caught.value.status, caught.value.code) == ("AI_APICallError", 404, "model_not_found")
@@ -71,7 +71,7 @@ def test_it_repeats_a_refused_call_twice_against_advice(ask: Ask, provider: http
     before = len(records())
     provider.put("/_control", json={"faults": [{"status": 429, "times": 99, "headers": {"retry-after": "1"}}]})
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ClientError) as caught:
         ask("text", prompt="Say hello.")
 
     assert (caught.value.status, caught.value.code) == (429, "provider_throttled")

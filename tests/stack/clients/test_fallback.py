@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import chat_request
 from tests.stack.clients.conftest import Received, Records
-from tests.stack.clients.official import Official, Refused
+from tests.stack.clients.openai_clients import ClientError, OpenAiClient
 
 CHAIN = ["qwen3-max", "qwen-plus", "qwen-flash"]
 SPENT = [
@@ -18,11 +18,11 @@ SPENT = [
 
 @pytest.mark.parametrize("quota", SPENT, ids=lambda fault: fault["code"])
 def test_a_quota_that_is_spent_on_qwen_max_is_answered_by_qwen_plus(
-    official: Official, provider: httpx2.Client, received: Received, quota: dict[str, Any]
+    openai_client: OpenAiClient, provider: httpx2.Client, received: Received, quota: dict[str, Any]
 ) -> None:
     provider.put("/_control", json={"faults": [{**quota, "model": "qwen3-max", "times": 9}]})
 
-    answer = official.ask("chat", **chat_request(model="qwen-max"))
+    answer = openai_client.ask("chat", **chat_request(model="qwen-max"))
 
     assert "stand-in for qwen-plus" in answer.message["content"]
     assert [answer.headers[f"x-gateway-{name}"] for name in ("model", "attempts")] == ["qwen-plus", "2"]
@@ -31,13 +31,13 @@ def test_a_quota_that_is_spent_on_qwen_max_is_answered_by_qwen_plus(
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_total_failure_costs_four_calls_of_the_provider(
-    official: Official, provider: httpx2.Client, received: Received, records: Records, status: int
+    openai_client: OpenAiClient, provider: httpx2.Client, received: Received, records: Records, status: int
 ) -> None:
     before = len(records())
     provider.put("/_control", json={"faults": [{"status": status, "times": 99}]})
 
-    with pytest.raises(Refused) as caught:
-        official.ask("chat", **chat_request(model="qwen-max"))
+    with pytest.raises(ClientError) as caught:
+        openai_client.ask("chat", **chat_request(model="qwen-max"))
 
     assert caught.value.headers["x-should-retry"] == "false"
     assert [body["model"] for body in received()] == [CHAIN[0], *CHAIN]

@@ -17,8 +17,8 @@ import pytest
 from tests.builders import chat_request
 from tests.stack.clients.bodies import function
 from tests.stack.clients.conftest import Records
-from tests.stack.clients.streaming import Reader
-from tests.stack.repository import Repository, seen, wait_until
+from tests.stack.clients.stream_readers import Reader
+from tests.stack.repository import Repository, read_environment, wait_until
 
 type NewRecord = Callable[[], dict[str, Any]]
 
@@ -148,7 +148,7 @@ def test_a_killed_function_is_a_broken_connection_and_leaves_no_record(
 
 def kill_chat(repository: Repository) -> None:
     mark = b"_HANDLER=chat.handler.lambda_handler"
-    killed = [number for number in repository.processes() if mark in seen(Path("/proc") / str(number))]
+    killed = [number for number in repository.processes() if mark in read_environment(Path("/proc") / str(number))]
     assert killed
     for number in killed:
         os.kill(number, signal.SIGKILL)

@@ -15,7 +15,7 @@ from tests.builders import chat_request
 from tests.integration.chat.scripted import event_stream, says, scripted_provider
 from tests.integration.cli.batch.files import KEY, Fill, asked, results_of
 from tests.integration.cli.operator import Run
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import answering
 
 
 def test_each_line_of_a_text_is_a_prompt(run: Run, provider: RunningProvider, fill: Fill) -> None:

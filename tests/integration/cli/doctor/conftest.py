@@ -10,7 +10,7 @@ from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.doctor.clinic import KEYS, Clinic, limits
 from tests.integration.cli.operator import Run
 from tests.integration.emulated_aws import Aws
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import answering
 
 
 @pytest.fixture(scope="module")

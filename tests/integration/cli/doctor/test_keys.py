@@ -17,7 +17,7 @@ from tests.integration.cli.doctor.clinic import (
     states,
 )
 from tests.integration.cli.operator import Run
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import answering
 
 
 def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(

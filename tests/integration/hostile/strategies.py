@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.integration.hostile.meeting import PROMPT
+from tests.integration.hostile.responses import PROMPT
 
-many = settings(derandomize=True, deadline=None, database=None, max_examples=250)
+fuzz_settings = settings(derandomize=True, deadline=None, database=None, max_examples=250)
 """The same examples in every run, and no clock: a slow machine finds what a fast one finds."""
 
 TEXTS = st.text(max_size=12) | st.sampled_from(["", "\0", "\ud800", "\r\nx-evil: 1", "qwen-plus", PROMPT, "🙂" * 40])
@@ -46,7 +46,7 @@ ALMOST_RIGHT = st.fixed_dictionaries(
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> Any:
+def mutated_requests(draw: st.DrawFn) -> Any:
     """An almost right request in which one place, at any depth, is something else or is gone."""
     request = copy.deepcopy(draw(ALMOST_RIGHT))
     holder, place = draw(st.sampled_from(list(_places(request))))
@@ -65,7 +65,7 @@ def _places(value: Any) -> Any:
 
 
 @st.composite
-def broken(draw: st.DrawFn) -> bytes:
+def corrupted_bodies(draw: st.DrawFn) -> bytes:
     """The bytes of a request with some of them cut out, or others put in."""
     body = json.dumps(draw(ALMOST_RIGHT), ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
     start = draw(st.integers(0, len(body)))

@@ -25,7 +25,7 @@ class Forecast(BaseModel):
     windy: bool
 
 
-class Answered(NamedTuple):
+class ClientAnswer(NamedTuple):
     """What a client made of an answer."""
 
     body: dict[str, Any]
@@ -39,7 +39,7 @@ class Answered(NamedTuple):
         return message
 
 
-class Refused(Exception):
+class ClientError(Exception):
     """What a client raised: `kind` is the name of its exception's class."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
@@ -51,11 +51,11 @@ class Refused(Exception):
         self.headers: Mapping[str, str] = told.get("headers") or {}
 
 
-class Official(Protocol):
+class OpenAiClient(Protocol):
     """One of OpenAI's clients."""
 
-    def ask(self, call: str, **body: Any) -> Answered:
-        """Make the call `chat`, `forecast`, `models`, `model` or `respond`, or raise Refused."""
+    def ask(self, call: str, **body: Any) -> ClientAnswer:
+        """Make the call `chat`, `forecast`, `models`, `model` or `respond`, or raise ClientError."""
         ...
 
 
@@ -74,7 +74,7 @@ class Python:
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._client = openai.OpenAI(base_url=stack["base_url"], api_key=stack["api_key"])
 
-    def ask(self, call: str, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
         try:
             return _answered(_CALLS[call](self._client)(**body, **_format(call)))
@@ -88,11 +88,11 @@ class AsyncPython:
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
 
-    def ask(self, call: str, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
         return asyncio.run(self._ask(call, body))
 
-    async def _ask(self, call: str, body: dict[str, Any]) -> Answered:
+    async def _ask(self, call: str, body: dict[str, Any]) -> ClientAnswer:
         async with openai.AsyncOpenAI(**self._settings) as client:
             try:
                 return _answered(await _CALLS[call](client)(**body, **_format(call)))
@@ -113,13 +113,13 @@ class Driver:
         )
 
     def make(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer, or raise Refused."""
+        """Return the answer, or raise ClientError."""
         assert self._program.stdin
         assert self._program.stdout
         print(json.dumps(order), file=self._program.stdin, flush=True)
         outcome = json.loads(self._program.stdout.readline())
         if "failure" in outcome:
-            raise Refused(outcome["failure"])
+            raise ClientError(outcome["failure"])
         answer: dict[str, Any] = outcome["answer"]
         return answer
 
@@ -135,26 +135,26 @@ class Node:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
 
-    def ask(self, call: str, **body: Any) -> Answered:
+    def ask(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
         return self.ask_with({}, {}, call, **body)
 
-    def ask_with(self, settings: Mapping[str, Any], options: Mapping[str, Any], call: str, **body: Any) -> Answered:
+    def ask_with(self, settings: Mapping[str, Any], options: Mapping[str, Any], call: str, **body: Any) -> ClientAnswer:
         """Make a call with `settings` of the client and `options` of the call that are not its defaults."""
         order = {"client": "openai", "endpoint": {**self._endpoint, **settings}, "call": call, "body": body}
-        return Answered(**self._driver.make({**order, "options": options}))
+        return ClientAnswer(**self._driver.make({**order, "options": options}))
 
 
 def _format(call: str) -> dict[str, Any]:
     return {"response_format": Forecast} if call == "forecast" else {}
 
 
-def _answered(raw: Any) -> Answered:
-    return Answered(raw.parse().to_dict(warnings=False), raw.request_id, raw.headers)
+def _answered(raw: Any) -> ClientAnswer:
+    return ClientAnswer(raw.parse().to_dict(warnings=False), raw.request_id, raw.headers)
 
 
-def _refused(error: openai.APIStatusError) -> Refused:
+def _refused(error: openai.APIStatusError) -> ClientError:
     told = {name: getattr(error, name) for name in ("message", "code", "type", "param", "request_id")}
-    return Refused(
+    return ClientError(
         {**told, "kind": type(error).__name__, "status": error.status_code, "headers": error.response.headers}
     )

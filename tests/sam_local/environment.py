@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 from qwen_gateway_cli.local.build import architecture
 from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
-from tests.sam_local.base_image import BaseImage, base_image
-from tests.sam_local.daemon import Docker, docker
-from tests.sam_local.neighbours import Neighbours, neighbours
+from tests.sam_local.backends import Backends, run_backends
+from tests.sam_local.base_image import BaseImage, get_base_image
+from tests.sam_local.daemon import Docker, provide_docker
 from tests.sam_local.sam import Sam, build
-from tests.sam_local.scratch import scratch_folder
+from tests.sam_local.temporary_folder import hold_temporary_folder
 
 
-class Scene(NamedTuple):
+class SamEnvironment(NamedTuple):
     """A built gateway with what it runs on and what it talks to."""
 
     daemon: Docker
     image: BaseImage
-    around: Neighbours
+    backends: Backends
     sam: Sam
 
 
 @contextmanager
-def scene() -> Iterator[Scene]:
+def start_environment() -> Iterator[SamEnvironment]:
     """Build the gateway and start everything but `sam local` itself; afterwards all of it is gone.
 
     Raises:
@@ -33,10 +33,10 @@ def scene() -> Iterator[Scene]:
     processor = architecture()
     with (
         as_keyboard_interrupt(),
-        scratch_folder() as scratch,
-        docker(scratch) as daemon,
-        neighbours(daemon.reach()) as around,
+        hold_temporary_folder() as folder,
+        provide_docker(folder) as daemon,
+        run_backends(daemon.find_host_address()) as backends,
     ):
         build(processor)
-        image = base_image(daemon, processor, scratch)
-        yield Scene(daemon, image, around, Sam(daemon, image, around, processor, scratch / "sam"))
+        image = get_base_image(daemon, processor, folder)
+        yield SamEnvironment(daemon, image, backends, Sam(daemon, image, backends, processor, folder / "sam"))

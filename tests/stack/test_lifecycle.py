@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from qwen_gateway_cli.local.provider import running_provider
-from tests.stack.repository import HOSTILE, Repository, wait_until
+from tests.stack.repository import CALLER_ENV, Repository, wait_until
 
 FIELDS = {
     "base_url",
@@ -33,11 +33,11 @@ KEPT = {"build", "build.stamp", "build.toml", "cache", "logs", "up.lock"}
 BODY = {"model": "qwen-plus", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 
-class Tarpit:
+class ConnectionCounter:
     """A port of the loopback interface that answers nobody and counts who comes."""
 
     def __init__(self) -> None:
-        self.visits = 0
+        self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._count, daemon=True).start()
@@ -48,33 +48,33 @@ class Tarpit:
                 self._listener.accept()[0].close()
             except OSError:
                 return
-            self.visits += 1
+            self.connections += 1
 
     def close(self) -> None:
         self._listener.close()
 
 
 @pytest.fixture
-def tarpit() -> Iterator[Tarpit]:
-    tarpit = Tarpit()
-    yield tarpit
-    tarpit.close()
+def counter() -> Iterator[ConnectionCounter]:
+    counter = ConnectionCounter()
+    yield counter
+    counter.close()
 
 
 @pytest.fixture
-def hostile(tarpit: Tarpit, tmp_path: Path) -> dict[str, str]:
-    """An environment whose every setting that is heeded leads into the tarpit."""
+def hostile(counter: ConnectionCounter, tmp_path: Path) -> dict[str, str]:
+    """An environment whose every setting that is heeded leads into the counter."""
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text(
-        f"[default]\nendpoint_url = {tarpit.url}\n[profile production]\nendpoint_url = {tarpit.url}\n"
+        f"[default]\nendpoint_url = {counter.url}\n[profile production]\nendpoint_url = {counter.url}\n"
     )
     services = ("", "_DYNAMODB", "_SECRETS_MANAGER", "_CLOUDFORMATION", "_LAMBDA", "_S3", "_STS")
     proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     return (
-        HOSTILE
+        CALLER_ENV
         | {"HOME": str(tmp_path)}
-        | {f"AWS_ENDPOINT_URL{service}": tarpit.url for service in services}
-        | dict.fromkeys(proxies, tarpit.url)
+        | {f"AWS_ENDPOINT_URL{service}": counter.url for service in services}
+        | dict.fromkeys(proxies, counter.url)
         | {"NO_PROXY": "", "no_proxy": ""}
     )
 
@@ -85,7 +85,7 @@ def post(stack: dict[str, Any]) -> httpx2.Response:
         return client.post(f"{stack['base_url']}/chat/completions", json=BODY, headers=headers)
 
 
-def listens(url: str) -> bool:
+def is_listening(url: str) -> bool:
     address = httpx2.URL(url)
     with socket.socket() as probe:
         return probe.connect_ex((address.host, address.port or 80)) == 0
@@ -201,16 +201,16 @@ def test_without_its_database_a_call_gets_a_clear_503_and_down_still_leaves_noth
     assert answer.headers["retry-after"] == "1"
     assert ended.returncode == 0, ended.stderr
     assert_nothing_is_left(own)
-    assert not any(listens(stack[url]) for url in ("base_url", "provider_url", "aws_endpoint_url"))
+    assert not any(is_listening(stack[url]) for url in ("base_url", "provider_url", "aws_endpoint_url"))
     remains = [path for path in own.local.rglob("*") if path.is_file()]
     assert not any(stack["api_key"].encode() in path.read_bytes() for path in remains)
 
 
 def test_with_a_real_account_in_the_callers_environment_nothing_leaves_loopback(
-    own: Repository, hostile: dict[str, str], tarpit: Tarpit
+    own: Repository, hostile: dict[str, str], counter: ConnectionCounter
 ) -> None:
     # The build alone may use the caller's proxies, to reach the package registry: here it is done already.
-    with own.in_front(environment=hostile) as command:
+    with own.run_in_foreground(environment=hostile) as command:
         command.wait_until_ready()
         answer = post(own.stack)
         keys = json.loads(own.run("keys", "list", "--json", environment=hostile).stdout)
@@ -221,11 +221,11 @@ def test_with_a_real_account_in_the_callers_environment_nothing_leaves_loopback(
     assert answer.status_code == 200
     assert [key["name"] for key in keys] == ["local"]
     assert ended.returncode == 0
-    assert tarpit.visits == 0
+    assert counter.connections == 0
 
 
 def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
-    with running_provider() as ollama, own.in_front("--provider", f"{ollama.url}/v1") as command:
+    with running_provider() as ollama, own.run_in_foreground("--provider", f"{ollama.url}/v1") as command:
         command.wait_until_ready()
         stack = own.stack
         answer = post(stack)
@@ -241,32 +241,32 @@ def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
 
 
 def test_when_one_process_ends_the_command_says_which_and_stops_the_rest(own: Repository) -> None:
-    with own.in_front() as command:
+    with own.run_in_foreground() as command:
         command.wait_until_ready()
 
         os.kill(own.stack["pids"]["provider"], signal.SIGKILL)
 
         assert command.status() == 1
-    assert "provider ended by itself" in command.said
-    assert "Traceback" not in command.said
+    assert "provider ended by itself" in command.output
+    assert "Traceback" not in command.output
     assert_nothing_is_left(own)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_while_it_builds_it_leaves_nothing(own: Repository, number: signal.Signals) -> None:
     (own.local / "build.stamp").unlink(missing_ok=True)
-    with own.in_front() as command:
+    with own.run_in_foreground() as command:
         wait_until(lambda: any(process["name"] == "sam build" for process in started(own)))
 
         command.send(number)
 
         assert command.status() == 130
-    assert "Traceback" not in command.said
+    assert "Traceback" not in command.output
     assert_nothing_is_left(own)
 
 
 def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
-    with own.in_front() as command:
+    with own.run_in_foreground() as command:
         wait_until(lambda: bool(started(own)))
 
         second = own.run("up", "--detach")
@@ -279,7 +279,7 @@ def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
 
 
 def test_what_a_killed_command_left_is_stopped_by_down(own: Repository) -> None:
-    with own.in_front() as command:
+    with own.run_in_foreground() as command:
         wait_until(lambda: bool(started(own)))
         command.send(signal.SIGKILL)
         command.status()

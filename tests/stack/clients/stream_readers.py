@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Protocol
 import httpx2
 import openai
 
-from tests.stack.clients.official import Driver, Refused
+from tests.stack.clients.openai_clients import ClientError, Driver
 
 type Arrived = list[tuple[float, dict[str, Any]]]
 """Seconds, and what the client gave then."""
 
 
-class Read(NamedTuple):
+class StreamResult(NamedTuple):
     """What a client made of a stream. `texts` are (seconds, text); `calls` are names and arguments of tool calls."""
 
     texts: list[tuple[float, str]]
@@ -24,7 +24,7 @@ class Read(NamedTuple):
     calls: list[tuple[str, dict[str, Any]]]
     finish: str | None
     usage: Mapping[str, Any] | None
-    failure: Refused | None
+    failure: ClientError | None
 
     @property
     def text(self) -> str:
@@ -35,7 +35,7 @@ class Read(NamedTuple):
 class Reader(Protocol):
     """A client."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> Read:
+    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
         """Read the answer to the end, to its failure, or until `enough` texts have come."""
         ...
 
@@ -46,7 +46,7 @@ class PythonReader:
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
 
-    def read(self, *, enough: int | None = None, **body: Any) -> Read:
+    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
         arrived: Arrived = []
         try:
@@ -63,14 +63,14 @@ class PythonReader:
         return _of_openai(arrived)
 
 
-class AwaitedReader(PythonReader):
+class AsyncPythonReader(PythonReader):
     """openai for Python, awaited."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> Read:
+    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
         return asyncio.run(self._read(enough, body))
 
-    async def _read(self, enough: int | None, body: dict[str, Any]) -> Read:
+    async def _read(self, enough: int | None, body: dict[str, Any]) -> StreamResult:
         arrived: Arrived = []
         try:
             async with (
@@ -93,16 +93,16 @@ class NodeReader:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
 
-    def read(self, *, enough: int | None = None, **body: Any) -> Read:
+    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
         order = {"client": "openai read", "endpoint": self._endpoint, "body": body, "enough": enough}
         return _of_openai(*_outcome(self._driver.make(order)))
 
 
-class AiReader(NodeReader):
+class AiSdkReader(NodeReader):
     """The AI SDK, whose words for the request and the answer are other ones."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> Read:
+    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
         wants_usage = body.pop("stream_options", {}).get("include_usage", False)
         order = {
@@ -115,23 +115,23 @@ class AiReader(NodeReader):
         return _of_ai(*_outcome(self._driver.make(order)))
 
 
-def _outcome(answer: Mapping[str, Any]) -> tuple[Arrived, Refused | None]:
+def _outcome(answer: Mapping[str, Any]) -> tuple[Arrived, ClientError | None]:
     failure = answer.get("failure")
-    return [(at, part) for at, part in answer["arrived"]], Refused(failure) if failure else None
+    return [(at, part) for at, part in answer["arrived"]], ClientError(failure) if failure else None
 
 
-def _raised(error: openai.APIError | httpx2.HTTPError) -> Refused:
+def _raised(error: openai.APIError | httpx2.HTTPError) -> ClientError:
     told = {name: getattr(error, name, None) for name in ("code", "type", "param")}
-    return Refused({**told, "message": str(error), "kind": type(error).__name__})
+    return ClientError({**told, "message": str(error), "kind": type(error).__name__})
 
 
-def _of_openai(arrived: Arrived, failure: Refused | None = None) -> Read:
+def _of_openai(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
     choices = [(at, choice) for at, chunk in arrived for choice in chunk["choices"]]
     deltas = [(at, choice["delta"]) for at, choice in choices]
     usages = [chunk["usage"] for _, chunk in arrived if chunk.get("usage")]
     assert len(usages) <= 1
     finishes = [choice["finish_reason"] for _, choice in choices if choice["finish_reason"]]
-    return Read(
+    return StreamResult(
         texts=[(at, delta["content"]) for at, delta in deltas if delta.get("content")],
         thoughts="".join(delta.get("reasoning_content") or "" for _, delta in deltas),
         calls=_assembled(call for _, delta in deltas for call in delta.get("tool_calls") or ()) if finishes else [],
@@ -152,13 +152,13 @@ def _assembled(pieces: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, An
     return [(name, json.loads(arguments[index])) for index, name in names.items()]
 
 
-def _of_ai(arrived: Arrived, failure: Refused | None = None) -> Read:
+def _of_ai(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
     by_type: defaultdict[str, list[tuple[float, dict[str, Any]]]] = defaultdict(list)
     for at, part in arrived:
         by_type[part["type"]].append((at, part))
     finishes = [part for _, part in by_type["finish"]]
     usage = {name: count for name, count in (finishes[0]["totalUsage"] if finishes else {}).items() if count}
-    return Read(
+    return StreamResult(
         texts=[(at, part["text"]) for at, part in by_type["text-delta"]],
         thoughts="".join(part["text"] for _, part in by_type["reasoning-delta"]),
         calls=[(part["toolName"], part["input"]) for _, part in by_type["tool-call"]],

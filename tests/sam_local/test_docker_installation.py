@@ -5,30 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.sam_local import stand_in_image
+from tests.sam_local import substitute_image
 from tests.sam_local.commands import CommandFailed
-from tests.sam_local.daemon import DockerMissing, docker
-from tests.sam_local.machine import Machine
+from tests.sam_local.daemon import DockerMissing, provide_docker
+from tests.sam_local.fake_machine import FakeMachine
 
 ARCHIVE = "http://archive.example/debian"
 FAILS = "exit 1"
 
 
 @pytest.fixture
-def debian(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def debian(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     """Debian, as root."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     machine.add_apt(ARCHIVE)
     return machine
 
 
-def installed(machine: Machine) -> list[str]:
+def installed(machine: FakeMachine) -> list[str]:
     command = "-qq install --yes --no-install-recommends "
     return [call.removeprefix(command) for call in machine.calls("apt-get") if call.startswith(command)]
 
 
 def try_to_start_docker(folder: Path) -> None:
-    with pytest.raises(CommandFailed, match="dockerd does not start"), docker(folder):
+    with pytest.raises(CommandFailed, match="dockerd does not start"), provide_docker(folder):
         pass
 
 
@@ -38,7 +38,7 @@ def try_to_start_docker(folder: Path) -> None:
     ids=["Debian 12", "Debian 13"],
 )
 def test_docker_is_installed_where_there_is_none(
-    debian: Machine, tmp_path: Path, package_of_the_client: str, packages: list[str]
+    debian: FakeMachine, tmp_path: Path, package_of_the_client: str, packages: list[str]
 ) -> None:
     debian.add("dockerd", FAILS, package="docker.io")
     debian.add("docker", FAILS, package=package_of_the_client)
@@ -51,7 +51,7 @@ def test_docker_is_installed_where_there_is_none(
     assert len(debian.calls("dockerd")) == 1
 
 
-def test_what_is_there_is_not_installed(debian: Machine, tmp_path: Path) -> None:
+def test_what_is_there_is_not_installed(debian: FakeMachine, tmp_path: Path) -> None:
     for command in ("dockerd", "docker", "ip"):
         debian.add(command, FAILS)
 
@@ -60,7 +60,7 @@ def test_what_is_there_is_not_installed(debian: Machine, tmp_path: Path) -> None
     assert debian.calls("apt-get") == []
 
 
-def test_our_daemon_touches_neither_firewall_nor_forwarding(debian: Machine, tmp_path: Path) -> None:
+def test_our_daemon_touches_neither_firewall_nor_forwarding(debian: FakeMachine, tmp_path: Path) -> None:
     for command in ("dockerd", "docker", "ip"):
         debian.add(command, FAILS)
 
@@ -70,28 +70,28 @@ def test_our_daemon_touches_neither_firewall_nor_forwarding(debian: Machine, tmp
     assert {"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"} <= set(call.split())
 
 
-def test_a_daemon_that_runs_is_used(debian: Machine, tmp_path: Path) -> None:
+def test_a_daemon_that_runs_is_used(debian: FakeMachine, tmp_path: Path) -> None:
     debian.add("docker", "echo unix:///run/docker.sock")
 
-    with docker(tmp_path) as daemon:
-        assert (daemon.host, daemon.is_ours) == ("unix:///run/docker.sock", False)
+    with provide_docker(tmp_path) as daemon:
+        assert (daemon.host, daemon.is_private) == ("unix:///run/docker.sock", False)
 
     assert debian.calls("apt-get") == []
 
 
-def test_without_docker_another_system_is_told_what_helps(machine: Machine, tmp_path: Path) -> None:
-    with pytest.raises(DockerMissing, match="Start it"), docker(tmp_path):
+def test_without_docker_another_system_is_told_what_helps(machine: FakeMachine, tmp_path: Path) -> None:
+    with pytest.raises(DockerMissing, match="Start it"), provide_docker(tmp_path):
         pass
 
 
 def test_debootstrap_is_installed_for_the_stand_in_image_and_takes_apts_archive(
-    debian: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    debian: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stand_in_image, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(substitute_image, "CACHE", tmp_path / "cache")
     debian.add("debootstrap", FAILS, package="debootstrap")
 
     with pytest.raises(CommandFailed, match="debootstrap"):
-        stand_in_image.file_system("x86_64", tmp_path)
+        substitute_image.get_file_system("x86_64", tmp_path)
 
     assert installed(debian) == ["debootstrap debian-archive-keyring"]
     assert debian.calls("debootstrap")[0].endswith(f"trixie {tmp_path}/image {ARCHIVE}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class Machine:
+class FakeMachine:
     """The commands in one folder, which is all that PATH names, and packages with more of them."""
 
     def __init__(self, folder: Path) -> None:

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.sam_local.daemon import remove_remains
+from tests.sam_local.daemon import remove_leftovers
 
 _PREFIX = "qwen-gateway-sam-"
 _LOCK = "lock"
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def hold_temporary_folder() -> Iterator[Path]:
     """Give an empty folder of our own; before, whatever killed runs left is removed."""
-    _remove_left_ones()
+    _remove_stale_folders()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     with (folder / "new").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,14 +31,14 @@ def scratch_folder() -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _remove_left_ones() -> None:
+def _remove_stale_folders() -> None:
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        if not _is_held(lock):
-            remove_remains(lock.parent)
+        if not _is_locked(lock):
+            remove_leftovers(lock.parent)
             shutil.rmtree(lock.parent)
 
 
-def _is_held(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tests.reading import ReadStream
+from tests.stream_response import StreamResponse
 
 DONE = "[DONE]"
 
 
-class Told(NamedTuple):
+class AnswerSummary(NamedTuple):
     """What a caller is told: the status, and of a refusal its code and the field to change.
 
     `events` are the kinds of a stream's events, each as long as it lasts.
@@ -22,18 +22,20 @@ class Told(NamedTuple):
     events: tuple[str, ...] = ()
 
 
-ANSWERED = Told(200)
-STREAMED = Told(200, events=("output", DONE))
-STREAMED_WITH_USAGE = Told(200, events=("output", "usage", DONE))
+ANSWERED = AnswerSummary(200)
+STREAMED = AnswerSummary(200, events=("output", DONE))
+STREAMED_WITH_USAGE = AnswerSummary(200, events=("output", "usage", DONE))
 
 
-def told(answer: Mapping[str, Any]) -> Told:
+def summarize(answer: Mapping[str, Any]) -> AnswerSummary:
     """Return what a function's answer tells."""
     if answer["headers"]["content-type"].startswith("text/event-stream"):
-        data = ReadStream(answer["statusCode"], answer["headers"], answer["body"]).data
-        return Told(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_kind, data))))
+        data = StreamResponse(answer["statusCode"], answer["headers"], answer["body"]).data
+        return AnswerSummary(
+            answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_kind, data)))
+        )
     error = json.loads(answer["body"]).get("error", {})
-    return Told(answer["statusCode"], error.get("code"), error.get("param"))
+    return AnswerSummary(answer["statusCode"], error.get("code"), error.get("param"))
 
 
 def _kind(data: str) -> str:

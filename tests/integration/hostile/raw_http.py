@@ -6,15 +6,15 @@ import time
 from urllib.parse import urlsplit
 
 from tests.integration.front.fronts import Reply, RunningFront
-from tests.integration.hostile.meeting import Answer
+from tests.integration.hostile.responses import LoggedResponse
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
-def exchange(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> bytes:
+def send(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> bytes:
     """Send these bytes, piece by piece, and return all that comes until the front closes."""
     address = urlsplit(front.url)
-    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=PATIENCE_S) as connection:
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=TIMEOUT_S) as connection:
         for piece in pieces:
             connection.sendall(piece)
             time.sleep(pause_s)
@@ -24,7 +24,7 @@ def exchange(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> bytes:
         return received
 
 
-def answer(front: RunningFront, received: bytes) -> Answer:
+def parse_response(front: RunningFront, received: bytes) -> LoggedResponse:
     """Read the one answer that was received."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -32,14 +32,14 @@ def answer(front: RunningFront, received: bytes) -> Answer:
         theirs.shutdown(socket.SHUT_WR)
         response = http.client.HTTPResponse(ours)
         response.begin()
-        return of(front, Reply(response.status, response.getheaders(), response.read()))
+        return add_logs(front, Reply(response.status, response.getheaders(), response.read()))
 
 
-def of(front: RunningFront, reply: Reply) -> Answer:
+def add_logs(front: RunningFront, reply: Reply) -> LoggedResponse:
     """Return a reply of the front, with all that was written until then."""
-    return Answer(reply.status, reply.headers, reply.body, "".join(written(front).values()))
+    return LoggedResponse(reply.status, reply.headers, reply.body, "".join(read_logs(front).values()))
 
 
-def written(front: RunningFront) -> dict[str, str]:
+def read_logs(front: RunningFront) -> dict[str, str]:
     """Return all that the front and its functions wrote, by the file's name."""
     return {file.name: file.read_text(encoding="utf-8") for file in (front.folder / "logs").iterdir()}

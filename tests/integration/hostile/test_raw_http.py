@@ -6,9 +6,9 @@ import pytest
 
 from tests.builders import chat_request
 from tests.integration.front.fronts import RunningFront, reply
-from tests.integration.hostile import wire
-from tests.integration.hostile.meeting import PROMPT, holds, holds_and_is_nobodys_fault_but_the_callers
-from tests.sam_local.neighbours import Neighbours
+from tests.integration.hostile import raw_http
+from tests.integration.hostile.responses import PROMPT, assert_success_or_client_error, assert_well_formed
+from tests.sam_local.backends import Backends
 
 BODY = json.dumps(chat_request()).encode()
 MIB = 1024 * 1024
@@ -28,10 +28,10 @@ def get(own: bytes, target: bytes = b"/v1/models", more: bytes = b"") -> bytes:
     return b"GET " + target + b" HTTP/1.1\r\n" + own + more + b"\r\n"
 
 
-def heard(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
+def send_and_check(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
     """Hold the one answer to these bytes to what holds for all, and return its status."""
-    answer = wire.answer(front, wire.exchange(front, *pieces, pause_s=pause_s))
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    answer = raw_http.parse_response(front, raw_http.send(front, *pieces, pause_s=pause_s))
+    assert_success_or_client_error(answer)
     return answer.status
 
 
@@ -53,9 +53,9 @@ def heard(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
     ],
 )
 def test_what_is_no_http_is_refused_in_the_shape_of_every_error(front: RunningFront, request_bytes: bytes) -> None:
-    answer = wire.answer(front, wire.exchange(front, request_bytes))
+    answer = raw_http.parse_response(front, raw_http.send(front, request_bytes))
 
-    holds(answer)
+    assert_well_formed(answer)
     assert (answer.status, answer.json["error"]["code"]) == (400, "request_refused")
     assert "no HTTP request" in answer.message
 
@@ -74,19 +74,19 @@ def test_what_is_no_http_is_refused_in_the_shape_of_every_error(front: RunningFr
     ids=["length", "chunks", "a length too small", "length and chunks", "gzip", "parts", "no body"],
 )
 def test_a_body_is_as_long_as_http_says(front: RunningFront, own: bytes, more: bytes, status: int) -> None:
-    assert heard(front, post(own, more)) == status
+    assert send_and_check(front, post(own, more)) == status
 
 
 def test_a_slow_body_is_waited_for(front: RunningFront, own: bytes) -> None:
     pieces = [BODY[start : start + 20] for start in range(0, len(BODY), 20)]
 
-    assert heard(front, post(own, b"Content-Length: %d\r\n\r\n" % len(BODY)), *pieces, pause_s=0.01) == 200
+    assert send_and_check(front, post(own, b"Content-Length: %d\r\n\r\n" % len(BODY)), *pieces, pause_s=0.01) == 200
 
 
 def test_a_caller_that_leaves_in_mid_body_leaves_nothing_behind(
-    front: RunningFront, own: bytes, around: Neighbours
+    front: RunningFront, own: bytes, backends: Backends
 ) -> None:
-    around.provider.reset()
+    backends.provider.reset()
     request = post(b"Host: x\r\n", b"Content-Length: 5000\r\n\r\n{")
 
     connection = front.connection()
@@ -94,14 +94,14 @@ def test_a_caller_that_leaves_in_mid_body_leaves_nothing_behind(
     connection.sock.sendall(request)
     connection.close()
 
-    assert heard(front, get(own)) == 200
-    assert around.provider.calls() == []
+    assert send_and_check(front, get(own)) == 200
+    assert backends.provider.calls() == []
 
 
 def test_a_caller_that_asks_first_is_told_to_go_on(front: RunningFront, own: bytes) -> None:
     head = post(own, b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
 
-    received = wire.exchange(front, head, BODY, pause_s=0.1)
+    received = raw_http.send(front, head, BODY, pause_s=0.1)
 
     assert received.startswith(b"HTTP/1.1 100 ")
     assert b"\r\n\r\nHTTP/1.1 200 " in received
@@ -111,7 +111,7 @@ def test_requests_that_were_sent_without_waiting_are_answered_in_order(front: Ru
     open_headers = own.replace(b"Connection: close\r\n", b"")
     first = post(open_headers, b"Content-Length: %d\r\n\r\n" % len(BODY)) + BODY
 
-    received = wire.exchange(front, first + get(open_headers, b"/v1/models/nobody") + get(own))
+    received = raw_http.send(front, first + get(open_headers, b"/v1/models/nobody") + get(own))
 
     statuses = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"404", b"200"]
@@ -132,9 +132,9 @@ def test_requests_that_were_sent_without_waiting_are_answered_in_order(front: Ru
     ],
 )
 def test_a_path_that_is_none_of_the_apis_is_unknown(front: RunningFront, own: bytes, target: bytes) -> None:
-    answer = wire.answer(front, wire.exchange(front, get(own, target)))
+    answer = raw_http.parse_response(front, raw_http.send(front, get(own, target)))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert (answer.status, answer.json["error"]["code"]) == (404, "unknown_route")
 
 
@@ -143,9 +143,9 @@ def test_a_path_that_is_none_of_the_apis_is_unknown(front: RunningFront, own: by
     [b"%00", b"..%2f..", b"%2e%2e", b"%FF%ed%a0%80", b"a%0d%0ab", b"%E9%80%9A", b"a" * 9_000, b"a/b//c", b"%25"],
 )
 def test_a_path_that_names_no_model_says_so(front: RunningFront, own: bytes, model: bytes) -> None:
-    answer = wire.answer(front, wire.exchange(front, get(own, b"/v1/models/" + model)))
+    answer = raw_http.parse_response(front, raw_http.send(front, get(own, b"/v1/models/" + model)))
 
-    holds_and_is_nobodys_fault_but_the_callers(answer)
+    assert_success_or_client_error(answer)
     assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
 
 
@@ -161,7 +161,7 @@ def test_every_route_has_a_preflight_and_no_head(front: RunningFront, path: str)
 
 @pytest.mark.parametrize("method", [b"BREW", b"CONNECT", b"TRACE", b"DELETE", b"get"])
 def test_a_method_that_is_not_served_is_an_unknown_route(front: RunningFront, own: bytes, method: bytes) -> None:
-    assert heard(front, get(own).replace(b"GET", method, 1)) == 404
+    assert send_and_check(front, get(own).replace(b"GET", method, 1)) == 404
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,14 @@ def test_a_method_that_is_not_served_is_an_unknown_route(front: RunningFront, ow
     ids=["trace", "trace's end", "latin", "upgrade", "forwarded", "repeated", "control", "a thousand"],
 )
 def test_odd_headers_break_nothing(front: RunningFront, own: bytes, headers: bytes) -> None:
-    assert heard(front, get(own, more=headers)) in {200, 401}
+    assert send_and_check(front, get(own, more=headers)) in {200, 401}
 
 
 @pytest.mark.parametrize("size", [11_000, 100_000, 1_000_000])
 def test_headers_of_any_size_are_read_to_their_end_and_refused(front: RunningFront, own: bytes, size: int) -> None:
-    answer = wire.answer(front, wire.exchange(front, get(own, more=b"X-Token: %b\r\n" % (b"a" * size))))
+    answer = raw_http.parse_response(front, raw_http.send(front, get(own, more=b"X-Token: %b\r\n" % (b"a" * size))))
 
-    holds(answer)
+    assert_well_formed(answer)
     assert (answer.status, "10,240 bytes" in answer.message) == (431, True)
 
 
@@ -194,11 +194,11 @@ def test_headers_of_any_size_are_read_to_their_end_and_refused(front: RunningFro
 def test_a_body_that_is_too_large_is_read_to_its_end_and_refused_with_the_limit(front: RunningFront, size: int) -> None:
     connection = front.connection()
     connection.request("POST", "/v1/chat/completions", PROMPT.encode().ljust(size, b"x"))
-    refused = wire.of(front, reply(connection))
+    refused = raw_http.add_logs(front, reply(connection))
     connection.request("OPTIONS", "/v1/models")
     lives_on = reply(connection)
     connection.close()
 
-    holds_and_is_nobodys_fault_but_the_callers(refused)
+    assert_success_or_client_error(refused)
     assert (refused.status, "5.5 MB" in refused.message) == (413, True)
     assert lives_on.status == 200

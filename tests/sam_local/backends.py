@@ -1,4 +1,4 @@
-"""What the functions talk to: AWS by moto's server and the stand-in provider, on an address that containers reach."""
+"""What the functions talk to: AWS by moto's server and the stand-in provider, on an address that containers address."""
 
 import os
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from qwen_gateway_cli.local import upstream
 from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
 from tests.integration.emulated_aws import Aws, emulated_aws
 from tests.recorder.keys import put_sample_keys
-from tests.sam_local.daemon import Reach
+from tests.sam_local.daemon import HostAddress
 
 _OURS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-class Neighbours(NamedTuple):
-    """Everything around the functions; the keys of the sample events open the gateway."""
+class Backends(NamedTuple):
+    """Everything backends the functions; the keys of the sample events open the gateway."""
 
     aws: Aws
     aws_url: str
@@ -27,28 +27,33 @@ class Neighbours(NamedTuple):
 
 
 @contextmanager
-def neighbours(reach: Reach) -> Iterator[Neighbours]:
+def run_backends(address: HostAddress) -> Iterator[Backends]:
     """Run AWS and the provider; the URLs are those that containers use."""
     # moto keeps its state in this process: what the server takes from containers, the clients here see.
-    with _no_account(), emulated_aws() as aws, running_provider(reach.listen) as provider, _served(reach) as aws_url:
-        stand_in = upstream.stand_in(provider.url.replace(reach.listen, reach.name))
+    with (
+        _use_dummy_credentials(),
+        emulated_aws() as aws,
+        running_provider(address.listen) as provider,
+        _serve_aws(address) as aws_url,
+    ):
+        stand_in = upstream.stand_in(provider.url.replace(address.listen, address.name))
         aws.store_provider_keys(**stand_in.keys)
         put_sample_keys(aws.dynamodb, aws.keys_table)
-        yield Neighbours(aws, aws_url, provider, stand_in.gateway_config)
+        yield Backends(aws, aws_url, provider, stand_in.gateway_config)
 
 
 @contextmanager
-def _no_account() -> Iterator[None]:
+def _use_dummy_credentials() -> Iterator[None]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with patch.dict(os.environ, others | _OURS, clear=True):
         yield
 
 
 @contextmanager
-def _served(reach: Reach) -> Iterator[str]:
-    server = ThreadedMotoServer(reach.listen, port=0, verbose=False)
+def _serve_aws(address: HostAddress) -> Iterator[str]:
+    server = ThreadedMotoServer(address.listen, port=0, verbose=False)
     server.start()
     try:
-        yield f"http://{reach.name}:{server.get_host_and_port()[1]}"
+        yield f"http://{address.name}:{server.get_host_and_port()[1]}"
     finally:
         server.stop()

@@ -22,32 +22,32 @@ def transform(
     return transformed
 
 
-def of_type(template: Template, kind: str) -> dict[str, Any]:
+def find_resources(template: Template, kind: str) -> dict[str, Any]:
     """Return the properties of all resources of a type by their logical ids."""
     resources = template["Resources"].items()
     return {name: each["Properties"] for name, each in resources if each["Type"] == kind}
 
 
-def only(template: Template, kind: str) -> Any:
+def find_resource(template: Template, kind: str) -> Any:
     """Return the properties of the only resource of a type."""
-    (properties,) = of_type(template, kind).values()
+    (properties,) = find_resources(template, kind).values()
     return properties
 
 
-def functions(template: Template) -> dict[str, Any]:
+def find_functions(template: Template) -> dict[str, Any]:
     """Return the properties of all functions by their logical ids."""
-    return of_type(template, "AWS::Lambda::Function")
+    return find_resources(template, "AWS::Lambda::Function")
 
 
-def versions(template: Template) -> dict[str, str]:
+def find_versions(template: Template) -> dict[str, str]:
     """Return the logical id of the version behind each function's alias."""
     return {
         alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0]
-        for alias in of_type(template, "AWS::Lambda::Alias").values()
+        for alias in find_resources(template, "AWS::Lambda::Alias").values()
     }
 
 
-def parameters_in(template: Template, value: Any) -> set[str]:
+def find_parameters(template: Template, value: Any) -> set[str]:
     """Return the parameters that stand anywhere inside a value, behind `Ref`, `Fn::Sub` or a condition."""
     match value:
         case {"Ref": str(name)}:
@@ -55,9 +55,9 @@ def parameters_in(template: Template, value: Any) -> set[str]:
         case {"Fn::Sub": str(text)}:
             return {name for name in template["Parameters"] if f"${{{name}}}" in text}
         case {"Fn::If": [str(condition), *branches]}:
-            return parameters_in(template, [template["Conditions"][condition], *branches])
+            return find_parameters(template, [template["Conditions"][condition], *branches])
         case dict():
-            return parameters_in(template, list(value.values()))
+            return find_parameters(template, list(value.values()))
         case list():
-            return set().union(*(parameters_in(template, each) for each in value))
+            return set().union(*(find_parameters(template, each) for each in value))
     return set()

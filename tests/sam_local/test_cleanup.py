@@ -13,21 +13,21 @@ from typing import NamedTuple
 import pytest
 
 from qwen_gateway_cli.local import process_table
-from tests.sam_local.commands import server
-from tests.sam_local.daemon import remove_remains
-from tests.sam_local.machine import Machine
+from tests.sam_local.commands import run_server
+from tests.sam_local.daemon import remove_leftovers
+from tests.sam_local.fake_machine import FakeMachine
 from tests.sam_local.paths import ROOT
-from tests.sam_local.scratch import scratch_folder
+from tests.sam_local.temporary_folder import hold_temporary_folder
 
 RUN = """
 import signal
 from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
-from tests.sam_local.commands import server
-from tests.sam_local.scratch import scratch_folder
+from tests.sam_local.commands import run_server
+from tests.sam_local.temporary_folder import hold_temporary_folder
 
-with as_keyboard_interrupt(), scratch_folder() as folder:
+with as_keyboard_interrupt(), hold_temporary_folder() as folder:
     pid = folder / "pid"
-    with server("sh", "-c", "echo $$ > pid; exec sleep 600", log=folder / "log", is_ready=pid.exists):
+    with run_server("sh", "-c", "echo $$ > pid; exec sleep 600", log=folder / "log", is_ready=pid.exists):
         print(folder, pid.read_text().strip(), flush=True)
         signal.pause()
 """
@@ -75,7 +75,7 @@ def ends(pid: int) -> bool:
 def test_a_server_ends_when_it_is_needed_no_longer(tmp_path: Path) -> None:
     file = tmp_path / "pid"
 
-    with server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
+    with run_server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
         pid = int(file.read_text(encoding="utf-8"))
         assert process_table.look(pid) is not None
 
@@ -101,18 +101,18 @@ def test_the_next_run_removes_the_folder_of_a_killed_one(run: Run) -> None:
     run.end(signal.SIGKILL)
     assert run.folder.exists()
 
-    with scratch_folder() as own:
+    with hold_temporary_folder() as own:
         assert own.exists()
         assert not run.folder.exists()
 
 
 def test_the_folder_of_a_run_that_lives_stays(run: Run) -> None:
-    with scratch_folder():
+    with hold_temporary_folder():
         assert run.folder.exists()
 
 
 @pytest.fixture
-def after_a_kill(machine: Machine, tmp_path: Path) -> Path:
+def after_a_kill(machine: FakeMachine, tmp_path: Path) -> Path:
     """What a daemon of ours leaves that ended after us: its folder and the bridge."""
     (tmp_path / "devices" / "docker0").mkdir(parents=True)
     machine.add("ip")
@@ -122,23 +122,23 @@ def after_a_kill(machine: Machine, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_bridge_of_a_killed_run_goes_too(machine: Machine, after_a_kill: Path) -> None:
-    remove_remains(after_a_kill)
+def test_the_bridge_of_a_killed_run_goes_too(machine: FakeMachine, after_a_kill: Path) -> None:
+    remove_leftovers(after_a_kill)
 
     assert machine.calls("ip") == ["link delete docker0"]
 
 
-def test_a_bridge_that_was_there_before_stays(machine: Machine, after_a_kill: Path) -> None:
+def test_a_bridge_that_was_there_before_stays(machine: FakeMachine, after_a_kill: Path) -> None:
     (after_a_kill / "bridge-is-ours").unlink()
 
-    remove_remains(after_a_kill)
+    remove_leftovers(after_a_kill)
 
     assert machine.calls("ip") == []
 
 
-def test_a_bridge_that_another_docker_uses_stays(machine: Machine, after_a_kill: Path) -> None:
+def test_a_bridge_that_another_docker_uses_stays(machine: FakeMachine, after_a_kill: Path) -> None:
     machine.add("docker")
 
-    remove_remains(after_a_kill)
+    remove_leftovers(after_a_kill)
 
     assert machine.calls("ip") == []

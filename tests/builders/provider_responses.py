@@ -1,4 +1,4 @@
-"""What a provider sends: chunks of a stream as DashScope words them, and its errors."""
+"""Responses of a provider: stream chunks and errors in DashScope's format."""
 
 import itertools
 import json
@@ -10,13 +10,13 @@ DONE = b"data: [DONE]\n\n"
 
 
 def chunk(delta: dict[str, Any] | None = None, *, index: int = 0, **choice: Any) -> dict[str, Any]:
-    """Return a chunk with one choice; `choice` sets more of its fields."""
+    """Return a chunk with one choice; `choice` overrides further fields of it."""
     own = {"index": index, "delta": delta or {}, "logprobs": None, "finish_reason": None, **choice}
     return {**_envelope(), "choices": [own], "usage": None}
 
 
 def text_chunks(*texts: str, index: int = 0) -> list[dict[str, Any]]:
-    """Return the chunk that names the role, and one for each text."""
+    """Return the chunk with the role, then one chunk for each text."""
     return [
         chunk({"role": "assistant", "content": ""}, index=index),
         *(chunk({"content": text}, index=index) for text in texts),
@@ -29,32 +29,32 @@ def finish(reason: str = "stop", index: int = 0) -> dict[str, Any]:
 
 
 def usage(prompt: int = 12, completion: int = 3, **details: Any) -> dict[str, Any]:
-    """Return the chunk that reports the usage, with no choice in it."""
+    """Return the chunk that reports the usage, which has no choice."""
     counted = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     return {**_envelope(), "choices": [], "usage": counted | details}
 
 
-def broken_off(*chunks: dict[str, Any]) -> bytes:
-    """Return the events of a stream that ends without its last words."""
+def encode_chunks(*chunks: dict[str, Any]) -> bytes:
+    """Return these chunks as events, without `[DONE]`."""
     return b"".join(_event(each) for each in chunks)
 
 
 def stream(*chunks: dict[str, Any]) -> bytes:
-    """Return a stream of these chunks, to its end."""
-    return broken_off(*chunks) + DONE
+    """Return these chunks as events, followed by `[DONE]`."""
+    return encode_chunks(*chunks) + DONE
 
 
 def whole_stream(*texts: str) -> bytes:
-    """Return a whole stream: texts, end, usage."""
+    """Return a complete stream: texts, finish, usage, `[DONE]`."""
     return stream(*text_chunks(*(texts or ("Hello.",))), finish(), usage())
 
 
 def error_event(message: str = "Internal server error", code: str | int | None = "InternalError") -> bytes:
-    """Return an error inside a stream."""
-    return _event(refusal(message, code))
+    """Return an error event of a stream."""
+    return _event(error_body(message, code))
 
 
-def refusal(message: str, code: str | int | None, **more: Any) -> dict[str, Any]:
+def error_body(message: str, code: str | int | None, **more: Any) -> dict[str, Any]:
     """Return an error body in DashScope's OpenAI envelope."""
     return {
         "error": {"message": message, "type": code, "param": None, "code": code, **more},
@@ -63,8 +63,8 @@ def refusal(message: str, code: str | int | None, **more: Any) -> dict[str, Any]
     }
 
 
-def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
-    """Return `data` cut at these places."""
+def split_at(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    """Return `data`, split at these offsets."""
     places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(places)]
 

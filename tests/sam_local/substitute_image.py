@@ -24,15 +24,15 @@ ENVIRONMENT = {
     "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
 }
 
-_BOOTSTRAP = Path(__file__).parent / "stand_in"
+_BOOTSTRAP = Path(__file__).parent / "bootstrap"
 _SUITE = "trixie"
 _PACKAGES = "python3.13,ca-certificates"
-_NOT_NEEDED = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./usr/share/doc/*", "./usr/share/man/*")
+_EXCLUDED = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./usr/share/doc/*", "./usr/share/man/*")
 _DEBOOTSTRAP_S = 300
 _TAR_S = 60
 
 
-def recipe() -> str:
+def compute_digest() -> str:
     """Return a short digest of all that the image is made by, except what Debian mends meanwhile."""
     digest = hashlib.sha256()
     for source in _sources():
@@ -40,15 +40,15 @@ def recipe() -> str:
     return digest.hexdigest()[:12]
 
 
-def file_system(architecture: str, scratch: Path) -> Path:
+def get_file_system(architecture: str, folder: Path) -> Path:
     """Return the image's file system as a tar file: the one built before, or a new one.
 
     Raises:
         CommandFailed: this is not root on Debian, or the archive cannot be reached.
     """
-    kept = CACHE / f"{architecture}-{recipe()}.tar"
+    kept = CACHE / f"{architecture}-{compute_digest()}.tar"
     if not kept.exists():
-        _build(kept, scratch / "image")
+        _build(kept, folder / "image")
     return kept
 
 
@@ -60,10 +60,10 @@ def _build(file: Path, tree: Path) -> None:
     shutil.rmtree(CACHE, ignore_errors=True)
     CACHE.mkdir(parents=True)
     options = ("--variant=minbase", f"--include={_PACKAGES}")
-    run("debootstrap", *options, _SUITE, tree, debian.archive(), seconds=_DEBOOTSTRAP_S)
+    run("debootstrap", *options, _SUITE, tree, debian.get_archive_url(), seconds=_DEBOOTSTRAP_S)
     _add_lambda(tree)
     draft = file.with_suffix(".new")
-    leave_out = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
+    leave_out = [f"--exclude={pattern}" for pattern in _EXCLUDED]
     run("tar", "--create", "--numeric-owner", *leave_out, "--file", draft, "--directory", tree, ".", seconds=_TAR_S)
     draft.rename(file)
 
