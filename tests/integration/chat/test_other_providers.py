@@ -16,7 +16,7 @@ RESELLER_MODEL = "qwen-max-2025-01-25"
 
 @pytest.fixture
 def ollama() -> Iterator[RunningProvider]:
-    """A self-hosted server with one model that accepts any key."""
+    """A self-hosted server with one model. It requires no key."""
     with running_provider() as running:
         running.control({"models": [OLLAMA]})
         yield running
