@@ -1,4 +1,4 @@
-"""What contract tests share: the transformed template, and the functions over the same AWS as the integration tests."""
+"""Fixtures of the contract tests: the transformed template, and the integration tests' AWS, provider and gateway."""
 
 import pytest
 
@@ -11,5 +11,5 @@ __all__ = ["_running", "aws", "aws_environment", "gateway", "make_gateway", "pro
 
 @pytest.fixture(scope="session")
 def template() -> Template:
-    """Return the template as CloudFormation runs it."""
+    """Return the template as CloudFormation transforms it."""
     return transform()

@@ -1,4 +1,4 @@
-"""The template as CloudFormation runs it, and the few questions that its tests ask of it."""
+"""The transformed template, and queries on it."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ Template = dict[str, Any]
 def transform(
     template: Path = ROOT / "template.yaml", parameters: Mapping[str, str] | None = None, at: int = 1_764_000_000
 ) -> Template:
-    """Transform a template for a deployment with these values at this time, in seconds since 1970."""
+    """Transform a template for a deployment with these parameters at time `at`, in seconds since 1970."""
     command = [ROOT / ".tools/sam/bin/python", ROOT / "tests/transform.py", template]
     options = ["--parameters", json.dumps(parameters or {}), "--at", str(at)]
     done = subprocess.run([*command, *options], check=True, capture_output=True)
@@ -23,7 +23,7 @@ def transform(
 
 
 def find_resources(template: Template, kind: str) -> dict[str, Any]:
-    """Return the properties of all resources of a type by their logical ids."""
+    """Return the properties of all resources of a type, by logical id."""
     resources = template["Resources"].items()
     return {name: each["Properties"] for name, each in resources if each["Type"] == kind}
 
@@ -35,7 +35,7 @@ def find_resource(template: Template, kind: str) -> Any:
 
 
 def find_functions(template: Template) -> dict[str, Any]:
-    """Return the properties of all functions by their logical ids."""
+    """Return the properties of all functions, by logical id."""
     return find_resources(template, "AWS::Lambda::Function")
 
 
@@ -48,7 +48,7 @@ def find_versions(template: Template) -> dict[str, str]:
 
 
 def find_parameters(template: Template, value: Any) -> set[str]:
-    """Return the parameters that stand anywhere inside a value, behind `Ref`, `Fn::Sub` or a condition."""
+    """Return the parameters that a value refers to, by `Ref`, `Fn::Sub` or a condition, at any depth."""
     match value:
         case {"Ref": str(name)}:
             return {name} & template["Parameters"].keys()

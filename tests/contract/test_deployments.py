@@ -1,7 +1,7 @@
-"""A change reaches whoever calls: through a new deployment the stage, through a new version the alias.
+"""Changes take effect: API changes by a new deployment of the stage, function changes by a new version of the alias.
 
-Neither happens by itself. SAM names deployments and versions by the template's text, in which a parameter is a
-reference: with another value the same name stands there, and CloudFormation leaves what has that name as it is.
+SAM derives the names of deployments and versions from the text of the template, where a parameter is a reference. A
+new parameter value therefore changes no name, and CloudFormation would keep the old deployment or version.
 """
 
 import shutil
@@ -24,37 +24,37 @@ from tests.contract.template import (
     transform,
 )
 
-NOT_OF_A_VERSION = ("ReservedConcurrentExecutions",)
-"""Properties that belong to the function as a whole: a change of them works at once, and makes no version."""
+UNVERSIONED_PROPERTIES = ("ReservedConcurrentExecutions",)
+"""Properties of the function as a whole: a change takes effect at once, without a new version."""
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The template of a repository of its own, to change something in."""
+    """Return the template of a copied repository, for tests that change it."""
     for folder in ("functions", "layers"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return Path(shutil.copy(ROOT / "template.yaml", tmp_path))
 
 
-def deployment(template: Template) -> str:
-    """Return the logical id of the deployment that the stage serves."""
+def find_deployment(template: Template) -> str:
+    """Return the logical id of the deployment of the stage."""
     name: str = find_resource(template, "AWS::ApiGateway::Stage")["DeploymentId"]["Ref"]
     assert template["Resources"][name]["Properties"]["RestApiId"] == {"Ref": "Api"}
     return name
 
 
-def test_a_changed_value_behind_the_apis_body_is_served(template: Template) -> None:
+def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -> None:
     body = find_resource(template, "AWS::ApiGateway::RestApi")["Body"]
-    behind = find_parameters(template, body)
-    assert "AllowedOrigin" in behind
+    parameters = find_parameters(template, body)
+    assert "AllowedOrigin" in parameters
 
-    for name in behind:
+    for name in parameters:
         value = {name: "https://app.example.com"}
         before, after = transform(at=1_764_000_000), transform(parameters=value, at=1_764_000_060)
-        # The body changes with the value alone, and the stage gets a deployment that is made from it.
+        # The same template with another value changes the body; the new deployment has that body.
         assert api_of(before, {}) != api_of(before, value)
         assert api_of(after, value) == api_of(before, value)
-        assert deployment(before) != deployment(after)
+        assert find_deployment(before) != find_deployment(after)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,17 @@ def test_a_changed_value_behind_the_apis_body_is_served(template: Template) -> N
         pytest.param("EndpointConfiguration: {Type: REGIONAL}", "EndpointConfiguration: {Type: EDGE}", id="endpoint"),
     ],
 )
-def test_a_change_of_what_streaming_hangs_on_is_served(copy: Path, now: str, then: str) -> None:
-    """A stage that still buffers what its function streams answers 200 without a body."""
+def test_a_changed_streaming_setting_makes_a_deployment(copy: Path, now: str, then: str) -> None:
+    """A stage with an outdated buffered integration responds to a streaming function's output with 200 and no body."""
     before = transform(copy, at=1_764_000_000)
     replace(copy, now, then)
     after = transform(copy, at=1_764_000_060)
 
     assert find_resource(before, "AWS::ApiGateway::RestApi") != find_resource(after, "AWS::ApiGateway::RestApi")
-    assert deployment(before) != deployment(after)
+    assert find_deployment(before) != find_deployment(after)
 
 
-def test_another_timeout_makes_a_version_of_its_function_alone(copy: Path) -> None:
+def test_a_changed_timeout_makes_a_version_of_that_function_only(copy: Path) -> None:
     before = find_versions(transform(copy))
     replace(copy, "Timeout: 900\n", "Timeout: 600\n")
     after = find_versions(transform(copy))
@@ -84,30 +84,30 @@ def test_another_timeout_makes_a_version_of_its_function_alone(copy: Path) -> No
 
 
 def replace(template: Path, now: str, then: str) -> None:
-    """Change the one place of the template that says this."""
+    """Replace the only occurrence of a text in the template."""
     text = template.read_text(encoding="utf-8")
     assert text.count(now) == 1
     template.write_text(text.replace(now, then), encoding="utf-8")
 
 
-def version_made_of(template: Template, function: str, values: dict[str, str]) -> tuple[str, str]:
-    """Return what CloudFormation knows a version by: its name, and the text whose change replaces it."""
+def get_version_identity(template: Template, function: str, values: dict[str, str]) -> tuple[str, str]:
+    """Return the logical id of a version and its description; a change of either makes CloudFormation replace it."""
     name = find_versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
     return name, Intrinsics(template, values).text(description)
 
 
-def test_a_changed_value_behind_a_function_makes_a_version(template: Template) -> None:
+def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -> None:
     for function, properties in find_functions(template).items():
-        versioned = {name: value for name, value in properties.items() if name not in NOT_OF_A_VERSION}
-        behind = find_parameters(template, versioned)
-        assert {"GatewayConfig", "MemorySize"} <= behind
+        versioned = {name: value for name, value in properties.items() if name not in UNVERSIONED_PROPERTIES}
+        parameters = find_parameters(template, versioned)
+        assert {"GatewayConfig", "MemorySize"} <= parameters
 
         version = template["Resources"][find_versions(template)[function]]["Properties"]
-        assert find_parameters(template, version["Description"]) == behind
-        for name in behind:
-            changed = version_made_of(template, function, {name: "changed"})
-            assert changed != version_made_of(template, function, {})
+        assert find_parameters(template, version["Description"]) == parameters
+        for name in parameters:
+            changed = get_version_identity(template, function, {name: "changed"})
+            assert changed != get_version_identity(template, function, {})
 
 
 def test_a_version_is_replaced_when_its_description_changes() -> None:
@@ -116,20 +116,20 @@ def test_a_version_is_replaced_when_its_description_changes() -> None:
     assert "/properties/Description" in schema["createOnlyProperties"]
 
 
-def test_one_byte_of_the_layer_makes_a_version_of_every_function(copy: Path) -> None:
+def test_a_changed_byte_of_the_layer_makes_a_version_of_every_function(copy: Path) -> None:
     before = transform(copy)
     module = copy.parent / "layers/qwen_gateway/qwen_gateway/errors.py"
     module.write_bytes(module.read_bytes() + b"\n")
     after = transform(copy)
 
-    assert not layers(before) & layers(after)
+    assert not find_layers(before) & find_layers(after)
     assert find_versions(before).keys() == find_versions(after).keys() == find_functions(after).keys()
     assert not set(find_versions(before).values()) & set(find_versions(after).values())
     for function in find_functions(after).values():
-        assert {layer["Ref"] for layer in function["Layers"]} == layers(after)
+        assert {layer["Ref"] for layer in function["Layers"]} == find_layers(after)
 
 
-def test_one_byte_of_the_functions_makes_a_version_of_every_function(copy: Path) -> None:
+def test_a_changed_byte_of_the_functions_makes_a_version_of_every_function(copy: Path) -> None:
     before = find_versions(transform(copy))
     module = copy.parent / "functions/chat/service.py"
     module.write_bytes(module.read_bytes() + b"\n")
@@ -137,12 +137,12 @@ def test_one_byte_of_the_functions_makes_a_version_of_every_function(copy: Path)
     assert not set(before.values()) & set(find_versions(transform(copy)).values())
 
 
-def test_without_a_change_there_is_no_new_version(copy: Path) -> None:
+def test_an_unchanged_template_makes_no_new_version(copy: Path) -> None:
     before, after = transform(copy, at=1_764_000_000), transform(copy, at=1_764_000_060)
 
     assert find_versions(before) == find_versions(after)
-    assert layers(before) == layers(after)
+    assert find_layers(before) == find_layers(after)
 
 
-def layers(template: Template) -> set[Any]:
+def find_layers(template: Template) -> set[Any]:
     return set(find_resources(template, "AWS::Lambda::LayerVersion"))

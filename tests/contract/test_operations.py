@@ -1,4 +1,4 @@
-"""docs/operations.md says what was seen."""
+"""The generated tables of docs/operations.md are current."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.failures.tables import replace_tables
 FILE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def test_its_table_of_failures_is_the_one_that_is_tested() -> None:
+def test_the_failure_tables_are_current() -> None:
     text = FILE.read_text(encoding="utf-8")
 
     assert replace_tables(text) == text, "docs/operations.md is stale: run `make docs`"

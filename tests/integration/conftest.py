@@ -1,4 +1,4 @@
-"""What integration tests share: AWS by moto, and none of the developer's own."""
+"""Fixtures of the integration tests: AWS emulated by moto, without the developer's AWS settings."""
 
 import functools
 import ssl
@@ -28,26 +28,26 @@ FOREIGN = (
 
 @pytest.fixture
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Dummy credentials; whatever the code under test keeps for the life of a process is forgotten."""
+    """Set dummy credentials and clear the caches of the code under test."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     for name, value in DUMMY.items():
         monkeypatch.setenv(name, value)
-    _forget()
+    _clear_caches()
     yield
-    _forget()
+    _clear_caches()
 
 
 @functools.cache
 def _shared_clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
     """Return the clients that the code under test makes, once for the whole session."""
-    _forget()
+    _clear_caches()
     return aws_clients.dynamodb(), aws_clients.secretsmanager()
 
 
 @pytest.fixture
 def aws(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Tables and secret as template.yaml has them, and the environment that it gives a function."""
+    """Create the tables and the secret of template.yaml, and set the functions' environment variables."""
     with emulated_aws() as account:
         dynamodb, secretsmanager = _shared_clients()
         monkeypatch.setattr(aws_clients, "dynamodb", functools.cache(lambda: dynamodb))
@@ -75,13 +75,13 @@ def _running() -> Iterator[RunningProvider]:
 
 @pytest.fixture
 def provider(_running: RunningProvider) -> RunningProvider:
-    """The stand-in provider, as if just started."""
+    """Return the mock provider, reset to its initial state."""
     _running.reset()
     return _running
 
 
-def _forget() -> None:
-    """Drop the clients and the configuration that the code under test keeps for the life of a process."""
+def _clear_caches() -> None:
+    """Clear the clients and the configuration that the code under test caches for the life of a process."""
     for kept in (aws_clients._session, aws_clients.dynamodb, aws_clients.secretsmanager):
         kept.cache_clear()
     config.configuration.cache_clear()

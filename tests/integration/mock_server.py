@@ -1,4 +1,4 @@
-"""Services on loopback that answer every call alike."""
+"""Mock HTTP servers on loopback with one fixed response."""
 
 import http.server
 import json
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def answering(status: int, body: str, seen: list[dict[str, str]] | None = None) -> Iterator[str]:
-    """Serve one answer for every GET and POST on loopback; `seen` collects the headers and the body of each call."""
+def serve_response(status: int, body: str, seen: list[dict[str, str]] | None = None) -> Iterator[str]:
+    """Serve one response to every GET and POST; `seen` collects the headers and the body of each request."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -21,10 +21,10 @@ def answering(status: int, body: str, seen: list[dict[str, str]] | None = None) 
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_GET = do_POST  # noqa: N815 - the name that http.server looks for
+        do_GET = do_POST  # noqa: N815 - the name that http.server requires
 
         def log_message(self, *_: object) -> None:
-            """Keep the test's output quiet."""
+            """Suppress the request log."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -38,7 +38,7 @@ def answering(status: int, body: str, seen: list[dict[str, str]] | None = None) 
 
 
 @contextmanager
-def refusing(status: int, code: str) -> Iterator[str]:
-    """Serve one AWS error, in the JSON form of DynamoDB and Secrets Manager."""
-    with answering(status, json.dumps({"__type": f"com.amazonaws#{code}", "message": "words of AWS"})) as url:
+def serve_aws_error(status: int, code: str) -> Iterator[str]:
+    """Serve one AWS error, in the JSON format of DynamoDB and Secrets Manager."""
+    with serve_response(status, json.dumps({"__type": f"com.amazonaws#{code}", "message": "words of AWS"})) as url:
         yield url

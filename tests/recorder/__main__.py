@@ -1,4 +1,4 @@
-"""`python -m tests.recorder`: record every event of events/ anew."""
+"""`python -m tests.recorder`: record the sample events in events/ again."""
 
 from tests.recorder.files import EVENTS, replace_all
 from tests.recorder.recording import record_events

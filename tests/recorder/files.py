@@ -1,4 +1,4 @@
-"""The folder events/: an event per sample, in a file of its name."""
+"""The files of events/: one event per sample, under the sample's name."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ EVENTS = Path(__file__).parents[2] / "events"
 
 
 def get_event_path(name: str) -> Path:
-    """Return where a sample's event lies."""
+    """Return the path of a sample's event."""
     return EVENTS / f"{name}.json"
 
 
 def get_function_id(event: Path) -> str:
-    """Return the logical id of the function that an event file is for: ChatFunction for the folder chat."""
+    """Return the logical id of an event file's function: ChatFunction for the folder chat."""
     return f"{event.resolve().parent.name.capitalize()}Function"
 
 
 def format_event(event: Mapping[str, Any]) -> str:
-    """Return an event as its file holds it."""
+    """Return the text of an event's file."""
     return json.dumps(event, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -30,7 +30,7 @@ def read_event(name: str) -> dict[str, Any]:
 
 
 def replace_all(events: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write these events, and remove every other one."""
+    """Write these events and delete all other event files."""
     for stale in EVENTS.rglob("*.json"):
         stale.unlink()
     for name, event in events.items():

@@ -1,6 +1,6 @@
-"""What callers do: a request per route and per kind of mistake that reaches a function, and what each is told.
+"""Sample requests, one for each route and each client error that reaches a function, with the expected response.
 
-A body above the size limit is left out: its event would fill five megabytes of the repository.
+There is no sample above the size limit: its event would take five megabytes of the repository.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ _CLIENT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A request, and what its caller is told."""
+    """A request and the expected response."""
 
     method: str
     path: str
@@ -31,11 +31,11 @@ class Sample:
     expected: AnswerSummary = ANSWERED
 
     def expect_error(self, status: int, code: str, param: str | None = None) -> Self:
-        """Expect a refusal."""
+        """Return this sample with an expected error."""
         return self.expect(AnswerSummary(status, code, param))
 
     def expect(self, summary: AnswerSummary) -> Self:
-        """Expect this."""
+        """Return this sample with another expected response."""
         return dataclasses.replace(self, expected=summary)
 
 
@@ -44,17 +44,17 @@ def _headers(token: str | None) -> dict[str, str]:
 
 
 def _chat(token: str | None = keys.ACTIVE, **fields: Any) -> Sample:
-    """The smallest good chat call, with `fields` put in or replaced."""
-    return _chat_of(json.dumps(chat_request(**fields)).encode(), token)
+    """Return the smallest valid chat call, with `fields` added or replaced."""
+    return _chat_body(json.dumps(chat_request(**fields)).encode(), token)
 
 
-def _chat_of(body: bytes, token: str | None = keys.ACTIVE) -> Sample:
+def _chat_body(body: bytes, token: str | None = keys.ACTIVE) -> Sample:
     headers = _headers(token) | {"content-type": "application/json"}
     return Sample(method="POST", path="/v1/chat/completions", headers=headers, body=body)
 
 
 def _chat_without(field: str) -> Sample:
-    return _chat_of(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
+    return _chat_body(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
 
 
 def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
@@ -71,12 +71,12 @@ _CHAT = {
     "key-never-issued": _chat(keys.UNISSUED).expect_error(401, "invalid_api_key"),
     "key-revoked": _chat(keys.REVOKED).expect_error(401, "revoked_api_key"),
     "key-expired": _chat(keys.EXPIRED).expect_error(401, "expired_api_key"),
-    "body-empty": _chat_of(b"").expect_error(400, "invalid_request"),
-    "body-not-json": _chat_of(b'{"model": qwen-plus}').expect_error(400, "invalid_request"),
-    "body-not-utf8": _chat_of(b'{"model": "qwen\xff"}').expect_error(400, "invalid_request"),
-    "body-no-object": _chat_of(b'["qwen-plus"]').expect_error(400, "invalid_request"),
-    "body-with-nan": _chat_of(b'{"model": "qwen-plus", "temperature": NaN}').expect_error(400, "invalid_request"),
-    "body-with-half-a-surrogate": _chat_of(b'{"model": "\\ud83d"}').expect_error(400, "invalid_request"),
+    "body-empty": _chat_body(b"").expect_error(400, "invalid_request"),
+    "body-not-json": _chat_body(b'{"model": qwen-plus}').expect_error(400, "invalid_request"),
+    "body-not-utf8": _chat_body(b'{"model": "qwen\xff"}').expect_error(400, "invalid_request"),
+    "body-no-object": _chat_body(b'["qwen-plus"]').expect_error(400, "invalid_request"),
+    "body-with-nan": _chat_body(b'{"model": "qwen-plus", "temperature": NaN}').expect_error(400, "invalid_request"),
+    "body-with-half-a-surrogate": _chat_body(b'{"model": "\\ud83d"}').expect_error(400, "invalid_request"),
     "model-missing": _chat_without("model").expect_error(400, "invalid_request", "model"),
     "model-unknown": _chat(model="qwen-imaginary").expect_error(404, "model_not_found", "model"),
     "messages-missing": _chat_without("messages").expect_error(400, "invalid_request", "messages"),
@@ -114,4 +114,4 @@ _MODELS = {
 SAMPLES = {f"chat/{name}": sample for name, sample in _CHAT.items()} | {
     f"models/{name}": sample for name, sample in _MODELS.items()
 }
-"""By the name of the event's file below events/: the folder of the function, and what happens."""
+"""Samples by the name of the event file below events/: function folder, then case."""

@@ -1,4 +1,4 @@
-"""What callers are told: the status, and of a refusal why, or of a stream what came one after another."""
+"""Summaries of responses: the status, the cause of an error, the sequence of events in a stream."""
 
 import itertools
 import json
@@ -11,9 +11,9 @@ DONE = "[DONE]"
 
 
 class AnswerSummary(NamedTuple):
-    """What a caller is told: the status, and of a refusal its code and the field to change.
+    """Status of a response; `code` and `param` of an error; `events` of a stream.
 
-    `events` are the kinds of a stream's events, each as long as it lasts.
+    `events` lists the kinds of events in order, consecutive events of one kind as one.
     """
 
     status: int
@@ -28,17 +28,17 @@ STREAMED_WITH_USAGE = AnswerSummary(200, events=("output", "usage", DONE))
 
 
 def summarize(answer: Mapping[str, Any]) -> AnswerSummary:
-    """Return what a function's answer tells."""
+    """Return the summary of a function's response."""
     if answer["headers"]["content-type"].startswith("text/event-stream"):
         data = StreamResponse(answer["statusCode"], answer["headers"], answer["body"]).data
         return AnswerSummary(
-            answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_kind, data)))
+            answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_get_kind, data)))
         )
     error = json.loads(answer["body"]).get("error", {})
     return AnswerSummary(answer["statusCode"], error.get("code"), error.get("param"))
 
 
-def _kind(data: str) -> str:
+def _get_kind(data: str) -> str:
     if data == DONE:
         return DONE
     chunk = json.loads(data)

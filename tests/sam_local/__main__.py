@@ -1,4 +1,4 @@
-"""The gateway in containers, by hand.
+"""Run the gateway under `sam local`.
 
 python -m tests.sam_local                             start-api, until Ctrl-C
 python -m tests.sam_local events/chat/answered.json   one invoke with that event
@@ -21,9 +21,9 @@ from tests.sam_local.sam import Sam
 
 
 def main(events: list[str]) -> int:
-    """Start everything, serve or show the answers, and stop everything."""
+    """Start the environment, serve HTTP or invoke the events, and stop it again."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
+    typer.echo("Building, and starting Docker, an emulated AWS and the mock provider ...")
     try:
         with start_environment() as running:
             typer.echo(f"Base image: {running.image.description}.")
@@ -41,8 +41,8 @@ def main(events: list[str]) -> int:
 
 def _serve(sam: Sam) -> None:
     with sam.start_api() as api:
-        typer.echo(f"A function's first call starts its container. Their log: {api.log}")
-        typer.echo(_line(api.base_url))
+        typer.echo(f"The first call of each function starts its container. Log: {api.log}")
+        typer.echo(_format_curl_command(api.base_url))
         signal.pause()
 
 
@@ -52,7 +52,7 @@ def _invoke(sam: Sam, events: list[Path]) -> None:
         typer.echo(json.dumps(answer | {"body": json.loads(answer["body"])}, indent=2, ensure_ascii=False))
 
 
-def _line(base_url: str) -> str:
+def _format_curl_command(base_url: str) -> str:
     body = '{"model": "qwen-plus", "messages": [{"role": "user", "content": "Hello"}]}'
     return (
         f"curl {base_url}/chat/completions -H 'authorization: Bearer {ACTIVE}' "

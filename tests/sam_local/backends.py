@@ -1,4 +1,4 @@
-"""What the functions talk to: AWS by moto's server and the stand-in provider, on an address that containers address."""
+"""The backends of the functions: AWS (moto's server) and the mock provider, reachable from containers."""
 
 import os
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from tests.integration.emulated_aws import Aws, emulated_aws
 from tests.recorder.keys import put_sample_keys
 from tests.sam_local.daemon import HostAddress
 
-_OURS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 class Backends(NamedTuple):
-    """Everything backends the functions; the keys of the sample events open the gateway."""
+    """AWS and provider of the functions. The keys of the sample events are valid."""
 
     aws: Aws
     aws_url: str
@@ -28,24 +28,24 @@ class Backends(NamedTuple):
 
 @contextmanager
 def run_backends(address: HostAddress) -> Iterator[Backends]:
-    """Run AWS and the provider; the URLs are those that containers use."""
-    # moto keeps its state in this process: what the server takes from containers, the clients here see.
+    """Run AWS and the provider; the URLs are valid inside containers."""
+    # moto's server shares its state with the clients in this process.
     with (
         _use_dummy_credentials(),
         emulated_aws() as aws,
         running_provider(address.listen) as provider,
         _serve_aws(address) as aws_url,
     ):
-        stand_in = upstream.stand_in(provider.url.replace(address.listen, address.name))
-        aws.store_provider_keys(**stand_in.keys)
+        mock = upstream.stand_in(provider.url.replace(address.listen, address.name))
+        aws.store_provider_keys(**mock.keys)
         put_sample_keys(aws.dynamodb, aws.keys_table)
-        yield Backends(aws, aws_url, provider, stand_in.gateway_config)
+        yield Backends(aws, aws_url, provider, mock.gateway_config)
 
 
 @contextmanager
 def _use_dummy_credentials() -> Iterator[None]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with patch.dict(os.environ, others | _OURS, clear=True):
+    with patch.dict(os.environ, others | _CREDENTIALS, clear=True):
         yield
 
 

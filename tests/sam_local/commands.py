@@ -1,4 +1,4 @@
-"""Commands of the system: whose failure says what they said, and which do not outlive us."""
+"""Subprocesses that end with this process, and whose errors include their output."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ _STOP_S = 30
 
 
 class CommandFailed(Exception):
-    """A command failed or took too long; the message holds the end of its output."""
+    """A command failed or timed out; the message includes the last lines of its output."""
 
 
 def run(
@@ -24,10 +24,10 @@ def run(
     may_outlive_parent: bool = False,
     seconds: float,
 ) -> str:
-    """Run a command to its end, at most `seconds`, and return its standard output.
+    """Run a command for at most `seconds` and return its standard output.
 
     Raises:
-        CommandFailed: it cannot be started, ended with another status than 0, or took longer.
+        CommandFailed: the command cannot be started, fails, or times out.
     """
     name = " ".join(str(part) for part in command[:3])
     try:
@@ -55,13 +55,13 @@ def run_server(
     log: Path,
     is_ready: Callable[[], bool],
 ) -> Iterator[None]:
-    """Keep a server running for a while; its output goes to `log`, beside which it works.
+    """Run a server within the context. Its output goes to `log`, whose folder is its working directory.
 
     Raises:
-        CommandFailed: it ends, or is not ready in time.
+        CommandFailed: the server ends or is not ready in time.
     """
     with log.open("wb") as output:
-        # In a session of its own, so that Ctrl-C reaches us alone.
+        # A session of its own keeps Ctrl-C away from the server.
         process = subprocess.Popen(
             _end_with_parent(command),
             env=environment,
@@ -72,9 +72,9 @@ def run_server(
             start_new_session=True,
         )
     try:
-        limit = time.monotonic() + _START_S
+        deadline = time.monotonic() + _START_S
         while not is_ready():
-            if process.poll() is not None or time.monotonic() > limit:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(f"{command[0]} does not start:\n{_last_lines(log.read_text(errors='replace'))}")
             time.sleep(0.1)
         yield
@@ -83,7 +83,7 @@ def run_server(
 
 
 def _end_with_parent(command: Sequence[str | Path]) -> Sequence[str | Path]:
-    """Have the system terminate the command when we end, however that comes, where it can do so (Linux)."""
+    """Wrap the command so that Linux terminates it when this process ends, also after SIGKILL."""
     setpriv = shutil.which("setpriv")
     return command if setpriv is None else (setpriv, "--pdeathsig", signal.SIGTERM.name, "--", *command)
 

@@ -1,4 +1,4 @@
-"""The gateway in containers, once for all tests of this tier."""
+"""Fixtures of the tests under `sam local`: one environment for all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +14,9 @@ from tests.sam_local.fake_machine import FakeMachine
 from tests.sam_local.sam import RunningApi
 
 HERE = Path(__file__).parent
-REACHED = ["127.0.0.1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
-"""This machine, also by the address of Docker's bridge."""
-CALLERS_SHELL = {
+ALLOWED_HOSTS = ["127.0.0.1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+"""Loopback, and the private ranges of Docker's bridge."""
+SHELL_VARIABLES = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
     "AWS_SECRET_ACCESS_KEY": "real-looking",
@@ -25,14 +25,14 @@ CALLERS_SHELL = {
     "KEYS_TABLE": "another-table",
     "GATEWAY_CONFIG": "no JSON",
 }
-"""What a caller's shell may hold, and sam would hand on to containers."""
+"""Variables of a developer's shell that sam would pass to containers."""
 IMAGE = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(REACHED), append=False)
+            item.add_marker(pytest.mark.allow_hosts(ALLOWED_HOSTS), append=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -43,18 +43,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    """A machine with no command and no network device."""
-    bare = FakeMachine(tmp_path / "machine")
-    monkeypatch.setenv("PATH", str(bare.commands))
+    """Return a machine without commands and network devices."""
+    fake = FakeMachine(tmp_path / "machine")
+    monkeypatch.setenv("PATH", str(fake.commands))
     monkeypatch.setattr(daemon, "_NETWORK_DEVICES", tmp_path / "devices")
-    return bare
+    return fake
 
 
 @pytest.fixture(scope="session")
 def sam_environment(pytestconfig: pytest.Config) -> Iterator[SamEnvironment]:
-    """Everything that `sam local` needs."""
+    """Start everything that `sam local` needs."""
     with pytest.MonkeyPatch.context() as shell:
-        for name, value in CALLERS_SHELL.items():
+        for name, value in SHELL_VARIABLES.items():
             shell.setenv(name, value)
         with start_environment() as running:
             pytestconfig.stash[IMAGE] = running.image.description
@@ -63,14 +63,14 @@ def sam_environment(pytestconfig: pytest.Config) -> Iterator[SamEnvironment]:
 
 @pytest.fixture(scope="session")
 def api(sam_environment: SamEnvironment) -> Iterator[RunningApi]:
-    """One `sam local start-api`, whose containers stay warm."""
+    """Start one `sam local start-api` with warm containers."""
     with sam_environment.sam.start_api() as running:
         yield running
 
 
 @pytest.fixture
 def backends(sam_environment: SamEnvironment) -> Iterator[Backends]:
-    """What the functions talk to; each test finds a provider that was told nothing."""
+    """Return the backends of the functions, with the mock provider reset."""
     sam_environment.backends.provider.reset()
     yield sam_environment.backends
     sam_environment.backends.provider.reset()
@@ -78,6 +78,6 @@ def backends(sam_environment: SamEnvironment) -> Iterator[Backends]:
 
 @pytest.fixture
 def client(api: RunningApi, backends: Backends) -> Iterator[openai.OpenAI]:
-    """The real client with its defaults."""
+    """Return OpenAI's client with its defaults."""
     with openai.OpenAI(base_url=api.base_url, api_key=ACTIVE) as opened:
         yield opened

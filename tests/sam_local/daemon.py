@@ -1,7 +1,7 @@
-"""A Docker daemon: the one that runs, or else one of our own for as long as the tier takes.
+"""The Docker daemon: the running one, else a private one for the duration of the tests.
 
-Our own is installed from Debian's packages when it has to be. Its containers reach this machine and nothing beyond:
-no packet is forwarded, and no rule of the firewall is touched.
+The private daemon is installed from Debian's packages if necessary. Its containers reach only this machine: it forwards
+no packets and changes no firewall rule.
 """
 
 import json
@@ -24,21 +24,25 @@ _END_S = 30
 
 
 class DockerMissing(Exception):
-    """There is no Docker and none can be started; the message says what helps."""
+    """Docker does not run and cannot be started; the message tells what to do."""
 
 
 class Docker(NamedTuple):
-    """A daemon by its address."""
+    """A Docker daemon."""
 
     host: str
     is_private: bool
 
     def run(self, *arguments: str | Path, seconds: float = _COMMAND_S) -> str:
-        """Run a docker command and return its output; raises CommandFailed."""
+        """Run a docker command and return its output.
+
+        Raises:
+            CommandFailed: the command fails.
+        """
         return run("docker", "--host", self.host, *arguments, seconds=seconds)
 
     def is_available(self) -> bool:
-        """Whether the daemon can be talked to."""
+        """Whether the daemon responds."""
         try:
             self.run("version", "--format", "{{.Server.Version}}")
         except CommandFailed:
@@ -46,9 +50,9 @@ class Docker(NamedTuple):
         return True
 
     def find_host_address(self) -> "HostAddress":
-        """Return the one address through which containers and this machine meet."""
+        """Return the address of this machine for servers here and for clients in containers."""
         if sys.platform == "darwin":
-            # There the daemon lives in a virtual machine that has a name for the loopback interface outside.
+            # On macOS the daemon runs in a virtual machine, which has a name for the host's loopback interface.
             return HostAddress("127.0.0.1", "host.docker.internal")
         options = json.loads(self.run("network", "inspect", "bridge", "--format", "{{json .Options}}"))
         bridge = options["com.docker.network.bridge.name"]
@@ -58,7 +62,7 @@ class Docker(NamedTuple):
 
 
 class HostAddress(NamedTuple):
-    """Where a server has to listen, and the name by which containers call it."""
+    """The address on which a server listens, and its host name inside containers."""
 
     listen: str
     name: str
@@ -66,10 +70,10 @@ class HostAddress(NamedTuple):
 
 @contextmanager
 def provide_docker(folder: Path) -> Iterator[Docker]:
-    """Give a daemon; one that was started here keeps all that it holds in `folder`, and is gone afterwards.
+    """Yield the running daemon, else start a private one that keeps its data in `folder` and stops afterwards.
 
     Raises:
-        DockerMissing: none runs and none can be started.
+        DockerMissing: no daemon runs and none can be started.
         CommandFailed: the installation or the start failed.
     """
     running = _find_running_daemon()
@@ -79,19 +83,19 @@ def provide_docker(folder: Path) -> Iterator[Docker]:
     if not debian.can_install():
         raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
     _install_missing_packages()
-    with _start_private_daemon(folder) as own:
-        yield own
+    with _start_private_daemon(folder) as started:
+        yield started
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a daemon that was started in `folder` left on this machine, when it has ended.
+    """Wait for the private daemon of `folder` to end, then remove its network bridge.
 
     Raises:
-        CommandFailed: it does not end.
+        CommandFailed: the daemon does not end in time.
     """
-    _wait_for_end(_process_file(folder))
-    # Who started a Docker in the meantime uses the bridge as it stands.
-    if _bridge_mark(folder).exists() and _has_bridge() and _find_running_daemon() is None:
+    _wait_for_end(_get_process_file(folder))
+    # A Docker daemon started in the meantime uses the bridge.
+    if _get_bridge_marker(folder).exists() and _has_bridge() and _find_running_daemon() is None:
         run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
@@ -108,7 +112,7 @@ def _install_missing_packages() -> None:
     if not all(shutil.which(command) for command in ("dockerd", "ip")):
         debian.install("docker.io", "iproute2")
     if shutil.which("docker") is None:
-        # A package of its own from Debian 13 on.
+        # From Debian 13 on, the client is a separate package.
         debian.install("docker-cli")
 
 
@@ -116,31 +120,31 @@ def _install_missing_packages() -> None:
 def _start_private_daemon(folder: Path) -> Iterator[Docker]:
     daemon = Docker(f"unix://{folder}/docker.sock", is_private=True)
     if not _has_bridge():
-        _bridge_mark(folder).touch()
+        _get_bridge_marker(folder).touch()
     try:
-        with run_server(*_command(daemon.host, folder), log=folder / "dockerd.log", is_ready=daemon.is_available):
+        with run_server(*_build_command(daemon.host, folder), log=folder / "dockerd.log", is_ready=daemon.is_available):
             yield daemon
     finally:
         remove_leftovers(folder)
 
 
-def _command(host: str, folder: Path) -> list[str]:
-    command = ["dockerd", "--host", host, "--pidfile", str(_process_file(folder))]
+def _build_command(host: str, folder: Path) -> list[str]:
+    command = ["dockerd", "--host", host, "--pidfile", str(_get_process_file(folder))]
     command += ["--data-root", f"{folder}/docker", "--exec-root", f"{folder}/docker-run"]
-    # The machine's own settings are meant for a daemon that stays, and clash with these.
+    # The system-wide settings file may conflict with these options.
     settings = folder / "docker.json"
     settings.write_text("{}", encoding="utf-8")
     command += ["--config-file", str(settings)]
     return [*command, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
 
 
-def _process_file(folder: Path) -> Path:
-    """The daemon removes it when it ends."""
+def _get_process_file(folder: Path) -> Path:
+    """Return the path of the process id file, which the daemon removes when it ends."""
     return folder / "docker.pid"
 
 
-def _bridge_mark(folder: Path) -> Path:
-    """Says that the bridge was not there before."""
+def _get_bridge_marker(folder: Path) -> Path:
+    """Return the path of the marker file for a bridge that this daemon created."""
     return folder / "bridge-is-ours"
 
 
@@ -149,9 +153,9 @@ def _has_bridge() -> bool:
 
 
 def _wait_for_end(process_file: Path) -> None:
-    limit = time.monotonic() + _END_S
+    deadline = time.monotonic() + _END_S
     while _is_alive(process_file):
-        if time.monotonic() > limit:
+        if time.monotonic() > deadline:
             raise CommandFailed(f"the Docker daemon of {process_file} does not end")
         time.sleep(0.1)
 

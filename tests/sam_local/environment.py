@@ -1,4 +1,4 @@
-"""All that `sam local` needs, started and stopped in the right order."""
+"""Everything that `sam local` needs, started and stopped in order."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tests.sam_local.temporary_folder import hold_temporary_folder
 
 
 class SamEnvironment(NamedTuple):
-    """A built gateway with what it runs on and what it talks to."""
+    """A built gateway with its Docker daemon, base image and backends."""
 
     daemon: Docker
     image: BaseImage
@@ -24,19 +24,21 @@ class SamEnvironment(NamedTuple):
 
 @contextmanager
 def start_environment() -> Iterator[SamEnvironment]:
-    """Build the gateway and start everything but `sam local` itself; afterwards all of it is gone.
+    """Build the gateway and start everything except `sam local` itself; stop and remove it afterwards.
 
     Raises:
-        DockerMissing: there is no Docker and none can be started.
+        DockerMissing: Docker does not run and cannot be started.
         CommandFailed: the build, the daemon or the image failed.
     """
-    processor = architecture()
+    processor_architecture = architecture()
     with (
         as_keyboard_interrupt(),
         hold_temporary_folder() as folder,
         provide_docker(folder) as daemon,
         run_backends(daemon.find_host_address()) as backends,
     ):
-        build(processor)
-        image = get_base_image(daemon, processor, folder)
-        yield SamEnvironment(daemon, image, backends, Sam(daemon, image, backends, processor, folder / "sam"))
+        build(processor_architecture)
+        image = get_base_image(daemon, processor_architecture, folder)
+        yield SamEnvironment(
+            daemon, image, backends, Sam(daemon, image, backends, processor_architecture, folder / "sam")
+        )

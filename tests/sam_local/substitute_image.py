@@ -1,7 +1,7 @@
-"""A stand-in for AWS's Lambda image: Debian's Python 3.13 where Lambda has its own, with AWS's runtime client.
+"""A substitute for AWS's Lambda base image: Debian's Python 3.13 with AWS's runtime client.
 
-It is built without AWS, from the Debian archive that apt is configured with, and differs from the real one in
-everything but what a function meets: paths, environment, module path, boto3 and the client of the Runtime API.
+It is built from the configured Debian archive, without AWS. It matches the real image only in what functions depend
+on: paths, environment, module path, boto3 and the client of the Runtime API.
 """
 
 import hashlib
@@ -11,7 +11,11 @@ from pathlib import Path
 
 from tests.sam_local import debian
 from tests.sam_local.commands import CommandFailed, run
-from tests.sam_local.paths import CACHE, ROOT, RUNTIME
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = ROOT / ".tools" / "runtime"
+CACHE = ROOT / ".local" / "sam-local"
+"""Kept between runs; `make clean` removes it."""
 
 DESCRIPTION = "Debian trixie with Python 3.13, awslambdaric and boto3"
 ENVIRONMENT = {
@@ -33,23 +37,23 @@ _TAR_S = 60
 
 
 def compute_digest() -> str:
-    """Return a short digest of all that the image is made by, except what Debian mends meanwhile."""
+    """Return a short digest of the image's sources; updates of Debian packages are not part of it."""
     digest = hashlib.sha256()
-    for source in _sources():
+    for source in _list_sources():
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
 
 def get_file_system(architecture: str, folder: Path) -> Path:
-    """Return the image's file system as a tar file: the one built before, or a new one.
+    """Return the image's file system as a tar file, built on the first call.
 
     Raises:
-        CommandFailed: this is not root on Debian, or the archive cannot be reached.
+        CommandFailed: the process is not root on Debian, or the archive cannot be reached.
     """
-    kept = CACHE / f"{architecture}-{compute_digest()}.tar"
-    if not kept.exists():
-        _build(kept, folder / "image")
-    return kept
+    cached = CACHE / f"{architecture}-{compute_digest()}.tar"
+    if not cached.exists():
+        _build(cached, folder / "image")
+    return cached
 
 
 def _build(file: Path, tree: Path) -> None:
@@ -63,13 +67,13 @@ def _build(file: Path, tree: Path) -> None:
     run("debootstrap", *options, _SUITE, tree, debian.get_archive_url(), seconds=_DEBOOTSTRAP_S)
     _add_lambda(tree)
     draft = file.with_suffix(".new")
-    leave_out = [f"--exclude={pattern}" for pattern in _EXCLUDED]
-    run("tar", "--create", "--numeric-owner", *leave_out, "--file", draft, "--directory", tree, ".", seconds=_TAR_S)
+    excludes = [f"--exclude={pattern}" for pattern in _EXCLUDED]
+    run("tar", "--create", "--numeric-owner", *excludes, "--file", draft, "--directory", tree, ".", seconds=_TAR_S)
     draft.rename(file)
 
 
 def _add_lambda(tree: Path) -> None:
-    """Put Lambda's folders into a Debian tree."""
+    """Add Lambda's folders to a Debian tree."""
     for folder in ("var/task", "var/lang/bin", "opt"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
     (tree / "var/lang/bin/python3.13").symlink_to("/usr/bin/python3.13")
@@ -79,7 +83,7 @@ def _add_lambda(tree: Path) -> None:
         shutil.copy(source, tree / "var/runtime")
 
 
-def _sources() -> Iterator[Path]:
+def _list_sources() -> Iterator[Path]:
     yield Path(__file__)
     yield ROOT / "requirements" / "runtime.txt"
     yield from sorted(_BOOTSTRAP.iterdir())

@@ -1,6 +1,6 @@
-"""A folder that outlives nobody: a run that was killed leaves its own behind, and the next run removes it.
+"""Temporary folders that are also removed after a killed run: by the next run.
 
-Whoever made a folder holds a lock in it. The system releases it with the process, however that ends.
+Each run holds a lock in its folder. The system releases the lock when the process ends, for any reason.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ _LOCK = "lock"
 
 @contextmanager
 def hold_temporary_folder() -> Iterator[Path]:
-    """Give an empty folder of our own; before, whatever killed runs left is removed."""
+    """Yield a new empty folder, after removing the folders of killed runs."""
     _remove_stale_folders()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     with (folder / "new").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # It gets its name when it is held, so that nobody takes a folder that is being made for one that was left.
+        # The file gets its name after it is locked, so that another run never treats a new folder as stale.
         Path(lock.name).rename(folder / _LOCK)
         try:
             yield folder

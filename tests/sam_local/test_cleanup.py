@@ -1,4 +1,4 @@
-"""Nothing of a run stays: not when it is told to end, and after a kill no longer than until the next run begins."""
+"""A run removes everything when it ends; after a kill, the next run does."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from qwen_gateway_cli.local import process_table
 from tests.sam_local.commands import run_server
 from tests.sam_local.daemon import remove_leftovers
 from tests.sam_local.fake_machine import FakeMachine
-from tests.sam_local.paths import ROOT
+from tests.sam_local.sam import ROOT
 from tests.sam_local.temporary_folder import hold_temporary_folder
 
 RUN = """
@@ -34,7 +34,7 @@ with as_keyboard_interrupt(), hold_temporary_folder() as folder:
 
 
 class Run(NamedTuple):
-    """A run of the tier that holds a folder and a server."""
+    """A process that holds a temporary folder and runs a server."""
 
     process: subprocess.Popen[str]
     folder: Path
@@ -63,38 +63,38 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         process.kill()
 
 
-def ends(pid: int) -> bool:
-    limit = time.monotonic() + 10
-    while (seen := process_table.look(pid)) is not None and not seen.ended:
-        if time.monotonic() > limit:
+def has_ended(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while (process := process_table.look(pid)) is not None and not process.ended:
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
 
 
-def test_a_server_ends_when_it_is_needed_no_longer(tmp_path: Path) -> None:
+def test_a_server_ends_with_its_context(tmp_path: Path) -> None:
     file = tmp_path / "pid"
 
     with run_server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
         pid = int(file.read_text(encoding="utf-8"))
         assert process_table.look(pid) is not None
 
-    assert ends(pid)
+    assert has_ended(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_told_to_end_leaves_nothing(run: Run, number: signal.Signals) -> None:
+def test_an_interrupted_run_stops_its_server_and_removes_its_folder(run: Run, number: signal.Signals) -> None:
     run.end(number)
 
-    assert ends(run.server)
+    assert has_ended(run.server)
     assert not run.folder.exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to the one that started it")
-def test_what_a_killed_run_had_started_ends_with_it(run: Run) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="setpriv --pdeathsig needs Linux")
+def test_the_server_of_a_killed_run_ends(run: Run) -> None:
     run.end(signal.SIGKILL)
 
-    assert ends(run.server)
+    assert has_ended(run.server)
 
 
 def test_the_next_run_removes_the_folder_of_a_killed_one(run: Run) -> None:
@@ -106,14 +106,14 @@ def test_the_next_run_removes_the_folder_of_a_killed_one(run: Run) -> None:
         assert not run.folder.exists()
 
 
-def test_the_folder_of_a_run_that_lives_stays(run: Run) -> None:
+def test_the_folder_of_an_active_run_is_kept(run: Run) -> None:
     with hold_temporary_folder():
         assert run.folder.exists()
 
 
 @pytest.fixture
-def after_a_kill(machine: FakeMachine, tmp_path: Path) -> Path:
-    """What a daemon of ours leaves that ended after us: its folder and the bridge."""
+def killed_run(machine: FakeMachine, tmp_path: Path) -> Path:
+    """Return the folder of a killed run whose private daemon left a bridge."""
     (tmp_path / "devices" / "docker0").mkdir(parents=True)
     machine.add("ip")
     folder = tmp_path / "left"
@@ -122,23 +122,23 @@ def after_a_kill(machine: FakeMachine, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_bridge_of_a_killed_run_goes_too(machine: FakeMachine, after_a_kill: Path) -> None:
-    remove_leftovers(after_a_kill)
+def test_the_bridge_of_a_killed_run_is_removed(machine: FakeMachine, killed_run: Path) -> None:
+    remove_leftovers(killed_run)
 
     assert machine.calls("ip") == ["link delete docker0"]
 
 
-def test_a_bridge_that_was_there_before_stays(machine: FakeMachine, after_a_kill: Path) -> None:
-    (after_a_kill / "bridge-is-ours").unlink()
+def test_a_bridge_that_existed_before_is_kept(machine: FakeMachine, killed_run: Path) -> None:
+    (killed_run / "bridge-is-ours").unlink()
 
-    remove_leftovers(after_a_kill)
+    remove_leftovers(killed_run)
 
     assert machine.calls("ip") == []
 
 
-def test_a_bridge_that_another_docker_uses_stays(machine: FakeMachine, after_a_kill: Path) -> None:
+def test_a_bridge_that_another_daemon_uses_is_kept(machine: FakeMachine, killed_run: Path) -> None:
     machine.add("docker")
 
-    remove_leftovers(after_a_kill)
+    remove_leftovers(killed_run)
 
     assert machine.calls("ip") == []

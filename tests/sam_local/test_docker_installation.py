@@ -1,4 +1,4 @@
-"""What is installed where something is missing."""
+"""Installation of Docker and debootstrap on a machine without them."""
 
 import os
 from pathlib import Path
@@ -16,13 +16,13 @@ FAILS = "exit 1"
 
 @pytest.fixture
 def debian(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    """Debian, as root."""
+    """Return a Debian machine, with this process as root."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     machine.add_apt(ARCHIVE)
     return machine
 
 
-def installed(machine: FakeMachine) -> list[str]:
+def list_installed(machine: FakeMachine) -> list[str]:
     command = "-qq install --yes --no-install-recommends "
     return [call.removeprefix(command) for call in machine.calls("apt-get") if call.startswith(command)]
 
@@ -37,7 +37,7 @@ def try_to_start_docker(folder: Path) -> None:
     [("docker.io", ["docker.io iproute2"]), ("docker-cli", ["docker.io iproute2", "docker-cli"])],
     ids=["Debian 12", "Debian 13"],
 )
-def test_docker_is_installed_where_there_is_none(
+def test_docker_is_installed_where_it_is_missing(
     debian: FakeMachine, tmp_path: Path, package_of_the_client: str, packages: list[str]
 ) -> None:
     debian.add("dockerd", FAILS, package="docker.io")
@@ -47,11 +47,11 @@ def test_docker_is_installed_where_there_is_none(
     try_to_start_docker(tmp_path)
 
     assert debian.calls("apt-get")[0] == "-qq update"
-    assert installed(debian) == packages
+    assert list_installed(debian) == packages
     assert len(debian.calls("dockerd")) == 1
 
 
-def test_what_is_there_is_not_installed(debian: FakeMachine, tmp_path: Path) -> None:
+def test_present_commands_are_not_installed(debian: FakeMachine, tmp_path: Path) -> None:
     for command in ("dockerd", "docker", "ip"):
         debian.add(command, FAILS)
 
@@ -60,7 +60,7 @@ def test_what_is_there_is_not_installed(debian: FakeMachine, tmp_path: Path) -> 
     assert debian.calls("apt-get") == []
 
 
-def test_our_daemon_touches_neither_firewall_nor_forwarding(debian: FakeMachine, tmp_path: Path) -> None:
+def test_the_private_daemon_changes_neither_firewall_nor_forwarding(debian: FakeMachine, tmp_path: Path) -> None:
     for command in ("dockerd", "docker", "ip"):
         debian.add(command, FAILS)
 
@@ -70,7 +70,7 @@ def test_our_daemon_touches_neither_firewall_nor_forwarding(debian: FakeMachine,
     assert {"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"} <= set(call.split())
 
 
-def test_a_daemon_that_runs_is_used(debian: FakeMachine, tmp_path: Path) -> None:
+def test_a_running_daemon_is_used(debian: FakeMachine, tmp_path: Path) -> None:
     debian.add("docker", "echo unix:///run/docker.sock")
 
     with provide_docker(tmp_path) as daemon:
@@ -79,12 +79,12 @@ def test_a_daemon_that_runs_is_used(debian: FakeMachine, tmp_path: Path) -> None
     assert debian.calls("apt-get") == []
 
 
-def test_without_docker_another_system_is_told_what_helps(machine: FakeMachine, tmp_path: Path) -> None:
+def test_other_systems_without_docker_get_an_error_with_advice(machine: FakeMachine, tmp_path: Path) -> None:
     with pytest.raises(DockerMissing, match="Start it"), provide_docker(tmp_path):
         pass
 
 
-def test_debootstrap_is_installed_for_the_stand_in_image_and_takes_apts_archive(
+def test_debootstrap_is_installed_for_the_substitute_image_and_uses_apts_archive(
     debian: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(substitute_image, "CACHE", tmp_path / "cache")
@@ -93,5 +93,5 @@ def test_debootstrap_is_installed_for_the_stand_in_image_and_takes_apts_archive(
     with pytest.raises(CommandFailed, match="debootstrap"):
         substitute_image.get_file_system("x86_64", tmp_path)
 
-    assert installed(debian) == ["debootstrap debian-archive-keyring"]
+    assert list_installed(debian) == ["debootstrap debian-archive-keyring"]
     assert debian.calls("debootstrap")[0].endswith(f"trixie {tmp_path}/image {ARCHIVE}")

@@ -1,4 +1,4 @@
-"""`sam local invoke`: one event, one container, one answer as API Gateway would get it."""
+"""`sam local invoke`: one event, one container, one response as API Gateway would receive it."""
 
 import json
 
@@ -11,9 +11,7 @@ from tests.sam_local.environment import SamEnvironment
 
 
 @pytest.mark.parametrize(("name", "object_"), [("chat/answered", "chat.completion"), ("models/listed", "list")])
-def test_an_event_starts_its_function_and_gets_its_answer(
-    sam_environment: SamEnvironment, name: str, object_: str
-) -> None:
+def test_an_event_is_invoked_on_its_function(sam_environment: SamEnvironment, name: str, object_: str) -> None:
     event = get_event_path(name)
 
     answer = sam_environment.sam.invoke(get_function_id(event), event)
@@ -22,7 +20,7 @@ def test_an_event_starts_its_function_and_gets_its_answer(
     assert json.loads(answer["body"])["object"] == object_
 
 
-def test_a_streamed_call_is_answered_whole_as_a_stream_reads(sam_environment: SamEnvironment) -> None:
+def test_a_streaming_call_returns_its_events_buffered(sam_environment: SamEnvironment) -> None:
     event = get_event_path("chat/streamed-with-usage")
 
     answer = sam_environment.sam.invoke(get_function_id(event), event)

@@ -1,6 +1,6 @@
-"""`sam local start-lambda`: the functions in containers that stay, met by every sample event.
+"""`sam local start-lambda`: every sample event, invoked on functions in warm containers.
 
-A `sam local invoke` puts the layer into an image first, which takes seconds each time; these containers do it once.
+`sam local invoke` builds the layer into an image each time, which takes seconds; warm containers do so once.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def functions(sam_environment: SamEnvironment) -> Iterator[RunningLambda]:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_an_event_gets_the_answer_of_its_sample(functions: RunningLambda, name: str) -> None:
+def test_an_event_gets_the_expected_response(functions: RunningLambda, name: str) -> None:
     event = get_event_path(name)
 
     assert summarize(functions.invoke(get_function_id(event), event)) == SAMPLES[name].expected

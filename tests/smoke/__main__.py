@@ -1,4 +1,4 @@
-"""`python -m tests.smoke`: examine a deployed gateway. Without one that is a failure, not a skipped test."""
+"""`python -m tests.smoke`: test a deployed gateway. It fails if there is none, instead of skipping the tests."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.smoke.target import TARGET, Target, TargetMissing, find_target
 
 
 class TargetPlugin:
-    """Tells the tests which gateway they examine."""
+    """Pytest plugin that passes the target to the tests."""
 
     def __init__(self, found: Target) -> None:
         self._found = found
@@ -23,7 +23,7 @@ class TargetPlugin:
 if __name__ == "__main__":
     try:
         with find_target() as found:
-            print(f"examining {found.base_url}", flush=True)
+            print(f"testing {found.base_url}", flush=True)
             status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[TargetPlugin(found)])
     except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))

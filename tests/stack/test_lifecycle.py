@@ -1,4 +1,4 @@
-"""The life of the local stack, as its operator sees it."""
+"""The life cycle of the local stack, driven by the operator's command."""
 
 import json
 import os
@@ -29,12 +29,12 @@ FIELDS = {
     "usage_table",
     "pids",
 }
-KEPT = {"build", "build.stamp", "build.toml", "cache", "logs", "up.lock"}
+KEPT_FILES = {"build", "build.stamp", "build.toml", "cache", "logs", "up.lock"}
 BODY = {"model": "qwen-plus", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 
 class ConnectionCounter:
-    """A port of the loopback interface that answers nobody and counts who comes."""
+    """A loopback server that closes each connection and counts them."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -62,8 +62,8 @@ def counter() -> Iterator[ConnectionCounter]:
 
 
 @pytest.fixture
-def hostile(counter: ConnectionCounter, tmp_path: Path) -> dict[str, str]:
-    """An environment whose every setting that is heeded leads into the counter."""
+def hostile_environment(counter: ConnectionCounter, tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which every endpoint and proxy setting leads to the counter."""
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text(
         f"[default]\nendpoint_url = {counter.url}\n[profile production]\nendpoint_url = {counter.url}\n"
@@ -91,17 +91,17 @@ def is_listening(url: str) -> bool:
         return probe.connect_ex((address.host, address.port or 80)) == 0
 
 
-def assert_nothing_is_left(repository: Repository) -> None:
-    wait_until(lambda: not repository.processes())
-    assert {path.name for path in repository.local.iterdir()} <= KEPT
+def assert_clean(repository: Repository) -> None:
+    wait_until(lambda: not repository.list_processes())
+    assert {path.name for path in repository.local.iterdir()} <= KEPT_FILES
 
 
-def test_the_stack_file_says_where_everything_is(stack: dict[str, Any], repository: Repository) -> None:
+def test_the_stack_file_lists_every_address_table_and_process(stack: dict[str, Any], repository: Repository) -> None:
     assert set(stack) == FIELDS
     assert stack["base_url"].endswith("/v1")
     assert httpx2.URL(stack["provider_url"]).path == "/"
     assert set(stack["pids"]) == {"ministack", "provider", "front"}
-    assert set(stack["pids"].values()) <= set(repository.processes())
+    assert set(stack["pids"].values()) <= set(repository.list_processes())
     assert (repository.local / "stack.json").stat().st_mode & 0o077 == 0
 
 
@@ -115,7 +115,7 @@ def test_the_printed_python_lines_work_when_pasted(welcome: str) -> None:
     assert "stand-in" in pasted.stdout, pasted.stderr
 
 
-def test_the_printed_curl_line_holds_a_request_that_works(welcome: str) -> None:
+def test_the_printed_curl_line_works(welcome: str) -> None:
     (line,) = (line for line in welcome.splitlines() if line.startswith("curl "))
     words = shlex.split(line)
     headers = dict(words[place + 1].split(": ", 1) for place, word in enumerate(words) if word == "-H")
@@ -125,7 +125,9 @@ def test_the_printed_curl_line_holds_a_request_that_works(welcome: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_second_stack_is_refused_and_names_the_first(stack: dict[str, Any], repository: Repository) -> None:
+def test_a_second_stack_is_rejected_with_the_address_of_the_first(
+    stack: dict[str, Any], repository: Repository
+) -> None:
     second = repository.run("up", "--detach")
 
     assert second.returncode == 1
@@ -134,16 +136,16 @@ def test_a_second_stack_is_refused_and_names_the_first(stack: dict[str, Any], re
     assert repository.stack == stack
 
 
-def test_status_tells_what_runs(stack: dict[str, Any], repository: Repository) -> None:
-    told = json.loads(repository.run("status", "--json").stdout)
+def test_status_lists_the_running_processes(stack: dict[str, Any], repository: Repository) -> None:
+    status = json.loads(repository.run("status", "--json").stdout)
 
-    assert told["base_url"] == stack["base_url"]
-    assert {name: process["pid"] for name, process in told["processes"].items()} == stack["pids"]
-    assert all(process["lives"] for process in told["processes"].values())
+    assert status["base_url"] == stack["base_url"]
+    assert {name: process["pid"] for name, process in status["processes"].items()} == stack["pids"]
+    assert all(process["lives"] for process in status["processes"].values())
     assert stack["base_url"] in repository.run("status").stdout
 
 
-def test_the_doctor_finds_all_well_and_shows_no_key(stack: dict[str, Any], repository: Repository) -> None:
+def test_doctor_reports_ok_and_prints_no_key(stack: dict[str, Any], repository: Repository) -> None:
     examined = repository.run("doctor", "--json")
     findings = json.loads(examined.stdout)["findings"]
 
@@ -152,7 +154,7 @@ def test_the_doctor_finds_all_well_and_shows_no_key(stack: dict[str, Any], repos
     assert "sk-stand-in" not in examined.stdout + examined.stderr
 
 
-def test_logs_are_shown_and_hold_no_token(stack: dict[str, Any], repository: Repository) -> None:
+def test_logs_are_printed_without_tokens(stack: dict[str, Any], repository: Repository) -> None:
     post(stack)
     shown = repository.run("logs", "-n", "1000")
 
@@ -162,14 +164,14 @@ def test_logs_are_shown_and_hold_no_token(stack: dict[str, Any], repository: Rep
     assert repository.run("logs", "provider", "-n", "1").stdout.count("\n") == 1
 
 
-def test_a_log_that_is_not_there_is_refused_with_those_that_are(stack: dict[str, Any], repository: Repository) -> None:
+def test_an_unknown_log_is_rejected_with_the_available_ones(stack: dict[str, Any], repository: Repository) -> None:
     refused = repository.run("logs", "nginx")
 
     assert refused.returncode == 1
     assert "front" in refused.stderr
 
 
-def test_keys_are_made_and_revoked_on_the_running_stack(stack: dict[str, Any], repository: Repository) -> None:
+def test_keys_are_created_and_revoked_on_the_running_stack(stack: dict[str, Any], repository: Repository) -> None:
     made = json.loads(repository.run("keys", "create", "--name", "test", "--json").stdout)
     headers = {"authorization": f"Bearer {made['token']}"}
     assert httpx2.get(f"{stack['base_url']}/models", headers=headers).status_code == 200
@@ -180,14 +182,14 @@ def test_keys_are_made_and_revoked_on_the_running_stack(stack: dict[str, Any], r
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "revoked_api_key")
 
 
-def test_a_limit_that_is_not_enforced_yet_is_refused(stack: dict[str, Any], repository: Repository) -> None:
+def test_an_unsupported_limit_is_rejected(stack: dict[str, Any], repository: Repository) -> None:
     refused = repository.run("keys", "create", "--name", "test", "--budget", "1.50")
 
     assert refused.returncode != 0
     assert "Traceback" not in refused.stderr
 
 
-def test_without_its_database_a_call_gets_a_clear_503_and_down_still_leaves_nothing(own: Repository) -> None:
+def test_without_dynamodb_a_call_gets_a_503_and_down_still_cleans_up(own: Repository) -> None:
     started = own.run("up", "--detach")
     assert started.returncode == 0, started.stderr
     stack = own.stack
@@ -200,31 +202,31 @@ def test_without_its_database_a_call_gets_a_clear_503_and_down_still_leaves_noth
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "ledger_unavailable")
     assert answer.headers["retry-after"] == "1"
     assert ended.returncode == 0, ended.stderr
-    assert_nothing_is_left(own)
+    assert_clean(own)
     assert not any(is_listening(stack[url]) for url in ("base_url", "provider_url", "aws_endpoint_url"))
     remains = [path for path in own.local.rglob("*") if path.is_file()]
     assert not any(stack["api_key"].encode() in path.read_bytes() for path in remains)
 
 
-def test_with_a_real_account_in_the_callers_environment_nothing_leaves_loopback(
-    own: Repository, hostile: dict[str, str], counter: ConnectionCounter
+def test_with_a_real_account_in_the_environment_all_traffic_stays_on_loopback(
+    own: Repository, hostile_environment: dict[str, str], counter: ConnectionCounter
 ) -> None:
-    # The build alone may use the caller's proxies, to reach the package registry: here it is done already.
-    with own.run_in_foreground(environment=hostile) as command:
+    # Only the build may use the proxies, to reach the package registry; it is done already.
+    with own.run_in_foreground(environment=hostile_environment) as command:
         command.wait_until_ready()
         answer = post(own.stack)
-        keys = json.loads(own.run("keys", "list", "--json", environment=hostile).stdout)
+        keys = json.loads(own.run("keys", "list", "--json", environment=hostile_environment).stdout)
 
-        ended = own.run("down", environment=hostile)
+        ended = own.run("down", environment=hostile_environment)
 
-        assert command.status() == 0, "`down` elsewhere ends a stack in the foreground"
+        assert command.wait() == 0, "`down` elsewhere ends a stack in the foreground"
     assert answer.status_code == 200
     assert [key["name"] for key in keys] == ["local"]
     assert ended.returncode == 0
     assert counter.connections == 0
 
 
-def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
+def test_a_provider_url_is_used_until_ctrl_c(own: Repository) -> None:
     with running_provider() as ollama, own.run_in_foreground("--provider", f"{ollama.url}/v1") as command:
         command.wait_until_ready()
         stack = own.stack
@@ -233,67 +235,67 @@ def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
 
         command.send(signal.SIGINT)
 
-        assert command.status() == 0
+        assert command.wait() == 0
     assert (stack["provider_url"], set(stack["pids"])) == (ollama.url, {"ministack", "front"})
     assert answer.headers["x-gateway-provider"] == "local"
     assert len(calls) == 1
-    assert_nothing_is_left(own)
+    assert_clean(own)
 
 
-def test_when_one_process_ends_the_command_says_which_and_stops_the_rest(own: Repository) -> None:
+def test_when_a_process_ends_the_command_names_it_and_stops_the_others(own: Repository) -> None:
     with own.run_in_foreground() as command:
         command.wait_until_ready()
 
         os.kill(own.stack["pids"]["provider"], signal.SIGKILL)
 
-        assert command.status() == 1
+        assert command.wait() == 1
     assert "provider ended by itself" in command.output
     assert "Traceback" not in command.output
-    assert_nothing_is_left(own)
+    assert_clean(own)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_while_it_builds_it_leaves_nothing(own: Repository, number: signal.Signals) -> None:
+def test_an_interrupt_during_the_build_cleans_up(own: Repository, number: signal.Signals) -> None:
     (own.local / "build.stamp").unlink(missing_ok=True)
     with own.run_in_foreground() as command:
-        wait_until(lambda: any(process["name"] == "sam build" for process in started(own)))
+        wait_until(lambda: any(process["name"] == "sam build" for process in list_started(own)))
 
         command.send(number)
 
-        assert command.status() == 130
+        assert command.wait() == 130
     assert "Traceback" not in command.output
-    assert_nothing_is_left(own)
+    assert_clean(own)
 
 
-def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
+def test_a_concurrent_second_up_is_rejected(own: Repository) -> None:
     with own.run_in_foreground() as command:
-        wait_until(lambda: bool(started(own)))
+        wait_until(lambda: bool(list_started(own)))
 
         second = own.run("up", "--detach")
 
         command.send(signal.SIGINT)
-        assert command.status() == 130
+        assert command.wait() == 130
     assert second.returncode == 1
     assert "at work in this folder" in second.stderr
     assert "Traceback" not in second.stderr
 
 
-def test_what_a_killed_command_left_is_stopped_by_down(own: Repository) -> None:
+def test_down_stops_the_processes_of_a_killed_command(own: Repository) -> None:
     with own.run_in_foreground() as command:
-        wait_until(lambda: bool(started(own)))
+        wait_until(lambda: bool(list_started(own)))
         command.send(signal.SIGKILL)
-        command.status()
-    assert_nothing_is_left(own)
+        command.wait()
+    assert_clean(own)
 
 
-def test_down_without_a_stack_says_so(own: Repository) -> None:
+def test_down_without_a_stack_reports_it(own: Repository) -> None:
     ended = own.run("down")
 
     assert ended.returncode == 0
     assert "No local stack runs" in ended.stdout
 
 
-def test_a_taken_port_is_refused_before_anything_starts(own: Repository) -> None:
+def test_a_port_in_use_is_rejected_before_anything_starts(own: Repository) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused = own.run("up", "--detach", "--port", port)
@@ -301,19 +303,19 @@ def test_a_taken_port_is_refused_before_anything_starts(own: Repository) -> None
     assert refused.returncode == 1
     assert port in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert_nothing_is_left(own)
+    assert_clean(own)
 
 
-def test_a_provider_that_cannot_be_reached_is_refused_before_anything_starts(own: Repository) -> None:
+def test_an_unreachable_provider_is_rejected_before_anything_starts(own: Repository) -> None:
     refused = own.run("up", "--detach", "--provider", "http://127.0.0.1:9/v1")
 
     assert refused.returncode == 1
     assert "cannot be reached" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert_nothing_is_left(own)
+    assert_clean(own)
 
 
-def started(repository: Repository) -> list[dict[str, Any]]:
+def list_started(repository: Repository) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = json.loads((repository.local / "processes.json").read_text())
     except FileNotFoundError:

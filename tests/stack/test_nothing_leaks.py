@@ -1,4 +1,4 @@
-"""A stack that logs all it can: prompts, answers and keys stand nowhere but where they belong."""
+"""A stack with every log switched on stores prompts, answers and keys nowhere except where they belong."""
 
 import json
 from collections.abc import Iterator
@@ -22,18 +22,21 @@ CALL = {
     "tools": [TOOL],
     "tool_choice": TOOL,
 }
-LOUD = {"Default: INFO": "Default: DEBUG", "POWERTOOLS_LOG_LEVEL:": "OPENAI_LOG: debug\n        POWERTOOLS_LOG_LEVEL:"}
+VERBOSE = {
+    "Default: INFO": "Default: DEBUG",
+    "POWERTOOLS_LOG_LEVEL:": "OPENAI_LOG: debug\n        POWERTOOLS_LOG_LEVEL:",
+}
 
 
 @pytest.fixture
-def loud(tmp_path: Path) -> Iterator[Repository]:
-    """A stack whose template switches every log on."""
+def verbose_repository(tmp_path: Path) -> Iterator[Repository]:
+    """Start a stack whose template switches every log on."""
     repository = Repository(tmp_path)
     template = tmp_path / "template.yaml"
     text = template.read_text(encoding="utf-8")
-    for word, louder in LOUD.items():
-        assert text.count(word) == 1
-        text = text.replace(word, louder)
+    for text_now, replacement in VERBOSE.items():
+        assert text.count(text_now) == 1
+        text = text.replace(text_now, replacement)
     template.write_text(text, encoding="utf-8")
     started = repository.run("up", "--detach")
     assert started.returncode == 0, started.stderr
@@ -41,29 +44,29 @@ def loud(tmp_path: Path) -> Iterator[Repository]:
     repository.run("down")
 
 
-def test_a_stack_keeps_its_token_in_one_file_and_nothing_else_that_was_planted(loud: Repository) -> None:
-    stack = loud.stack
+def test_only_the_token_is_stored_and_only_in_the_stack_file(verbose_repository: Repository) -> None:
+    stack = verbose_repository.stack
     wrong = mistype_token(stack["api_key"])
 
-    call_in_every_way(stack, wrong)
-    running = written_below(loud.local) | kept_by_aws(stack)
-    loud.run("down")
+    make_all_kinds_of_calls(stack, wrong)
+    running = read_files(verbose_repository.local) | read_aws_state(stack)
+    verbose_repository.run("down")
 
     marks = {"prompt": PROMPT, "answer": ANSWER, "provider's key": PROVIDER_KEY, "wrong key": wrong}
     token = {"token": stack["api_key"]}
-    assert places(running, marks) == set()
-    assert places(running, token) == {("token", "stack.json")}
-    assert places(written_below(loud.local), marks | token) == set()
+    assert find_marks(running, marks) == set()
+    assert find_marks(running, token) == {("token", "stack.json")}
+    assert find_marks(read_files(verbose_repository.local), marks | token) == set()
     assert [name for name, text in running.items() if b"Traceback" in text and name.startswith("logs/")] == []
 
 
-def call_in_every_way(stack: dict[str, Any], wrong: str) -> None:
+def make_all_kinds_of_calls(stack: dict[str, Any], wrong: str) -> None:
     own = {"authorization": f"Bearer {stack['api_key']}"}
     bodies = [json.dumps(CALL), json.dumps(CALL)[:-2], json.dumps({**CALL, "n": PROMPT}), PROMPT]
     with httpx2.Client(timeout=60, trust_env=False) as http:
         for url in (stack["base_url"], f"{stack['rest_api_url']}/v1"):
-            answered = http.post(f"{url}/chat/completions", content=bodies[0], headers=own)
-            assert ANSWER in answered.text, answered.text
+            response = http.post(f"{url}/chat/completions", content=bodies[0], headers=own)
+            assert ANSWER in response.text, response.text
             http.get(f"{url}/models/{PROMPT}", headers=own)
         for body in bodies:
             http.post(f"{stack['base_url']}/chat/completions", content=body, headers=own)
@@ -71,20 +74,20 @@ def call_in_every_way(stack: dict[str, Any], wrong: str) -> None:
         fault = {"status": 400, "code": "invalid_parameter_error", "message": f"{PROMPT} {PROVIDER_KEY}"}
         http.put(f"{stack['provider_url']}/_control", json={"faults": [fault]})
         http.post(f"{stack['base_url']}/chat/completions", content=bodies[0], headers=own)
-        passed_over = {**fault, "status": 503, "model": "qwen-plus", "times": 9}
-        http.put(f"{stack['provider_url']}/_control", json={"faults": [passed_over]})
+        retryable_fault = {**fault, "status": 503, "model": "qwen-plus", "times": 9}
+        http.put(f"{stack['provider_url']}/_control", json={"faults": [retryable_fault]})
         fallback = http.post(f"{stack['base_url']}/chat/completions", content=bodies[0], headers=own)
         assert fallback.headers["x-gateway-model"] == "qwen-flash", fallback.text
 
 
-def written_below(folder: Path) -> dict[str, bytes]:
-    """Return every file's bytes, by its path below the folder."""
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file in the folder, by relative path."""
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def kept_by_aws(stack: dict[str, Any]) -> dict[str, bytes]:
-    """Return what the tables and the log groups hold."""
+def read_aws_state(stack: dict[str, Any]) -> dict[str, bytes]:
+    """Return the contents of the tables and the log groups."""
     account: dict[str, Any] = {
         "endpoint_url": stack["aws_endpoint_url"],
         "region_name": "us-east-1",
@@ -100,5 +103,5 @@ def kept_by_aws(stack: dict[str, Any]) -> dict[str, bytes]:
     return {"tables": json.dumps(items).encode(), "log groups": json.dumps(events).encode()}
 
 
-def places(kept: dict[str, bytes], marks: dict[str, str]) -> set[tuple[str, str]]:
-    return {(mark, name) for name, text in kept.items() for mark, words in marks.items() if words.encode() in text}
+def find_marks(contents: dict[str, bytes], marks: dict[str, str]) -> set[tuple[str, str]]:
+    return {(mark, name) for name, text in contents.items() for mark, value in marks.items() if value.encode() in text}

@@ -132,6 +132,7 @@ def format_http_date(seconds_from_now: float) -> str:
         (format_http_date(-60), [0, 0.5]),
         (format_http_date(86_400), [0]),
     ],
+    ids=["0.2", "1.5", "7", "0", "-7", "soon", "nan", "inf", "3600", "a minute ago", "tomorrow"],
 )
 def test_retry_after_of_the_only_target_is_honoured_if_it_fits_the_deadline(
     env: FallbackEnvironment, retry_after: str, waits: list[float]

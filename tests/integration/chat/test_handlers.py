@@ -14,7 +14,7 @@ from tests.builders import Context, chat_event, chat_request, key_item, mistype_
 from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
+from tests.integration.fresh_import import import_fresh
 
 type ImportHandler = Callable[[str], ModuleType]
 
@@ -45,7 +45,7 @@ def import_handler(aws: Aws, provider: RunningProvider, monkeypatch: pytest.Monk
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(overrides))
 
-    return lambda name: fresh_import(name, monkeypatch)
+    return lambda name: import_fresh(name, monkeypatch)
 
 
 def parse_response(response: dict[str, Any]) -> tuple[int, dict[str, Any]]:

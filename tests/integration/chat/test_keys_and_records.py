@@ -18,6 +18,7 @@ PROMPT = "marked words of a prompt"
 @pytest.mark.parametrize(
     ("key", "code"),
     [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistype_token(token()), "invalid_api_key")],
+    ids=["no key", "a foreign key", "a mistype_token key"],
 )
 def test_a_malformed_key_causes_no_aws_call(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str

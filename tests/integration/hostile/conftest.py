@@ -1,6 +1,6 @@
-"""Functions in this process for bodies by the hundred, and the real front with function processes for what HTTP can do.
+"""The handlers in this process, for many bodies, and the API Gateway emulation with function processes, for HTTP.
 
-AWS is moto's in this process, and its server for function processes: the same state.
+Handlers use moto in this process, function processes its server; both share one state.
 """
 
 import functools
@@ -17,11 +17,11 @@ from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.front.settings import FrontSettings, FunctionSettings
 from tests.builders import key_item, token
-from tests.integration.conftest import _forget
-from tests.integration.fresh_import import fresh_import
+from tests.integration.conftest import _clear_caches
+from tests.integration.fresh_import import import_fresh
 from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
 from tests.integration.hostile.responses import PROVIDER_KEY, Functions
-from tests.recorder.recording import processed_template
+from tests.recorder.recording import transform_template
 from tests.sam_local.backends import Backends, run_backends
 from tests.sam_local.daemon import HostAddress
 
@@ -30,14 +30,14 @@ LOOPBACK = HostAddress("127.0.0.1", "127.0.0.1")
 
 @pytest.fixture(scope="module")
 def backends() -> Iterator[Backends]:
-    with run_backends(LOOPBACK) as them:
-        them.aws.store_provider_keys(dashscope=PROVIDER_KEY)
-        yield them
+    with run_backends(LOOPBACK) as running:
+        running.aws.store_provider_keys(dashscope=PROVIDER_KEY)
+        yield running
 
 
 @pytest.fixture(scope="module")
 def key(backends: Backends) -> str:
-    """The token of a key that is in the table."""
+    """Return the token of an active key."""
     text = token()
     backends.aws.dynamodb.put_item(TableName=backends.aws.keys_table, Item=key_item(text))
     return text
@@ -45,14 +45,14 @@ def key(backends: Backends) -> str:
 
 @pytest.fixture(scope="module")
 def variables(backends: Backends) -> dict[str, str]:
-    """What the template gives a function, with every switch on that makes things talk."""
+    """Return a function's variables of the template, with every log switched on."""
     return {
         "KEYS_TABLE": backends.aws.keys_table,
         "USAGE_TABLE": backends.aws.usage_table,
         "PROVIDER_KEYS_SECRET": backends.aws.provider_keys_secret,
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
-        # Without a cool-down each failure finds the targets in their order.
+        # Without a cooldown every request tries the targets in their order.
         "GATEWAY_CONFIG": json.dumps(backends.gateway_config | {"retries": {"cooldown": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
@@ -66,13 +66,13 @@ def variables(backends: Backends) -> dict[str, str]:
 def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     log = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        _forget()
+        _clear_caches()
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(observability, "logger", functools.cache(lambda: Logger(service="hostile", stream=log)))
-        chat, models = fresh_import("chat.handler", patch), fresh_import("models.handler", patch)
+        chat, models = import_fresh("chat.handler", patch), import_fresh("models.handler", patch)
         yield Functions(key, chat.lambda_handler, models.lambda_handler, log)
-    _forget()
+    _clear_caches()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def front(
         "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
     }
     start = FrontSettings(
-        template=processed_template(),
+        template=transform_template(),
         functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in ("chat", "models")},
         interpreter=sys.executable,
         wrapper=str(WRAPPER),

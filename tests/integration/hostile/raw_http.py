@@ -1,4 +1,4 @@
-"""The front over a bare socket: bytes in, answers out."""
+"""Raw HTTP over a socket: send bytes, parse the response."""
 
 import http.client
 import socket
@@ -12,7 +12,7 @@ TIMEOUT_S = 20
 
 
 def send(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> bytes:
-    """Send these bytes, piece by piece, and return all that comes until the front closes."""
+    """Send these bytes, piece by piece, and return everything received until the server closes."""
     address = urlsplit(front.url)
     with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=TIMEOUT_S) as connection:
         for piece in pieces:
@@ -25,7 +25,7 @@ def send(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> bytes:
 
 
 def parse_response(front: RunningFront, received: bytes) -> LoggedResponse:
-    """Read the one answer that was received."""
+    """Parse the received bytes as one response."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(received)
@@ -36,10 +36,10 @@ def parse_response(front: RunningFront, received: bytes) -> LoggedResponse:
 
 
 def add_logs(front: RunningFront, reply: Reply) -> LoggedResponse:
-    """Return a reply of the front, with all that was written until then."""
+    """Return a reply with everything logged so far."""
     return LoggedResponse(reply.status, reply.headers, reply.body, "".join(read_logs(front).values()))
 
 
 def read_logs(front: RunningFront) -> dict[str, str]:
-    """Return all that the front and its functions wrote, by the file's name."""
+    """Return the contents of all log files, by file name."""
     return {file.name: file.read_text(encoding="utf-8") for file in (front.folder / "logs").iterdir()}

@@ -1,4 +1,4 @@
-"""The gateway as a hostile caller meets it, and what has to hold for whatever he is answered."""
+"""Responses to hostile requests, with the log output of each, and the assertions that hold for all of them."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ _NOT_FOR_LOGS = (PROMPT, ANSWER, PROVIDER_KEY, "Traceback")
 
 
 class LoggedResponse(NamedTuple):
-    """What a caller got, and what was written meanwhile."""
+    """A response, and the log output written for it."""
 
     status: int
     headers: dict[str, str]
@@ -33,13 +33,13 @@ class LoggedResponse(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The words of a refusal."""
+        """The message of an error response."""
         message: str = self.json["error"]["message"]
         return message
 
 
 class Functions:
-    """The functions' handlers, called in this process."""
+    """Call the functions' handlers in this process."""
 
     def __init__(self, token: str, chat: Callable[..., Any], models: Callable[..., Any], log: io.StringIO) -> None:
         self.token = token
@@ -48,37 +48,39 @@ class Functions:
         self._log = log
 
     def chat(self, event: Any) -> LoggedResponse:
-        return self._answer(self._chat, event)
+        return self._invoke(self._chat, event)
 
     def models(self, event: Any) -> LoggedResponse:
-        return self._answer(self._models, event)
+        return self._invoke(self._models, event)
 
-    def _answer(self, handler: Callable[..., Any], event: Any) -> LoggedResponse:
+    def _invoke(self, handler: Callable[..., Any], event: Any) -> LoggedResponse:
         self._log.seek(0)
         self._log.truncate()
         with contextlib.redirect_stdout(self._log), contextlib.redirect_stderr(self._log):
-            answer = json.loads(json.dumps(handler(event, Context()), allow_nan=False))
-        assert answer.keys() == {"statusCode", "headers", "body"}
-        return LoggedResponse(answer["statusCode"], answer["headers"], answer["body"].encode(), self._log.getvalue())
+            response = json.loads(json.dumps(handler(event, Context()), allow_nan=False))
+        assert response.keys() == {"statusCode", "headers", "body"}
+        return LoggedResponse(
+            response["statusCode"], response["headers"], response["body"].encode(), self._log.getvalue()
+        )
 
 
-def assert_well_formed(answer: LoggedResponse) -> None:
-    """Hold an answer to what holds for every one, whoever is to blame for it."""
-    assert all(_HEADER.fullmatch(value) for value in answer.headers.values()), answer.headers
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["x-request-id"]
-    assert answer.headers["content-type"] == "application/json"
-    assert [mark for mark in _NOT_FOR_LOGS if mark in answer.logs] == []
-    if answer.status != 200:
-        error = answer.json["error"]
+def assert_well_formed(response: LoggedResponse) -> None:
+    """Assert headers, error format and clean logs of any response."""
+    assert all(_HEADER.fullmatch(value) for value in response.headers.values()), response.headers
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["x-request-id"]
+    assert response.headers["content-type"] == "application/json"
+    assert [mark for mark in _NOT_FOR_LOGS if mark in response.logs] == []
+    if response.status != 200:
+        error = response.json["error"]
         assert error.keys() == _ERROR
         assert all(isinstance(error[name], str) and error[name] for name in ("message", "type", "code")), error
         assert error["param"] is None or isinstance(error["param"], str)
-        assert b"Traceback" not in answer.body
+        assert b"Traceback" not in response.body
 
 
-def assert_success_or_client_error(answer: LoggedResponse) -> None:
-    """Hold an answer to being good, or a refusal of what the caller sent."""
-    assert_well_formed(answer)
-    assert answer.status == 200 or answer.status in CLIENT_ERRORS, answer
-    assert "unhandled exception" not in answer.logs
+def assert_success_or_client_error(response: LoggedResponse) -> None:
+    """Assert that the response is a success or a 4xx error, and that no internal error was logged."""
+    assert_well_formed(response)
+    assert response.status == 200 or response.status in CLIENT_ERRORS, response
+    assert "unhandled exception" not in response.logs

@@ -1,4 +1,4 @@
-"""What hostile callers send: chat requests that are almost right, JSON of any shape, and bytes."""
+"""Hypothesis strategies for hostile requests: nearly valid chat requests, JSON of any shape, and bytes."""
 
 import copy
 import json
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.integration.hostile.responses import PROMPT
 
-fuzz_settings = settings(derandomize=True, deadline=None, database=None, max_examples=250)
-"""The same examples in every run, and no clock: a slow machine finds what a fast one finds."""
+fuzz_settings = settings(max_examples=min(settings().max_examples, 250))
+"""Deterministic and without a deadline: every machine runs the same examples."""
 
 TEXTS = st.text(max_size=12) | st.sampled_from(["", "\0", "\ud800", "\r\nx-evil: 1", "qwen-plus", PROMPT, "🙂" * 40])
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**4000, -(10**400), 1e308, -0.0, 2**63, 1.5])
@@ -26,7 +26,7 @@ _TOOL = st.fixed_dictionaries(
     {"type": st.just("function")},
     optional={"function": st.fixed_dictionaries({"name": st.sampled_from(["f", "weather"])}, optional={"x": JSON})},
 )
-ALMOST_RIGHT = st.fixed_dictionaries(
+NEARLY_VALID = st.fixed_dictionaries(
     {"model": st.sampled_from(["qwen-plus", "qwen-max", "qwen-turbo"]), "messages": st.lists(_MESSAGE, max_size=3)},
     optional={
         "stream": st.sampled_from([False, None]),
@@ -47,8 +47,8 @@ ALMOST_RIGHT = st.fixed_dictionaries(
 
 @st.composite
 def mutated_requests(draw: st.DrawFn) -> Any:
-    """An almost right request in which one place, at any depth, is something else or is gone."""
-    request = copy.deepcopy(draw(ALMOST_RIGHT))
+    """Draw a nearly valid request with one value, at any depth, replaced or removed."""
+    request = copy.deepcopy(draw(NEARLY_VALID))
     holder, place = draw(st.sampled_from(list(_places(request))))
     if draw(st.integers(0, 4)):
         holder[place] = draw(JSON)
@@ -66,8 +66,8 @@ def _places(value: Any) -> Any:
 
 @st.composite
 def corrupted_bodies(draw: st.DrawFn) -> bytes:
-    """The bytes of a request with some of them cut out, or others put in."""
-    body = json.dumps(draw(ALMOST_RIGHT), ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+    """Draw the bytes of a request, with some removed or inserted."""
+    body = json.dumps(draw(NEARLY_VALID), ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
     start = draw(st.integers(0, len(body)))
     end = draw(st.integers(start, min(len(body), start + 8)))
     return body[:start] + draw(st.binary(max_size=6)) + body[end:]

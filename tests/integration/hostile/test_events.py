@@ -1,4 +1,4 @@
-"""Headers, paths and events that no sensible client makes."""
+"""Malformed headers, paths and events."""
 
 from typing import Any
 
@@ -21,23 +21,25 @@ VALUES = st.lists(
 
 
 @strategies.fuzz_settings
-@given(headers=st.dictionaries(NAMES, VALUES, max_size=5), keyed=st.booleans())
-def test_headers_of_any_kind(functions: Functions, headers: dict[str, list[str]], keyed: bool) -> None:
-    own = {"Authorization": [f"Bearer {functions.token}"]} if keyed else {}
-    for event, ask in ((chat_event(chat_request()), functions.chat), (models_event(), functions.models)):
-        assert_success_or_client_error(ask(event | {"multiValueHeaders": headers | own}))
+@given(headers=st.dictionaries(NAMES, VALUES, max_size=5), with_key=st.booleans())
+def test_any_headers_get_a_success_or_a_client_error(
+    functions: Functions, headers: dict[str, list[str]], with_key: bool
+) -> None:
+    own = {"Authorization": [f"Bearer {functions.token}"]} if with_key else {}
+    for event, invoke in ((chat_event(chat_request()), functions.chat), (models_event(), functions.models)):
+        assert_success_or_client_error(invoke(event | {"multiValueHeaders": headers | own}))
 
 
 @strategies.fuzz_settings
 @given(name=strategies.TEXTS | st.text())
-def test_model_ids_of_any_kind(functions: Functions, name: str) -> None:
+def test_any_model_id_gets_a_success_or_a_client_error(functions: Functions, name: str) -> None:
     answer = functions.models(models_event(functions.token) | {"pathParameters": {"model": name}})
 
     assert_success_or_client_error(answer)
 
 
 @pytest.mark.parametrize("name", ["\0", "%00", "../../etc/passwd", "..%2f..", "通义千问", "é" * 10_000, "a" * 100_000])
-def test_a_model_id_is_looked_up_and_nothing_else(functions: Functions, name: str) -> None:
+def test_an_unknown_model_id_is_only_looked_up(functions: Functions, name: str) -> None:
     answer = functions.models(models_event(functions.token) | {"pathParameters": {"model": name}})
 
     assert_success_or_client_error(answer)
@@ -48,7 +50,7 @@ def test_a_model_id_is_looked_up_and_nothing_else(functions: Functions, name: st
 @pytest.mark.parametrize(
     "token", ["x" * 1_000_000, "sk-qg-" + "9" * 1_000_000, "sk-qg-é", "\x7f\x80\xff", "a b c", "sk-qg-" + "\0" * 40]
 )
-def test_a_token_of_any_size_and_script_is_refused_without_being_quoted(functions: Functions, token: str) -> None:
+def test_a_token_of_any_size_and_script_is_rejected_and_not_echoed(functions: Functions, token: str) -> None:
     for answer in (functions.chat(chat_event(chat_request(), token)), functions.models(models_event(token))):
         assert_success_or_client_error(answer)
         assert (answer.status, answer.json["error"]["code"]) == (401, "invalid_api_key")
@@ -67,21 +69,21 @@ def test_a_token_of_any_size_and_script_is_refused_without_being_quoted(function
     ],
     ids=["empty", "nulls", "a schedule", "no headers", "an unknown method", "a header without a value"],
 )
-def test_an_event_without_a_caller_is_one_without_a_key(functions: Functions, event: dict[str, Any]) -> None:
+def test_an_event_without_an_http_request_lacks_an_api_key(functions: Functions, event: dict[str, Any]) -> None:
     for answer in (functions.chat(event), functions.models(event)):
         assert_success_or_client_error(answer)
         assert (answer.status, answer.json["error"]["code"]) == (401, "missing_api_key")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_a_wrong_content_type_does_no_harm(functions: Functions, content_type: str) -> None:
+def test_a_wrong_content_type_is_accepted(functions: Functions, content_type: str) -> None:
     answer = functions.chat(chat_event(chat_request(), functions.token, {"Content-Type": content_type}))
 
     assert_success_or_client_error(answer)
     assert answer.status == 200
 
 
-def test_a_compressed_body_is_refused_with_what_to_do(functions: Functions) -> None:
+def test_a_compressed_body_is_rejected_with_advice(functions: Functions) -> None:
     answer = functions.chat(chat_event(chat_request(), functions.token, {"Content-Encoding": "gzip"}))
 
     assert_success_or_client_error(answer)
@@ -90,12 +92,12 @@ def test_a_compressed_body_is_refused_with_what_to_do(functions: Functions) -> N
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "0", "1e999", "", "soon", "0x10", "1" * 5_000, "\xb2"])
 @pytest.mark.parametrize("name", ["X-Gateway-Timeout-Ms", "X-Stainless-Read-Timeout", "X-Stainless-Timeout"])
-def test_a_patience_that_makes_no_sense_limits_nothing(functions: Functions, name: str, value: str) -> None:
+def test_an_invalid_client_timeout_is_ignored(functions: Functions, name: str, value: str) -> None:
     assert functions.chat(chat_event(chat_request(), functions.token, {name: value})).status == 200
 
 
-def test_a_patience_that_no_call_can_meet_is_a_timeout_with_advice(functions: Functions) -> None:
-    """The only 5xx that a caller brings about: it is what he asked for."""
+def test_a_client_timeout_too_short_for_any_call_is_a_504_with_advice(functions: Functions) -> None:
+    """This is the only 5xx that a client can cause."""
     answer = functions.chat(chat_event(chat_request(), functions.token, {"X-Gateway-Timeout-Ms": "0.001"}))
 
     assert_well_formed(answer)

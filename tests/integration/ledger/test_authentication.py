@@ -9,7 +9,7 @@ from qwen_gateway.ledger import ApiKeys, token
 from qwen_gateway.ledger.administration import KeyAdministration
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
-from tests.integration.mock_server import answering, refusing
+from tests.integration.mock_server import serve_aws_error, serve_response
 
 NOW = 1_790_000_000.5
 HOUR = 3_600
@@ -39,7 +39,7 @@ def test_a_valid_token_returns_its_key(keys: ApiKeys, administration: KeyAdminis
 
 def test_a_well_formed_token_causes_one_consistent_read(aws_environment: None) -> None:
     seen: list[dict[str, str]] = []
-    with answering(200, "{}", seen) as url:
+    with serve_response(200, "{}", seen) as url:
         rejection(ApiKeys(client_without_retries(url), "KeysTable"), token.create(token.create_id()), KeyUnknown)
     [call] = seen
     assert call["x-amz-target"] == "DynamoDB_20120810.GetItem"
@@ -152,7 +152,7 @@ def test_a_key_with_attributes_of_a_later_version_is_valid(
 def test_every_dynamodb_error_is_ledger_unavailable_without_details(
     aws_environment: None, status: int, code: str
 ) -> None:
-    with refusing(status, code) as url, pytest.raises(LedgerUnavailable) as failure:
+    with serve_aws_error(status, code) as url, pytest.raises(LedgerUnavailable) as failure:
         ApiKeys(client_without_retries(url), "KeysTable").authenticate(token.create(token.create_id()), NOW)
     assert failure.value.retry_after == 1
     assert "ledger" in failure.value.message

@@ -6,7 +6,7 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway.errors import ProviderNotConfigured, SecretsUnavailable
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from tests.integration.emulated_aws import Aws
-from tests.integration.mock_server import answering, refusing
+from tests.integration.mock_server import serve_aws_error, serve_response
 
 
 @pytest.fixture
@@ -56,14 +56,14 @@ def test_a_binary_secret_is_malformed(aws: Aws, keys: ProviderKeys) -> None:
 def test_an_error_of_secrets_manager_is_reported_by_its_cause(
     aws_environment: None, monkeypatch: pytest.MonkeyPatch, status: int, code: str, cause: str
 ) -> None:
-    with refusing(status, code) as url:
+    with serve_aws_error(status, code) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(SecretsUnavailable, match=cause):
             ProviderKeys(aws_clients.secretsmanager(), "a-secret").key("dashscope")
 
 
 def test_a_response_that_is_not_json_gives_no_key(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(200, "<html>") as url:
+    with serve_response(200, "<html>") as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(SecretsUnavailable):
             ProviderKeys(aws_clients.secretsmanager(), "a-secret").key("dashscope")

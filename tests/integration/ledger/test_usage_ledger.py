@@ -10,7 +10,7 @@ from qwen_gateway.ledger.dynamodb import from_item, to_item
 from tests.builders import usage_record
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
-from tests.integration.mock_server import refusing
+from tests.integration.mock_server import serve_aws_error
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_record_with_hostile_texts_is_stored(aws: Aws, ledger: UsageLedger) ->
     ],
 )
 def test_a_rejected_write_raises_ledger_unavailable(aws_environment: None, status: int, code: str) -> None:
-    with refusing(status, code) as url, pytest.raises(LedgerUnavailable):
+    with serve_aws_error(status, code) as url, pytest.raises(LedgerUnavailable):
         UsageLedger(client_without_retries(url), "UsageTable", 400).put(usage_record())
 
 

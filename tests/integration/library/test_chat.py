@@ -30,8 +30,8 @@ def test_an_answer_has_content_usage_latency_and_target(client: QwenClient, prov
     (attempt,) = answer.attempts
     assert (attempt.status, attempt.charged) == (200, "billed")
     assert answer.latency_ms >= attempt.latency_ms >= 0
-    assert answer.completion["object"] == "chat.completion"
-    assert answer.completion["choices"][0]["message"]["content"] == answer.content
+    assert answer.whole["object"] == "chat.completion"
+    assert answer.whole["choices"][0]["message"]["content"] == answer.content
 
 
 def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provider: RunningProvider) -> None:
@@ -58,7 +58,7 @@ def test_an_answer_with_only_tool_calls_has_no_content(client: QwenClient) -> No
     answer = client.chat("Look it up.", tools=[tool])
 
     assert answer.content == ""
-    assert answer.completion["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look_up"
+    assert answer.whole["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look_up"
 
 
 @pytest.mark.parametrize(

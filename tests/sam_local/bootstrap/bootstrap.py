@@ -1,4 +1,4 @@
-"""Starts AWS's own runtime client with the module path of the managed runtime: function, layer, runtime."""
+"""Start AWS's runtime client with the module path of the managed runtime: function, layer, runtime."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The clients, and what the provider received from them."""
+"""Fixtures: the clients, and the requests that the provider received."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ Received = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Driver]:
-    """Return the Node program."""
+    """Start the Node program."""
     driver = Driver()
     yield driver
     driver.close()
@@ -28,12 +28,12 @@ def node(stack: dict[str, Any], driver: Driver) -> Node:
     return Node(stack, driver)
 
 
-@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node"])
+@pytest.fixture(scope="session", params=["Python", "Python, async", "Node"])
 def make_openai_client(request: pytest.FixtureRequest, driver: Driver) -> MakeOpenAiClient:
-    """Return, for each of OpenAI's clients in turn, a function that makes it for a stack."""
+    """Return a function that makes a client for a stack, for each of OpenAI's clients in turn."""
     makers: dict[str, MakeOpenAiClient] = {
         "Python": Python,
-        "Python, awaited": AsyncPython,
+        "Python, async": AsyncPython,
         "Node": lambda stack: Node(stack, driver),
     }
     return makers[request.param]
@@ -45,12 +45,12 @@ def openai_client(make_openai_client: MakeOpenAiClient, stack: dict[str, Any]) -
     return make_openai_client(stack)
 
 
-@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node", "AI SDK"])
+@pytest.fixture(scope="session", params=["Python", "Python, async", "Node", "AI SDK"])
 def reader(request: pytest.FixtureRequest, stack: dict[str, Any], driver: Driver) -> Reader:
-    """Return each client that reads streams in turn."""
+    """Return each streaming client in turn."""
     makers: dict[str, Callable[[], Reader]] = {
         "Python": lambda: PythonReader(stack),
-        "Python, awaited": lambda: AsyncPythonReader(stack),
+        "Python, async": lambda: AsyncPythonReader(stack),
         "Node": lambda: NodeReader(stack, driver),
         "AI SDK": lambda: AiSdkReader(stack, driver),
     }
@@ -59,5 +59,5 @@ def reader(request: pytest.FixtureRequest, stack: dict[str, Any], driver: Driver
 
 @pytest.fixture
 def received(provider: httpx2.Client) -> Received:
-    """Return a function that reads the bodies which reached the provider."""
+    """Return a function that reads the bodies that the provider received."""
     return lambda: [call["body"] for call in provider.get("/_control").json()["calls"]]

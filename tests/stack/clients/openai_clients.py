@@ -1,4 +1,4 @@
-"""OpenAI's own clients with their default settings, each behind the same two words: ask, and what came of it."""
+"""OpenAI's clients with their defaults, behind one interface: call, result, error."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ DRIVER = Path(__file__).parent / "node" / "driver.mjs"
 
 
 class Forecast(BaseModel):
-    """The answer of the call `forecast`; the driver has the same one."""
+    """The result of the call `forecast`; the driver has the same model."""
 
     city: str
     degrees: int
@@ -26,7 +26,7 @@ class Forecast(BaseModel):
 
 
 class ClientAnswer(NamedTuple):
-    """What a client made of an answer."""
+    """A successful call: the parsed body, request id and headers."""
 
     body: dict[str, Any]
     request_id: str
@@ -40,22 +40,26 @@ class ClientAnswer(NamedTuple):
 
 
 class ClientError(Exception):
-    """What a client raised: `kind` is the name of its exception's class."""
+    """An error that a client raised; `kind` is the name of its exception class."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        super().__init__(told["message"])
-        self.kind: str = told["kind"]
-        self.status: int | None = told.get("status")
-        self.code, self.type, self.param = told.get("code"), told.get("type"), told.get("param")
-        self.request_id: str | None = told.get("request_id")
-        self.headers: Mapping[str, str] = told.get("headers") or {}
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields["message"])
+        self.kind: str = fields["kind"]
+        self.status: int | None = fields.get("status")
+        self.code, self.type, self.param = fields.get("code"), fields.get("type"), fields.get("param")
+        self.request_id: str | None = fields.get("request_id")
+        self.headers: Mapping[str, str] = fields.get("headers") or {}
 
 
 class OpenAiClient(Protocol):
     """One of OpenAI's clients."""
 
-    def ask(self, call: str, **body: Any) -> ClientAnswer:
-        """Make the call `chat`, `forecast`, `models`, `model` or `respond`, or raise ClientError."""
+    def call(self, call: str, **body: Any) -> ClientAnswer:
+        """Make the call `chat`, `forecast`, `models`, `model` or `respond`.
+
+        Raises:
+            ClientError: the client raised an error.
+        """
         ...
 
 
@@ -74,30 +78,30 @@ class Python:
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._client = openai.OpenAI(base_url=stack["base_url"], api_key=stack["api_key"])
 
-    def ask(self, call: str, **body: Any) -> ClientAnswer:
+    def call(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
         try:
-            return _answered(_CALLS[call](self._client)(**body, **_format(call)))
+            return _parse_answer(_CALLS[call](self._client)(**body, **_get_format_option(call)))
         except openai.APIStatusError as error:
-            raise _refused(error) from error
+            raise _convert_error(error) from error
 
 
 class AsyncPython:
-    """openai for Python, awaited."""
+    """openai for Python, async."""
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
 
-    def ask(self, call: str, **body: Any) -> ClientAnswer:
+    def call(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
-        return asyncio.run(self._ask(call, body))
+        return asyncio.run(self._call(call, body))
 
-    async def _ask(self, call: str, body: dict[str, Any]) -> ClientAnswer:
+    async def _call(self, call: str, body: dict[str, Any]) -> ClientAnswer:
         async with openai.AsyncOpenAI(**self._settings) as client:
             try:
-                return _answered(await _CALLS[call](client)(**body, **_format(call)))
+                return _parse_answer(await _CALLS[call](client)(**body, **_get_format_option(call)))
             except openai.APIStatusError as error:
-                raise _refused(error) from error
+                raise _convert_error(error) from error
 
 
 class Driver:
@@ -105,15 +109,19 @@ class Driver:
 
     def __init__(self) -> None:
         if not (DRIVER.parent / "node_modules" / "ready").exists():
-            pytest.fail("The Node clients are not installed: make test does it.")
-        # Its standard output is ours alone: with OPENAI_LOG set the client would write there too.
+            pytest.fail("The Node clients are not installed: run `make test`.")
+        # With OPENAI_LOG set, the client would write to the standard output of the driver.
         defaults = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
         self._program = subprocess.Popen(
             [NODE, DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=defaults
         )
 
     def make(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer, or raise ClientError."""
+        """Make a call and return its result.
+
+        Raises:
+            ClientError: the client raised an error.
+        """
         assert self._program.stdin
         assert self._program.stdout
         print(json.dumps(order), file=self._program.stdin, flush=True)
@@ -124,7 +132,7 @@ class Driver:
         return answer
 
     def close(self) -> None:
-        """End the program: its input is over."""
+        """Close the input of the program and wait for its end."""
         self._program.communicate(timeout=30)
 
 
@@ -135,26 +143,28 @@ class Node:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
 
-    def ask(self, call: str, **body: Any) -> ClientAnswer:
+    def call(self, call: str, **body: Any) -> ClientAnswer:
         """Make a call."""
-        return self.ask_with({}, {}, call, **body)
+        return self.call_with({}, {}, call, **body)
 
-    def ask_with(self, settings: Mapping[str, Any], options: Mapping[str, Any], call: str, **body: Any) -> ClientAnswer:
-        """Make a call with `settings` of the client and `options` of the call that are not its defaults."""
+    def call_with(
+        self, settings: Mapping[str, Any], options: Mapping[str, Any], call: str, **body: Any
+    ) -> ClientAnswer:
+        """Make a call with `settings` of the client and `options` of the call."""
         order = {"client": "openai", "endpoint": {**self._endpoint, **settings}, "call": call, "body": body}
         return ClientAnswer(**self._driver.make({**order, "options": options}))
 
 
-def _format(call: str) -> dict[str, Any]:
+def _get_format_option(call: str) -> dict[str, Any]:
     return {"response_format": Forecast} if call == "forecast" else {}
 
 
-def _answered(raw: Any) -> ClientAnswer:
+def _parse_answer(raw: Any) -> ClientAnswer:
     return ClientAnswer(raw.parse().to_dict(warnings=False), raw.request_id, raw.headers)
 
 
-def _refused(error: openai.APIStatusError) -> ClientError:
-    told = {name: getattr(error, name) for name in ("message", "code", "type", "param", "request_id")}
+def _convert_error(error: openai.APIStatusError) -> ClientError:
+    fields = {name: getattr(error, name) for name in ("message", "code", "type", "param", "request_id")}
     return ClientError(
-        {**told, "kind": type(error).__name__, "status": error.status_code, "headers": error.response.headers}
+        {**fields, "kind": type(error).__name__, "status": error.status_code, "headers": error.response.headers}
     )

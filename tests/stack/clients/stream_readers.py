@@ -1,4 +1,4 @@
-"""How the clients read streams while they are made, each behind the same word, and what came of it."""
+"""Streaming clients behind one interface, and the result of reading a stream."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ import openai
 from tests.stack.clients.openai_clients import ClientError, Driver
 
 type Arrived = list[tuple[float, dict[str, Any]]]
-"""Seconds, and what the client gave then."""
+"""Seconds and the part that the client yielded then."""
 
 
 class StreamResult(NamedTuple):
-    """What a client made of a stream. `texts` are (seconds, text); `calls` are names and arguments of tool calls."""
+    """A stream as read by a client. `texts` are (seconds, text); `calls` are names and arguments of tool calls."""
 
     texts: list[tuple[float, str]]
     thoughts: str
@@ -28,15 +28,15 @@ class StreamResult(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The whole text."""
+        """The complete text."""
         return "".join(text for _, text in self.texts)
 
 
 class Reader(Protocol):
-    """A client."""
+    """A streaming client."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
-        """Read the answer to the end, to its failure, or until `enough` texts have come."""
+    def read(self, *, stop_after: int | None = None, **body: Any) -> StreamResult:
+        """Read the stream to its end, to its failure, or until `stop_after` texts have arrived."""
         ...
 
 
@@ -46,7 +46,7 @@ class PythonReader:
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._settings = {"base_url": stack["base_url"], "api_key": stack["api_key"]}
 
-    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
+    def read(self, *, stop_after: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
         arrived: Arrived = []
         try:
@@ -56,21 +56,21 @@ class PythonReader:
             ):
                 for chunk in stream:
                     arrived.append((time.monotonic(), chunk.to_dict()))
-                    if len(_of_openai(arrived).texts) == enough:
+                    if len(_summarize_openai(arrived).texts) == stop_after:
                         break
         except (openai.APIError, httpx2.HTTPError) as error:
-            return _of_openai(arrived, _raised(error))
-        return _of_openai(arrived)
+            return _summarize_openai(arrived, _convert_error(error))
+        return _summarize_openai(arrived)
 
 
 class AsyncPythonReader(PythonReader):
-    """openai for Python, awaited."""
+    """openai for Python, async."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
+    def read(self, *, stop_after: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
-        return asyncio.run(self._read(enough, body))
+        return asyncio.run(self._read(stop_after, body))
 
-    async def _read(self, enough: int | None, body: dict[str, Any]) -> StreamResult:
+    async def _read(self, stop_after: int | None, body: dict[str, Any]) -> StreamResult:
         arrived: Arrived = []
         try:
             async with (
@@ -79,53 +79,53 @@ class AsyncPythonReader(PythonReader):
             ):
                 async for chunk in stream:
                     arrived.append((time.monotonic(), chunk.to_dict()))
-                    if len(_of_openai(arrived).texts) == enough:
+                    if len(_summarize_openai(arrived).texts) == stop_after:
                         break
         except (openai.APIError, httpx2.HTTPError) as error:
-            return _of_openai(arrived, _raised(error))
-        return _of_openai(arrived)
+            return _summarize_openai(arrived, _convert_error(error))
+        return _summarize_openai(arrived)
 
 
 class NodeReader:
-    """openai for Node, which leaves by an abort controller."""
+    """openai for Node, which stops with an abort controller."""
 
     def __init__(self, stack: Mapping[str, Any], driver: Driver) -> None:
         self._endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
         self._driver = driver
 
-    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
+    def read(self, *, stop_after: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
-        order = {"client": "openai read", "endpoint": self._endpoint, "body": body, "enough": enough}
-        return _of_openai(*_outcome(self._driver.make(order)))
+        order = {"client": "openai read", "endpoint": self._endpoint, "body": body, "enough": stop_after}
+        return _summarize_openai(*_parse_outcome(self._driver.make(order)))
 
 
 class AiSdkReader(NodeReader):
-    """The AI SDK, whose words for the request and the answer are other ones."""
+    """The AI SDK, which has its own names for fields of requests and responses."""
 
-    def read(self, *, enough: int | None = None, **body: Any) -> StreamResult:
+    def read(self, *, stop_after: int | None = None, **body: Any) -> StreamResult:
         """Read a stream."""
-        wants_usage = body.pop("stream_options", {}).get("include_usage", False)
+        include_usage = body.pop("stream_options", {}).get("include_usage", False)
         order = {
             "client": "ai read",
-            "endpoint": {**self._endpoint, "includeUsage": wants_usage},
+            "endpoint": {**self._endpoint, "includeUsage": include_usage},
             "call": "called" if body.pop("tools", None) else "text",
             "body": body,
-            "enough": enough,
+            "enough": stop_after,
         }
-        return _of_ai(*_outcome(self._driver.make(order)))
+        return _summarize_ai_sdk(*_parse_outcome(self._driver.make(order)))
 
 
-def _outcome(answer: Mapping[str, Any]) -> tuple[Arrived, ClientError | None]:
+def _parse_outcome(answer: Mapping[str, Any]) -> tuple[Arrived, ClientError | None]:
     failure = answer.get("failure")
     return [(at, part) for at, part in answer["arrived"]], ClientError(failure) if failure else None
 
 
-def _raised(error: openai.APIError | httpx2.HTTPError) -> ClientError:
-    told = {name: getattr(error, name, None) for name in ("code", "type", "param")}
-    return ClientError({**told, "message": str(error), "kind": type(error).__name__})
+def _convert_error(error: openai.APIError | httpx2.HTTPError) -> ClientError:
+    fields = {name: getattr(error, name, None) for name in ("code", "type", "param")}
+    return ClientError({**fields, "message": str(error), "kind": type(error).__name__})
 
 
-def _of_openai(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
+def _summarize_openai(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
     choices = [(at, choice) for at, chunk in arrived for choice in chunk["choices"]]
     deltas = [(at, choice["delta"]) for at, choice in choices]
     usages = [chunk["usage"] for _, chunk in arrived if chunk.get("usage")]
@@ -134,15 +134,17 @@ def _of_openai(arrived: Arrived, failure: ClientError | None = None) -> StreamRe
     return StreamResult(
         texts=[(at, delta["content"]) for at, delta in deltas if delta.get("content")],
         thoughts="".join(delta.get("reasoning_content") or "" for _, delta in deltas),
-        calls=_assembled(call for _, delta in deltas for call in delta.get("tool_calls") or ()) if finishes else [],
+        calls=_assemble_tool_calls(call for _, delta in deltas for call in delta.get("tool_calls") or ())
+        if finishes
+        else [],
         finish=finishes[-1] if finishes else None,
         usage=usages[0] if usages else None,
         failure=failure,
     )
 
 
-def _assembled(pieces: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Put tool calls together as OpenAI's documentation shows it: what a piece names counts, arguments add up."""
+def _assemble_tool_calls(pieces: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Assemble tool calls as OpenAI's documentation shows: replace the name, concatenate the arguments."""
     names: dict[int, str] = {}
     arguments: defaultdict[int, str] = defaultdict(str)
     for piece in pieces:
@@ -152,7 +154,7 @@ def _assembled(pieces: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, An
     return [(name, json.loads(arguments[index])) for index, name in names.items()]
 
 
-def _of_ai(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
+def _summarize_ai_sdk(arrived: Arrived, failure: ClientError | None = None) -> StreamResult:
     by_type: defaultdict[str, list[tuple[float, dict[str, Any]]]] = defaultdict(list)
     for at, part in arrived:
         by_type[part["type"]].append((at, part))

@@ -1,4 +1,4 @@
-"""What becomes of a call that takes longer than its client waits."""
+"""Calls that take longer than the client's timeout."""
 
 import httpx2
 import openai
@@ -10,17 +10,17 @@ from tests.stack.clients.openai_clients import ClientError, Node
 from tests.stack.repository import wait_until
 
 
-def test_a_client_that_says_how_long_it_waits_is_answered_before_that(
+def test_a_client_that_announces_its_timeout_gets_an_error_before_it(
     client: openai.OpenAI, node: Node, provider: httpx2.Client, received: Received
 ) -> None:
-    client.chat.completions.create(**chat_request())  # A cold start would be on their time.
+    client.chat.completions.create(**chat_request())  # Warm up: a cold start would count against the timeouts.
     provider.delete("/_control")
     provider.put("/_control", json={"faults": [{"kind": "hang", "times": 9}]})
 
     with pytest.raises(openai.InternalServerError) as python:
         client.with_options(timeout=2.5).chat.completions.create(**chat_request())
     with pytest.raises(ClientError) as javascript:
-        node.ask_with({}, {"timeout": 2500}, "chat", **chat_request())
+        node.call_with({}, {"timeout": 2500}, "chat", **chat_request())
 
     for error in (python.value, javascript.value):
         assert error.code == "provider_timeout"
@@ -28,16 +28,16 @@ def test_a_client_that_says_how_long_it_waits_is_answered_before_that(
     assert len(received()) == 2
 
 
-def test_a_client_that_does_not_say_so_repeats_and_each_record_tells_which_try_it_was(
+def test_a_client_without_an_announced_timeout_reretry_counts_and_records_count_the_reretry_counts(
     node: Node, provider: httpx2.Client, records: Records
 ) -> None:
     earlier = [record["sk"]["S"] for record in records()]
     provider.put("/_control", json={"latency_ms": 900})
 
     with pytest.raises(ClientError) as caught:
-        node.ask_with({"timeout": 400}, {}, "chat", **chat_request())
+        node.call_with({"timeout": 400}, {}, "chat", **chat_request())
 
     assert caught.value.kind == "APIConnectionTimeoutError"
     wait_until(lambda: len(records()) == len(earlier) + 3)
-    tries = [record["client_retry_count"]["N"] for record in records() if record["sk"]["S"] not in earlier]
-    assert sorted(tries) == ["0", "1", "2"]
+    retry_counts = [record["client_retry_count"]["N"] for record in records() if record["sk"]["S"] not in earlier]
+    assert sorted(retry_counts) == ["0", "1", "2"]

@@ -60,7 +60,7 @@ def serve(
 def serve(
     event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse | EventStreamResponse]
 ) -> ProxyResponse | EventStream:
-    """Return the response to a proxy event: what `handle(request, request_id)` returns, or an error for its exception."""
+    """Return the response for a proxy event: what `handle(request, request_id)` returns, or its exception as error."""
     request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
     try:
         response = handle(parse_event(event), request_id)

@@ -19,7 +19,7 @@ class Answer(NamedTuple):
         model: the model that answered, by the provider's name for it.
         provider: the provider that answered, by its name in the configuration.
         attempts: all upstream calls in order; the last one succeeded.
-        completion: the whole answer as OpenAI's `chat.completion`: all choices, tool calls, reasoning.
+        whole: the answer as OpenAI's `chat.completion`: all choices, tool calls, reasoning.
     """
 
     content: str
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     model: str
     provider: str
     attempts: tuple[Attempt, ...]
-    completion: dict[str, Any]
+    whole: dict[str, Any]
 
     @classmethod
     def of(cls, completion: dict[str, Any], attempts: tuple[Attempt, ...], latency_ms: int) -> "Answer":
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
             model=target.model,
             provider=target.provider,
             attempts=attempts,
-            completion=completion,
+            whole=completion,
         )
 
 

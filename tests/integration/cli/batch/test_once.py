@@ -15,7 +15,7 @@ from tests.builders import chat_request
 from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.cli.batch.files import KEY, Fill, asked, results_of
 from tests.integration.cli.operator import Run
-from tests.integration.mock_server import answering
+from tests.integration.mock_server import serve_response
 
 
 def test_each_line_of_a_text_is_a_prompt(run: Run, provider: RunningProvider, fill: Fill) -> None:
@@ -154,7 +154,7 @@ def test_a_server_of_ones_own_is_named_by_its_url(run: Run, provider: RunningPro
 
     assert run("batch", str(path), "--provider", f"{provider.url}/v1").status == 0
     assert results_of(path)[1]["provider"] == "local"
-    with answering(404, "") as nowhere:
+    with serve_response(404, "") as nowhere:
         assert "list of models" in run("batch", str(path), "--provider", nowhere).err
 
 

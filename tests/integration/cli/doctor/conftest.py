@@ -10,7 +10,7 @@ from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.doctor.clinic import KEYS, Clinic, limits
 from tests.integration.cli.operator import Run
 from tests.integration.emulated_aws import Aws
-from tests.integration.mock_server import answering
+from tests.integration.mock_server import serve_response
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def quota(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     with ExitStack() as running:
 
         def answers(body: str, status: int = 200) -> None:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", running.enter_context(answering(status, body)))
+            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", running.enter_context(serve_response(status, body)))
 
         answers(limits(1_000))
         yield answers
