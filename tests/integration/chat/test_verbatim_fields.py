@@ -25,9 +25,7 @@ def nest(levels: int) -> Any:
         pytest.param({"top_p": 0.1 + 0.2, "presence_penalty": -0.0, "x": 1e-320}, id="floats"),
         pytest.param({"stop": ["\0", "\u2028", "Grüße 世界 \N{GRINNING FACE}", "</script>"]}, id="unusual strings"),
         pytest.param({"": {"": [{}, [], None, False]}}, id="empty names"),
-        pytest.param(
-            {"thinking_budget": 5, "enable_search": True, "search_options": {"x": 1}}, id="parameters of Qwen"
-        ),
+        pytest.param({"thinking_budget": 5, "enable_search": True, "search_options": {"x": 1}}, id="Qwen parameters"),
         pytest.param({"stream": None, "n": None, "tools": None, "max_tokens": None}, id="nulls"),
         pytest.param({"timeout": 1, "extra_headers": {"a": "b"}, "extra_body": {"c": 1}}, id="names of SDK parameters"),
     ],
