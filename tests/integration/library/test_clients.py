@@ -13,7 +13,7 @@ from qwen_gateway.errors import InternalError, ModelUnknown, ProviderKeyRefused,
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
 from tests.builders import whole_stream
-from tests.integration.chat.scripted import event_stream, says, scripted_provider
+from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.library.conftest import KEY, MakeClient
 
 WITHOUT_AWS = """
@@ -55,7 +55,7 @@ def test_a_provider_is_called_with_the_key_of_its_variable(
 ) -> None:
     monkeypatch.setenv(variable, KEY)
     with (
-        scripted_provider(says(event_stream(whole_stream()))) as provider,
+        run_fake_provider(respond_with(sse_response(whole_stream()))) as provider,
         QwenClient(name, configuration=stand_in(provider.url).gateway_config) as client,
     ):
         assert client.chat("Say hello.").provider == (name or "dashscope")

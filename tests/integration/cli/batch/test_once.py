@@ -12,7 +12,7 @@ from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.local.provider import RunningProvider
 from qwen_gateway_cli.local.upstream import stand_in
 from tests.builders import chat_request
-from tests.integration.chat.scripted import event_stream, says, scripted_provider
+from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.cli.batch.files import KEY, Fill, asked, results_of
 from tests.integration.cli.operator import Run
 from tests.integration.mock_server import serve_response
@@ -201,9 +201,9 @@ def test_a_disk_that_is_full_ends_the_run_in_words(
 def test_half_a_surrogate_pair_is_written_as_json_escapes_it(run: Run, fill: Fill) -> None:
     delta = {"content": "half: \ud83d"}
     chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}
-    play = says(event_stream(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()))
+    play = respond_with(sse_response(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()))
     path = fill("One.")
-    with scripted_provider(play) as broken, pytest.MonkeyPatch.context() as patched:
+    with run_fake_provider(play) as broken, pytest.MonkeyPatch.context() as patched:
         patched.setenv("GATEWAY_CONFIG", json.dumps(stand_in(broken.url).gateway_config))
         assert run("batch", str(path)).status == 0
 

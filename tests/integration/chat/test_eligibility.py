@@ -1,4 +1,4 @@
-"""Which target of a route a request goes to, by what it needs."""
+"""The choice of a target by the features that a request needs."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ FORCED = {"tools": [{"type": "function", "function": {"name": "weather"}}], "too
 
 
 @pytest.mark.parametrize(
-    ("fields", "served"),
+    ("fields", "model"),
     [
         ({}, "qwq-plus"),
         ({"enable_thinking": True}, "qwq-plus"),
@@ -32,18 +32,16 @@ FORCED = {"tools": [{"type": "function", "function": {"name": "weather"}}], "too
     ],
     ids=["text", "thinking", "schema", "forced tool", "image", "long", "schema and thinking", "long and thinking"],
 )
-def test_a_request_goes_to_the_first_target_that_can_serve_it(
-    make_gateway: MakeGateway, provider: RunningProvider, fields: dict[str, Any], served: str
+def test_a_request_goes_to_the_first_eligible_target(
+    make_gateway: MakeGateway, provider: RunningProvider, fields: dict[str, Any], model: str
 ) -> None:
     answer = make_gateway(provider.url, more={"routes": ROUTES}).chat(chat_request(model="anything", **fields))
 
-    assert (answer.status, answer.headers["x-gateway-model"]) == (200, served)
-    assert [call["model"] for call in provider.calls()] == [served]
+    assert (answer.status, answer.headers["x-gateway-model"]) == (200, model)
+    assert [call["model"] for call in provider.calls()] == [model]
 
 
-def test_a_fallback_is_one_that_gives_as_much_as_the_first_target(
-    make_gateway: MakeGateway, provider: RunningProvider
-) -> None:
+def test_a_fallback_must_support_the_capped_max_tokens(make_gateway: MakeGateway, provider: RunningProvider) -> None:
     routes = {"long": [{"model": name} for name in ("qwen3-max", "qwen-plus", "qwen3.8-flash")]}
     provider.control({"faults": [{"model": "qwen3-max", "status": 404, "code": "model_not_found"}]})
 
@@ -58,16 +56,14 @@ def test_a_fallback_is_one_that_gives_as_much_as_the_first_target(
     assert answer.headers["x-gateway-max-tokens"] == "65536"
 
 
-def test_a_fallback_that_cannot_do_what_is_asked_is_not_asked(
+def test_a_request_without_an_eligible_target_returns_the_error_of_the_first(
     make_gateway: MakeGateway, provider: RunningProvider
 ) -> None:
-    """A demand that no target can meet: the first says so, the others are passed over."""
+    """No target meets both needs: the error is about the first, and no provider is called."""
     routes = {"off": [{"model": "qwq-plus"}, {"model": "qwen3-coder-plus"}]}
-    off_and_seen = {"enable_thinking": False, "messages": [{"role": "user", "content": [IMAGE]}]}
+    fields = {"enable_thinking": False, "messages": [{"role": "user", "content": [IMAGE]}]}
 
-    answer = make_gateway(provider.url, attempts=4, more={"routes": routes}).chat(
-        chat_request(model="off", **off_and_seen)
-    )
+    answer = make_gateway(provider.url, attempts=4, more={"routes": routes}).chat(chat_request(model="off", **fields))
 
     assert answer.error == (400, "invalid_request_error", "invalid_request")
     assert answer.body["error"]["param"] == "enable_thinking"

@@ -1,4 +1,4 @@
-"""What the provider refuses of a request as clients send it, it takes from the gateway."""
+"""Adapting requests to models: fields that a model rejects from clients, thinking, max_tokens, dropped fields."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FORCED = {"tools": WEATHER, "tool_choice": "required"}
 NAMED = {"tools": WEATHER, "tool_choice": {"type": "function", "function": {"name": "weather"}}}
 JSON = {"response_format": {"type": "json_object"}}
 
-TAKEN = [
+ADAPTED = [
     pytest.param("qwen-plus", {"messages": [{"role": "developer", "content": "Be brief."}]}, id="developer"),
     pytest.param("qwen-plus", {"max_tokens": 64_000}, id="max_tokens"),
     pytest.param("qwen-plus", {"max_completion_tokens": 64_000}, id="max_completion_tokens"),
@@ -26,13 +26,13 @@ TAKEN = [
     pytest.param("qwen4-max", {"reasoning_effort": "high", "thinking_budget": 500}, id="effort and budget"),
     pytest.param(
         "qwen3.6-plus", {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": False}, **FORCED},
-        id="thinking switched off in others' words",
+        id="thinking switched off in the forms of other APIs",
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("model", "fields"), TAKEN)
-def test_what_the_provider_refuses_as_it_was_sent_it_takes_translated(
+@pytest.mark.parametrize(("model", "fields"), ADAPTED)
+def test_a_request_that_the_model_rejects_is_adapted_and_accepted(
     gateway: Gateway, provider: RunningProvider, model: str, fields: dict[str, Any]
 ) -> None:
     assert asking.post(provider, model=model, stream=True, **fields).status_code == 400
@@ -54,7 +54,7 @@ def test_what_the_provider_refuses_as_it_was_sent_it_takes_translated(
     ids=str,
 )
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.6-plus", "qwen3.8-max", "qwen4-max"])
-def test_thinking_is_asked_for_in_any_words_of_any_model(
+def test_every_form_of_the_thinking_request_works_for_every_model(
     gateway: Gateway, model: str, fields: dict[str, Any], *, thinks: bool
 ) -> None:
     message = gateway.chat(chat_request(model=model, **fields)).body["choices"][0]["message"]
@@ -62,7 +62,7 @@ def test_thinking_is_asked_for_in_any_words_of_any_model(
     assert bool(message.get("reasoning_content")) == thinks
 
 
-def test_a_forced_tool_and_thinking_that_was_asked_for_are_refused_by_both_names_and_leave_a_record(
+def test_a_forced_tool_with_requested_thinking_is_rejected_and_recorded(
     gateway: Gateway, provider: RunningProvider
 ) -> None:
     answer = gateway.chat(chat_request(enable_thinking=True, **FORCED))
@@ -76,20 +76,22 @@ def test_a_forced_tool_and_thinking_that_was_asked_for_are_refused_by_both_names
 
 
 @pytest.mark.parametrize(
-    ("model", "asked", "given"),
+    ("model", "requested", "capped"),
     [("qwen-plus", 64_000, 32_768), ("qwen-plus", 32_768, None), ("qwen-max", 100_000, 65_536)],
 )
-def test_a_lowered_output_cap_is_told_in_a_header(
-    gateway: Gateway, provider: RunningProvider, model: str, asked: int, given: int | None
+def test_a_capped_max_tokens_is_returned_in_a_header(
+    gateway: Gateway, provider: RunningProvider, model: str, requested: int, capped: int | None
 ) -> None:
-    answer = gateway.chat(chat_request(model=model, max_tokens=asked))
+    answer = gateway.chat(chat_request(model=model, max_tokens=requested))
 
     (call,) = provider.calls()
-    assert call["body"]["max_tokens"] == (given or asked)
-    assert answer.headers.get("x-gateway-max-tokens") == (str(given) if given else None)
+    assert call["body"]["max_tokens"] == (capped or requested)
+    assert answer.headers.get("x-gateway-max-tokens") == (str(capped) if capped else None)
 
 
-def test_what_is_dropped_for_the_provider_is_in_the_record(gateway: Gateway, provider: RunningProvider) -> None:
+def test_metadata_is_recorded_although_it_is_not_sent_to_the_provider(
+    gateway: Gateway, provider: RunningProvider
+) -> None:
     sent = {"metadata": {"team": "blue"}, "store": True, "service_tier": "auto", "prompt_cache_key": "k"}
 
     assert gateway.chat(chat_request(**sent)).status == 200
@@ -100,24 +102,24 @@ def test_what_is_dropped_for_the_provider_is_in_the_record(gateway: Gateway, pro
     assert record["tags"] == {"team": "blue"}
 
 
-def test_a_provider_without_a_catalog_gets_the_request_as_it_was_sent(
+def test_a_provider_without_a_catalog_receives_the_request_unchanged(
     make_gateway: MakeGateway, provider: RunningProvider
 ) -> None:
-    unknown = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "catalog": None}}}
+    settings = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "catalog": None}}}
     sent = chat_request(store=True, reasoning_effort="low", thinking={"type": "enabled"}, max_tokens=5)
 
-    make_gateway(provider.url, more=unknown).chat(sent)
+    make_gateway(provider.url, more=settings).chat(sent)
 
     (call,) = provider.calls()
     assert call["body"] == sent | {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def test_a_provider_that_tells_no_usage_in_streams_is_not_asked_for_it(
+def test_a_provider_without_usage_in_streams_receives_no_stream_options(
     make_gateway: MakeGateway, provider: RunningProvider
 ) -> None:
-    silent = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "stream_usage": False}}}
+    settings = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "stream_usage": False}}}
 
-    answer = make_gateway(provider.url, more=silent).chat(chat_request())
+    answer = make_gateway(provider.url, more=settings).chat(chat_request())
 
     (call,) = provider.calls()
     assert call["body"] == chat_request(stream=True)
