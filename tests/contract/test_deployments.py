@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from qwen_gateway_cli.local.front.api import api_of
-from qwen_gateway_cli.local.front.intrinsics import Intrinsics
+from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics, parse_rest_api
 from tests.contract.transformed import (
     ROOT,
     Template,
@@ -52,8 +51,8 @@ def test_a_changed_value_behind_the_apis_body_is_served(template: Template) -> N
         value = {name: "https://app.example.com"}
         before, after = transform(at=1_764_000_000), transform(parameters=value, at=1_764_000_060)
         # The body changes with the value alone, and the stage gets a deployment that is made from it.
-        assert api_of(before, {}) != api_of(before, value)
-        assert api_of(after, value) == api_of(before, value)
+        assert parse_rest_api(before, {}) != parse_rest_api(before, value)
+        assert parse_rest_api(after, value) == parse_rest_api(before, value)
         assert deployment(before) != deployment(after)
 
 
@@ -94,7 +93,7 @@ def version_made_of(template: Template, function: str, values: dict[str, str]) -
     """Return what CloudFormation knows a version by: its name, and the text whose change replaces it."""
     name = versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
-    return name, Intrinsics(template, values).text(description)
+    return name, Intrinsics(template, values).resolve(description)
 
 
 def test_a_changed_value_behind_a_function_makes_a_version(template: Template) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from qwen_gateway.api.edge import EXPOSED
-from qwen_gateway_cli.local.front import refusals
-from qwen_gateway_cli.local.front.api import Api, GatewayResponse, Mock, api_of
-from qwen_gateway_cli.local.front.refusals import Refusal
+from qwen_gateway_cli.local.apigateway import gateway_errors
+from qwen_gateway_cli.local.apigateway.gateway_errors import GatewayError
+from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
 from tests.contract.transformed import ROOT, Template
 
 # API Gateway's kind of error; the status, type and code that a client gets.
@@ -32,23 +32,25 @@ READS_OF_THE_REQUEST = ("functions", "layers/qwen_gateway/qwen_gateway/api")
 
 
 @pytest.fixture(scope="module")
-def api(template: Template) -> Api:
+def api(template: Template) -> RestApi:
     """The API of a stack whose owner lets one origin in."""
-    return api_of(template, {"AllowedOrigin": ORIGIN})
+    return parse_rest_api(template, {"AllowedOrigin": ORIGIN})
 
 
 def names(listed: str) -> set[str]:
     return {name.strip() for name in listed.strip("'").split(",")}
 
 
-def test_every_kind_of_edge_error_is_worded(api: Api) -> None:
+def test_every_kind_of_edge_error_is_worded(api: RestApi) -> None:
     assert api.gateway_responses.keys() == TOLD.keys()
 
 
 @pytest.mark.parametrize("kind", TOLD)
-def test_an_edge_error_is_told_as_openai_tells_it(api: Api, kind: str) -> None:
+def test_an_edge_error_is_told_as_openai_tells_it(api: RestApi, kind: str) -> None:
     status, error_type, code = TOLD[kind]
-    response = refusals.response_of(Refusal(kind, 400, 'the words "of" API Gateway', "x"), api, "edge-request-id")
+    response = gateway_errors.build_error_response(
+        GatewayError(kind, 400, 'the words "of" API Gateway', "x"), api, "edge-request-id"
+    )
 
     assert api.gateway_responses[kind].status == status
     error = json.loads(bytes(response.body))["error"]
@@ -59,34 +61,34 @@ def test_an_edge_error_is_told_as_openai_tells_it(api: Api, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TOLD)
-def test_a_browser_may_read_an_edge_error_as_it_reads_any_answer(api: Api, kind: str) -> None:
+def test_a_browser_may_read_an_edge_error_as_it_reads_any_answer(api: RestApi, kind: str) -> None:
     headers = api.gateway_responses[kind].headers
 
     assert headers["access-control-allow-origin"] == f"'{ORIGIN}'"
     assert names(headers["access-control-expose-headers"]) == names(EXPOSED)
 
 
-def test_whoever_was_throttled_learns_when_to_come_again(api: Api) -> None:
+def test_whoever_was_throttled_learns_when_to_come_again(api: RestApi) -> None:
     assert {kind for kind, each in api.gateway_responses.items() if "retry-after" in each.headers} == {
         kind for kind, (status, _, _) in TOLD.items() if status == 429
     }
 
 
-def test_a_call_that_took_too_long_is_not_repeated(api: Api) -> None:
+def test_a_call_that_took_too_long_is_not_repeated(api: RestApi) -> None:
     assert api.gateway_responses["INTEGRATION_TIMEOUT"].headers["x-should-retry"] == "'false'"
 
 
-def test_every_header_of_an_edge_error_may_be_read(api: Api) -> None:
+def test_every_header_of_an_edge_error_may_be_read(api: RestApi) -> None:
     def own(response: GatewayResponse) -> set[str]:
         return {name for name in response.headers if not name.startswith("access-control-")}
 
     assert set().union(*(own(each) for each in api.gateway_responses.values())) <= names(EXPOSED)
 
 
-def test_a_browser_may_ask_for_every_route_with_every_header_that_the_code_reads(api: Api) -> None:
+def test_a_browser_may_ask_for_every_route_with_every_header_that_the_code_reads(api: RestApi) -> None:
     for path, methods in api.routes.items():
         preflight = methods["OPTIONS"]
-        assert isinstance(preflight, Mock)
+        assert isinstance(preflight, MockIntegration)
         assert preflight.status == 200
         assert preflight.headers["access-control-allow-origin"] == ORIGIN
         assert names(preflight.headers["access-control-allow-methods"]) >= methods.keys(), path

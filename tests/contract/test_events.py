@@ -1,6 +1,6 @@
 """The sample events are what functions really get."""
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
 from tests.recorder.files import EVENTS, path_of, read, text_of
 from tests.recorder.recording import processed_template, recorded
 from tests.recorder.samples import SAMPLES
@@ -14,12 +14,12 @@ def test_the_events_are_those_that_the_front_hands_to_functions_now() -> None:
 
 
 def test_every_route_that_reaches_a_function_has_an_event_that_is_answered() -> None:
-    routes = api_of(processed_template(), {}).routes
+    routes = parse_rest_api(processed_template(), {}).routes
     to_functions = {
         (path, method)
         for path, methods in routes.items()
         for method, integration in methods.items()
-        if isinstance(integration, Proxy)
+        if isinstance(integration, ProxyIntegration)
     }
     answered = [read(name) for name, sample in SAMPLES.items() if sample.told == ANSWERED]
 

@@ -8,8 +8,8 @@ from typing import Any
 import botocore.client
 import pytest
 
-from qwen_gateway_cli.local.front.intrinsics import Intrinsics
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
 from tests.contract.transformed import Template, functions
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -66,7 +66,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
 
 
 @pytest.fixture
-def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> str:
+def deployed(template: Template, aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> str:
     """Put state into the account; return the token of a key that it knows."""
     for name in ("KEYS_TABLE", "USAGE_TABLE", "PROVIDER_KEYS_SECRET"):
         monkeypatch.delenv(name)
@@ -77,17 +77,17 @@ def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatc
 
 
 def give_environment(
-    template: Template, function: str, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    template: Template, function: str, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Set the variables that the template gives a function: resources by their logical ids, defaults for the rest."""
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
     values = {name: name for name in template["Resources"]} | {"GatewayConfig": json.dumps(config)}
     intrinsics = Intrinsics(template, values)
     for name, value in functions(template)[function]["Environment"]["Variables"].items():
-        monkeypatch.setenv(name, intrinsics.text(value))
+        monkeypatch.setenv(name, intrinsics.resolve(value))
 
 
-def chat_life(key: str, provider: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
+def chat_life(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Everything that befalls the chat function, event by event, with the status that it leads to."""
     yield chat_event(chat_request(), key), 200
     yield chat_event(chat_request(), token()), 401
@@ -101,7 +101,7 @@ def chat_life(key: str, provider: RunningProvider) -> Iterator[tuple[dict[str, A
         yield chat_event(chat_request(), key), told
 
 
-def models_life(key: str, _: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
+def models_life(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Everything that befalls the models function."""
     yield models_event(key), 200
     yield models_event(key, "qwen-plus"), 200
@@ -120,7 +120,7 @@ def test_every_function_is_watched(template: Template) -> None:
 def test_a_function_asks_aws_for_exactly_what_its_role_allows(  # noqa: PLR0913, PLR0917 - a function's whole world
     template: Template,
     deployed: str,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
     function: str,

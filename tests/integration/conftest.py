@@ -6,7 +6,7 @@ import pytest
 
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.integration.emulated_aws import Aws, emulated_aws
 
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -42,13 +42,13 @@ def aws(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]
 
 
 @pytest.fixture(scope="session")
-def _running() -> Iterator[RunningProvider]:
-    with running_provider() as running:
+def _running() -> Iterator[RunningMockQwen]:
+    with run_mock_qwen() as running:
         yield running
 
 
 @pytest.fixture
-def provider(_running: RunningProvider) -> RunningProvider:
+def provider(_running: RunningMockQwen) -> RunningMockQwen:
     """The stand-in provider, as if just started."""
     _running.reset()
     return _running

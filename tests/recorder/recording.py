@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
-from tests.integration.front.fronts import RunningFront, running, settings
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
+from tests.integration.apigateway.gateways import RunningFront, running, settings
 from tests.recorder.files import function_of, path_of
 from tests.recorder.samples import SAMPLES, Sample
 
@@ -46,9 +46,11 @@ def recorded() -> dict[str, dict[str, Any]]:
 
 def _echoes(template: dict[str, Any]) -> dict[str, str]:
     """Return a function for each of the template's: one whose route streams has to answer so."""
-    integrations = [each for methods in api_of(template, {}).routes.values() for each in methods.values()]
+    integrations = [each for methods in parse_rest_api(template, {}).routes.values() for each in methods.values()]
     return {
-        each.function: _STREAMED_ECHO if each.streams else _ECHO for each in integrations if isinstance(each, Proxy)
+        each.function: _STREAMED_ECHO if each.streams else _ECHO
+        for each in integrations
+        if isinstance(each, ProxyIntegration)
     }
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from moto.server import ThreadedMotoServer
 
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen.server import RunningMockQwen, run_mock_qwen
 from tests.integration.emulated_aws import Aws, emulated_aws
 from tests.recorder.keys import put_sample_keys
 from tests.sam_local.daemon import Reach
@@ -22,7 +22,7 @@ class Neighbours(NamedTuple):
 
     aws: Aws
     aws_url: str
-    provider: RunningProvider
+    provider: RunningMockQwen
     gateway_config: dict[str, Any]
 
 
@@ -30,11 +30,11 @@ class Neighbours(NamedTuple):
 def neighbours(reach: Reach) -> Iterator[Neighbours]:
     """Run AWS and the provider; the URLs are those that containers use."""
     # moto keeps its state in this process: what the server takes from containers, the clients here see.
-    with _no_account(), emulated_aws() as aws, running_provider(reach.listen) as provider, _served(reach) as aws_url:
-        stand_in = upstream.stand_in(provider.url.replace(reach.listen, reach.name))
-        aws.store_provider_keys(**stand_in.keys)
+    with _no_account(), emulated_aws() as aws, run_mock_qwen(reach.listen) as provider, _served(reach) as aws_url:
+        mock = upstream.build_mock_upstream(provider.url.replace(reach.listen, reach.name))
+        aws.store_provider_keys(**mock.keys)
         put_sample_keys(aws.dynamodb, aws.keys_table)
-        yield Neighbours(aws, aws_url, provider, stand_in.gateway_config)
+        yield Neighbours(aws, aws_url, provider, mock.gateway_config)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Sam:
         for each in layout.transient_folders:
             each.mkdir(parents=True)
         self._folder = folder
-        self._environment = clean_environment.clean(layout) | {
+        self._environment = clean_environment.create(layout) | {
             "DOCKER_HOST": daemon.host,
             # sam asks AWS for the account's number, which nothing here needs.
             "AWS_ENDPOINT_URL_STS": around.aws_url,

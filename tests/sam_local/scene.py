@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from qwen_gateway_cli.local.build import architecture
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
+from qwen_gateway_cli.local.sam import detect_architecture
 from tests.sam_local.base_image import BaseImage, base_image
 from tests.sam_local.daemon import Docker, docker
 from tests.sam_local.neighbours import Neighbours, neighbours
@@ -30,9 +30,9 @@ def scene() -> Iterator[Scene]:
         DockerMissing: there is no Docker and none can be started.
         CommandFailed: the build, the daemon or the image failed.
     """
-    processor = architecture()
+    processor = detect_architecture()
     with (
-        as_keyboard_interrupt(),
+        interrupt_on_signals(),
         scratch_folder() as scratch,
         docker(scratch) as daemon,
         neighbours(daemon.reach()) as around,

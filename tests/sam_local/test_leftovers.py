@@ -21,11 +21,11 @@ from tests.sam_local.scratch import scratch_folder
 
 RUN = """
 import signal
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
 from tests.sam_local.commands import server
 from tests.sam_local.scratch import scratch_folder
 
-with as_keyboard_interrupt(), scratch_folder() as folder:
+with interrupt_on_signals(), scratch_folder() as folder:
     pid = folder / "pid"
     with server("sh", "-c", "echo $$ > pid; exec sleep 600", log=folder / "log", is_ready=pid.exists):
         print(folder, pid.read_text().strip(), flush=True)
@@ -65,7 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def ends(pid: int) -> bool:
     limit = time.monotonic() + 10
-    while (seen := process_table.look(pid)) is not None and not seen.ended:
+    while (seen := process_table.find(pid)) is not None and not seen.ended:
         if time.monotonic() > limit:
             return False
         time.sleep(0.02)
@@ -77,7 +77,7 @@ def test_a_server_ends_when_it_is_needed_no_longer(tmp_path: Path) -> None:
 
     with server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
         pid = int(file.read_text(encoding="utf-8"))
-        assert process_table.look(pid) is not None
+        assert process_table.find(pid) is not None
 
     assert ends(pid)
 

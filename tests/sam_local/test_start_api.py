@@ -34,7 +34,7 @@ def test_a_chat_call_is_answered_by_the_provider_and_leaves_one_record(
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "stand-in for qwen3-max" in (completion.choices[0].message.content or "")
+    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
     assert answer.headers["x-gateway-model"] == "qwen3-max"
     assert [call["model"] for call in around.provider.calls()] == ["qwen3-max"]
@@ -50,7 +50,7 @@ def test_a_stream_is_answered_whole_in_events_that_the_client_reads(client: open
     )
 
     *chunks, last = list(stream)
-    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert "mock of qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert last.usage is not None
     record = record_of(stream.response.headers["x-request-id"], around)
     assert (record["streamed"]["BOOL"], record["outcome"]["S"]) == (True, "answered")
@@ -63,7 +63,7 @@ def test_a_stream_comes_whole_and_leaves_one_record(client: openai.OpenAI, aroun
     stream = client.chat.completions.create(model="qwen-plus", messages=MESSAGES, stream=True)
     chunks = list(stream)
 
-    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert "mock of qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert record_of(stream.response.headers["x-request-id"], around)["streamed"]["BOOL"] is True
     assert len(records(around)) == before + 1

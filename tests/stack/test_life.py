@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qwen_gateway_cli.local.provider import running_provider
+from qwen_gateway_cli.local.mock_qwen import run_mock_qwen
 from tests.stack.repository import HOSTILE, Repository, wait_until
 
 FIELDS = {
@@ -112,7 +112,7 @@ def test_the_printed_python_lines_work_when_pasted(welcome: str) -> None:
         [sys.executable, "-c", f"from openai import OpenAI{lines}"], capture_output=True, text=True, check=False
     )
 
-    assert "stand-in" in pasted.stdout, pasted.stderr
+    assert "mock" in pasted.stdout, pasted.stderr
 
 
 def test_the_printed_curl_line_holds_a_request_that_works(welcome: str) -> None:
@@ -149,7 +149,7 @@ def test_the_doctor_finds_all_well_and_shows_no_key(stack: dict[str, Any], repos
 
     assert examined.returncode == 0, findings
     assert {finding["state"] for finding in findings if finding["subject"] == "dashscope"} == {"ok"}
-    assert "sk-stand-in" not in examined.stdout + examined.stderr
+    assert "sk-mock" not in examined.stdout + examined.stderr
 
 
 def test_logs_are_shown_and_hold_no_token(stack: dict[str, Any], repository: Repository) -> None:
@@ -225,7 +225,7 @@ def test_with_a_real_account_in_the_callers_environment_nothing_leaves_loopback(
 
 
 def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
-    with running_provider() as ollama, own.in_front("--provider", f"{ollama.url}/v1") as command:
+    with run_mock_qwen() as ollama, own.in_front("--provider", f"{ollama.url}/v1") as command:
         command.wait_until_ready()
         stack = own.stack
         answer = post(stack)
@@ -247,7 +247,7 @@ def test_when_one_process_ends_the_command_says_which_and_stops_the_rest(own: Re
         os.kill(own.stack["pids"]["provider"], signal.SIGKILL)
 
         assert command.status() == 1
-    assert "provider ended by itself" in command.said
+    assert "provider ended unexpectedly" in command.said
     assert "Traceback" not in command.said
     assert_nothing_is_left(own)
 
@@ -274,7 +274,7 @@ def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
         command.send(signal.SIGINT)
         assert command.status() == 130
     assert second.returncode == 1
-    assert "at work in this folder" in second.stderr
+    assert "is running in this folder" in second.stderr
     assert "Traceback" not in second.stderr
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.errors import ANSWERS, Answer, Defect, DependencyFailed, GatewayError, ProviderError
-from qwen_gateway_cli.local.front.api import GatewayResponse
+from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse
 from qwen_gateway_cli.openapi.headers import referred
 from qwen_gateway_cli.openapi.operations import PROVIDER_HEADERS, Operation
 

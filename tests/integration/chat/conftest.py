@@ -22,7 +22,7 @@ from qwen_gateway.routes import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.chat.authority import Authority
 from tests.integration.emulated_aws import Aws
@@ -156,7 +156,7 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
 
 
 @pytest.fixture
-def gateway(make_gateway: MakeGateway, provider: RunningProvider) -> Gateway:
+def gateway(make_gateway: MakeGateway, provider: RunningMockQwen) -> Gateway:
     """A gateway that calls the stand-in."""
     return make_gateway(provider.url)
 

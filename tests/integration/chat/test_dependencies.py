@@ -8,7 +8,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from qwen_gateway.ledger.attributes import from_item
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
 from tests.integration.chat.calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
@@ -50,7 +50,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, operation: str, failure: BotoCoreError
 
 @pytest.mark.parametrize("failure", FAILURES, ids=named)
 def test_whoever_cannot_be_looked_up_is_asked_to_come_again(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
 ) -> None:
     fail(monkeypatch, "GetItem", failure)
 
@@ -100,7 +100,7 @@ def test_who_was_let_in_gets_the_answer_though_its_record_cannot_be_written(
 
 
 def test_a_failed_call_whose_record_cannot_be_written_is_told_as_it_failed(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests"}]})
     fail(monkeypatch, "PutItem", refused("ThrottlingException"))
@@ -125,7 +125,7 @@ def test_a_failed_call_whose_record_cannot_be_written_is_told_as_it_failed(
 )
 def test_without_provider_keys_nobody_is_called_and_the_call_is_written_down(  # noqa: PLR0913, PLR0917 - a table's row
     gateway: Gateway,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     secret: str | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.failures.rows import ROWS, Row
 from tests.integration.chat.conftest import PATIENT, Gateway, MakeGateway
@@ -30,7 +30,7 @@ MAX, PLUS, FLASH = LADDER
 class Ladder:
     """A gateway with the routes above, in front of the stand-in."""
 
-    def __init__(self, make_gateway: MakeGateway, provider: RunningProvider) -> None:
+    def __init__(self, make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
         self._make = make_gateway
         self.provider = provider
 
@@ -47,7 +47,7 @@ class Ladder:
 
 
 @pytest.fixture
-def ladder(make_gateway: MakeGateway, provider: RunningProvider) -> Ladder:
+def ladder(make_gateway: MakeGateway, provider: RunningMockQwen) -> Ladder:
     return Ladder(make_gateway, provider)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.config import ConfigurationWrong
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, mistyped, models_event, token
 from tests.integration.chat.calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -34,7 +34,7 @@ def key(aws: Aws) -> str:
 
 
 @pytest.fixture
-def imported(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> Import:
+def imported(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> Import:
     """Import a handler as a fresh environment does."""
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
@@ -99,7 +99,7 @@ def test_garbage_costs_no_call_to_aws(imported: Import, key: str, operations: li
 
 
 def test_lambdas_time_less_what_the_record_needs_is_the_deadline(
-    imported: Import, provider: RunningProvider, aws: Aws, key: str
+    imported: Import, provider: RunningMockQwen, aws: Aws, key: str
 ) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
     handler = imported("chat.handler")

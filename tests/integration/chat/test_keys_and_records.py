@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.ledger import UsageLedger
 from qwen_gateway.ledger.unavailable import ledger_unavailable
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, garbage_token, key_item, mistyped, token
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
 
@@ -62,7 +62,7 @@ def test_a_rotated_key_works_until_its_grace_is_over(gateway: Gateway) -> None:
 
 
 def test_a_call_leaves_one_record_with_what_was_used_and_nothing_of_what_was_said(
-    gateway: Gateway, provider: RunningProvider, capsys: pytest.CaptureFixture[str]
+    gateway: Gateway, provider: RunningMockQwen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
     asked = chat_request(
@@ -85,7 +85,7 @@ def test_a_call_leaves_one_record_with_what_was_used_and_nothing_of_what_was_sai
     assert record["client_retry_count"] == 2
     assert record["expires_at"] > record["created"]
     written = capsys.readouterr()
-    for secret in (ASKED, PROVIDER_KEY, gateway.token, "stand-in for"):
+    for secret in (ASKED, PROVIDER_KEY, gateway.token, "mock of"):
         assert secret not in json.dumps(record, default=str) + written.out + written.err
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.builders import chat_request
 from tests.integration.chat.calls import record_aws_calls
 from tests.integration.chat.conftest import MakeGateway
@@ -15,22 +15,22 @@ RESELLERS_NAME = "qwen-max-2025-01-25"
 
 
 @pytest.fixture
-def ollama() -> Iterator[RunningProvider]:
+def ollama() -> Iterator[RunningMockQwen]:
     """A server of one's own: it has one model, and asks for no key."""
-    with running_provider() as running:
+    with run_mock_qwen() as running:
         running.control({"models": [OLLAMA]})
         yield running
 
 
 @pytest.fixture
-def holysheep() -> Iterator[RunningProvider]:
+def holysheep() -> Iterator[RunningMockQwen]:
     """A reseller with names of its own, and a key of its own."""
-    with running_provider() as running:
+    with run_mock_qwen() as running:
         running.control({"models": [RESELLERS_NAME], "accepted_key": "hs-mine"})
         yield running
 
 
-def own_server(server: RunningProvider, **fields: Any) -> dict[str, Any]:
+def own_server(server: RunningMockQwen, **fields: Any) -> dict[str, Any]:
     """Return what gateway.toml has to say to call a server of one's own alone."""
     return {
         "default_provider": "ollama",
@@ -40,7 +40,7 @@ def own_server(server: RunningProvider, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_server_of_ones_own_needs_no_key_and_no_secret(
-    make_gateway: MakeGateway, ollama: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    make_gateway: MakeGateway, ollama: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = make_gateway("http://127.0.0.1:9", more=own_server(ollama))
     calls = record_aws_calls(monkeypatch)
@@ -52,7 +52,7 @@ def test_a_server_of_ones_own_needs_no_key_and_no_secret(
     assert "GetSecretValue" not in calls
 
 
-def test_a_key_is_missed_where_one_is_needed(make_gateway: MakeGateway, ollama: RunningProvider) -> None:
+def test_a_key_is_missed_where_one_is_needed(make_gateway: MakeGateway, ollama: RunningMockQwen) -> None:
     answer = make_gateway("http://127.0.0.1:9", more=own_server(ollama, needs_key=True)).chat(chat_request())
 
     assert answer.error == (503, "server_error", "provider_not_configured")
@@ -60,7 +60,7 @@ def test_a_key_is_missed_where_one_is_needed(make_gateway: MakeGateway, ollama: 
 
 
 def test_without_a_catalog_the_routes_are_all_that_is_served(
-    make_gateway: MakeGateway, ollama: RunningProvider
+    make_gateway: MakeGateway, ollama: RunningMockQwen
 ) -> None:
     gateway = make_gateway("http://127.0.0.1:9", more=own_server(ollama))
 
@@ -70,7 +70,7 @@ def test_without_a_catalog_the_routes_are_all_that_is_served(
 
 
 def test_a_route_to_a_model_that_the_server_lacks_is_the_routes_fault(
-    make_gateway: MakeGateway, ollama: RunningProvider
+    make_gateway: MakeGateway, ollama: RunningMockQwen
 ) -> None:
     ollama.control({"models": ["llama3.2:3b"]})
 
@@ -80,7 +80,7 @@ def test_a_route_to_a_model_that_the_server_lacks_is_the_routes_fault(
 
 
 def test_a_chain_goes_on_to_a_reseller_with_its_own_name_and_key(
-    make_gateway: MakeGateway, provider: RunningProvider, holysheep: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen, holysheep: RunningMockQwen
 ) -> None:
     more = {
         "providers": {"holysheep": {"base_url": f"{holysheep.url}/v1"}},
@@ -107,7 +107,7 @@ def test_a_chain_goes_on_to_a_reseller_with_its_own_name_and_key(
 
 
 def test_a_chain_passes_over_a_reseller_without_a_key(
-    make_gateway: MakeGateway, provider: RunningProvider, holysheep: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen, holysheep: RunningMockQwen
 ) -> None:
     more = {
         "providers": {"holysheep": {"base_url": f"{holysheep.url}/v1"}},

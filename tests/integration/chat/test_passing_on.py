@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway
 
@@ -30,7 +30,7 @@ def nested(levels: int) -> Any:
         pytest.param({"timeout": 1, "extra_headers": {"a": "b"}, "extra_body": {"c": 1}}, id="the SDK's own words"),
     ],
 )
-def test_it_arrives_as_it_was_sent(gateway: Gateway, provider: RunningProvider, fields: dict[str, Any]) -> None:
+def test_it_arrives_as_it_was_sent(gateway: Gateway, provider: RunningMockQwen, fields: dict[str, Any]) -> None:
     sent = chat_request(**fields)
 
     gateway.chat(sent)
@@ -40,7 +40,7 @@ def test_it_arrives_as_it_was_sent(gateway: Gateway, provider: RunningProvider, 
 
 
 def test_a_clients_stream_options_do_not_decide_whether_usage_is_known(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     answer = gateway.chat(chat_request(stream=False, stream_options={"include_usage": False}))
 
@@ -48,7 +48,7 @@ def test_a_clients_stream_options_do_not_decide_whether_usage_is_known(
 
 
 def test_a_number_that_no_float_holds_is_refused_and_never_passed_on_as_infinite(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     body = json.dumps(chat_request(x="huge")).replace('"huge"', "1e999")
 
@@ -56,7 +56,7 @@ def test_a_number_that_no_float_holds_is_refused_and_never_passed_on_as_infinite
     assert provider.calls() == []
 
 
-def test_a_providers_refusal_is_told_in_its_own_words(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_providers_refusal_is_told_in_its_own_words(gateway: Gateway, provider: RunningMockQwen) -> None:
     long = [{"role": "user", "content": "x" * 4_000_000}]
 
     answer = gateway.chat(chat_request(messages=long))
@@ -68,7 +68,7 @@ def test_a_providers_refusal_is_told_in_its_own_words(gateway: Gateway, provider
 
 @pytest.mark.parametrize(("asked", "told"), [("7", "7"), ("0.2", "1"), ("-1", "2"), ("soon", "2"), ("1e9", "3600")])
 def test_a_providers_retry_after_is_handed_on_when_it_makes_sense(
-    gateway: Gateway, provider: RunningProvider, asked: str, told: str
+    gateway: Gateway, provider: RunningMockQwen, asked: str, told: str
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests", "headers": {"Retry-After": asked}}]})
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
 from tests.integration.chat.scripted import hangs, says, scripted_provider
 
 
-def test_a_missing_model_behind_an_alias_is_the_routes_fault(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_missing_model_behind_an_alias_is_the_routes_fault(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"status": 404, "code": "model_not_found"}]})
 
     answer = gateway.chat(chat_request(model="qwen-max"))
@@ -19,7 +19,7 @@ def test_a_missing_model_behind_an_alias_is_the_routes_fault(gateway: Gateway, p
     assert "qwen3-max" in answer.body["error"]["message"]
 
 
-def test_a_timeout_says_what_helps(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_timeout_says_what_helps(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     message = gateway.chat(chat_request()).body["error"]["message"]
@@ -28,7 +28,7 @@ def test_a_timeout_says_what_helps(gateway: Gateway, provider: RunningProvider) 
     assert "fewer max_tokens" in message
 
 
-def test_a_clients_own_deadline_counts(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_clients_own_deadline_counts(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     answer = gateway.chat(chat_request(), headers={"x-gateway-timeout-ms": "200"})
@@ -45,7 +45,7 @@ def test_tls_that_fails_is_a_provider_that_cannot_be_reached(make_gateway: Calla
     assert answer.error == (503, "server_error", "provider_unreachable")
 
 
-def test_a_refused_key_is_read_again_for_the_next_call(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_refused_key_is_read_again_for_the_next_call(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.store_provider_keys(dashscope="sk-invalid")
     assert gateway.chat(chat_request()).body["error"]["code"] == "provider_auth_failed"
 
@@ -57,7 +57,7 @@ def test_a_refused_key_is_read_again_for_the_next_call(gateway: Gateway, provide
     assert len(provider.calls()) == 2
 
 
-def test_a_replaced_key_is_found_after_one_refusal(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_replaced_key_is_found_after_one_refusal(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"status": 401, "code": "InvalidApiKey"}]})
     gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY)
     assert gateway.chat(chat_request()).status == 502
@@ -65,7 +65,7 @@ def test_a_replaced_key_is_found_after_one_refusal(gateway: Gateway, provider: R
     assert gateway.chat(chat_request()).status == 200
 
 
-def test_an_empty_secret_says_which_command_to_run(gateway: Gateway, provider: RunningProvider) -> None:
+def test_an_empty_secret_says_which_command_to_run(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString="{}")
 
     answer = gateway.chat(chat_request())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway
 
@@ -45,7 +45,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("body", "param", "words"), REFUSED)
 def test_a_wrong_body_is_refused_with_what_to_change(
-    gateway: Gateway, provider: RunningProvider, body: Any, param: str | None, words: str
+    gateway: Gateway, provider: RunningMockQwen, body: Any, param: str | None, words: str
 ) -> None:
     answer = gateway.chat(body)
 
@@ -78,7 +78,7 @@ def test_every_answer_can_be_read_by_a_browser_and_found_again(gateway: Gateway)
         assert "x-request-id" in answer.headers["access-control-expose-headers"]
 
 
-def test_what_the_gateway_does_not_use_goes_through_verbatim(gateway: Gateway, provider: RunningProvider) -> None:
+def test_what_the_gateway_does_not_use_goes_through_verbatim(gateway: Gateway, provider: RunningMockQwen) -> None:
     sent = chat_request(
         messages=[
             {
@@ -101,7 +101,7 @@ def test_what_the_gateway_does_not_use_goes_through_verbatim(gateway: Gateway, p
     assert forwarded == sent
 
 
-def test_an_answer_is_what_openais_client_expects(gateway: Gateway, provider: RunningProvider) -> None:
+def test_an_answer_is_what_openais_client_expects(gateway: Gateway, provider: RunningMockQwen) -> None:
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import MakeGateway
 
@@ -33,7 +33,7 @@ FORCED = {"tools": [{"type": "function", "function": {"name": "weather"}}], "too
     ids=["text", "thinking", "schema", "forced tool", "image", "long", "schema and thinking", "long and thinking"],
 )
 def test_a_request_goes_to_the_first_target_that_can_serve_it(
-    make_gateway: MakeGateway, provider: RunningProvider, fields: dict[str, Any], served: str
+    make_gateway: MakeGateway, provider: RunningMockQwen, fields: dict[str, Any], served: str
 ) -> None:
     answer = make_gateway(provider.url, more={"routes": ROUTES}).chat(chat_request(model="anything", **fields))
 
@@ -42,7 +42,7 @@ def test_a_request_goes_to_the_first_target_that_can_serve_it(
 
 
 def test_a_fallback_is_one_that_gives_as_much_as_the_first_target(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     routes = {"long": [{"model": name} for name in ("qwen3-max", "qwen-plus", "qwen3.8-flash")]}
     provider.control({"faults": [{"model": "qwen3-max", "status": 404, "code": "model_not_found"}]})
@@ -59,7 +59,7 @@ def test_a_fallback_is_one_that_gives_as_much_as_the_first_target(
 
 
 def test_a_fallback_that_cannot_do_what_is_asked_is_not_asked(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     """A demand that no target can meet: the first says so, the others are passed over."""
     routes = {"off": [{"model": "qwq-plus"}, {"model": "qwen3-coder-plus"}]}

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.integration.provider import asking
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway, MakeGateway
-from tests.integration.provider import asking
 
 WEATHER = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 FORCED = {"tools": WEATHER, "tool_choice": "required"}
@@ -33,7 +33,7 @@ TAKEN = [
 
 @pytest.mark.parametrize(("model", "fields"), TAKEN)
 def test_what_the_provider_refuses_as_it_was_sent_it_takes_translated(
-    gateway: Gateway, provider: RunningProvider, model: str, fields: dict[str, Any]
+    gateway: Gateway, provider: RunningMockQwen, model: str, fields: dict[str, Any]
 ) -> None:
     assert asking.post(provider, model=model, stream=True, **fields).status_code == 400
 
@@ -63,7 +63,7 @@ def test_thinking_is_asked_for_in_any_words_of_any_model(
 
 
 def test_a_forced_tool_and_thinking_that_was_asked_for_are_refused_by_both_names_and_leave_a_record(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     answer = gateway.chat(chat_request(enable_thinking=True, **FORCED))
 
@@ -80,7 +80,7 @@ def test_a_forced_tool_and_thinking_that_was_asked_for_are_refused_by_both_names
     [("qwen-plus", 64_000, 32_768), ("qwen-plus", 32_768, None), ("qwen-max", 100_000, 65_536)],
 )
 def test_a_lowered_output_cap_is_told_in_a_header(
-    gateway: Gateway, provider: RunningProvider, model: str, asked: int, given: int | None
+    gateway: Gateway, provider: RunningMockQwen, model: str, asked: int, given: int | None
 ) -> None:
     answer = gateway.chat(chat_request(model=model, max_tokens=asked))
 
@@ -89,7 +89,7 @@ def test_a_lowered_output_cap_is_told_in_a_header(
     assert answer.headers.get("x-gateway-max-tokens") == (str(given) if given else None)
 
 
-def test_what_is_dropped_for_the_provider_is_in_the_record(gateway: Gateway, provider: RunningProvider) -> None:
+def test_what_is_dropped_for_the_provider_is_in_the_record(gateway: Gateway, provider: RunningMockQwen) -> None:
     sent = {"metadata": {"team": "blue"}, "store": True, "service_tier": "auto", "prompt_cache_key": "k"}
 
     assert gateway.chat(chat_request(**sent)).status == 200
@@ -101,7 +101,7 @@ def test_what_is_dropped_for_the_provider_is_in_the_record(gateway: Gateway, pro
 
 
 def test_a_provider_without_a_catalog_gets_the_request_as_it_was_sent(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     unknown = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "catalog": None}}}
     sent = chat_request(store=True, reasoning_effort="low", thinking={"type": "enabled"}, max_tokens=5)
@@ -113,7 +113,7 @@ def test_a_provider_without_a_catalog_gets_the_request_as_it_was_sent(
 
 
 def test_a_provider_that_tells_no_usage_in_streams_is_not_asked_for_it(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     silent = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "stream_usage": False}}}
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
 from tests.failures.rows import ATTEMPTS, ROWS, Row, Way
 from tests.integration.chat.conftest import HURRIED, PATIENT, Answer, Gateway, MakeGateway
@@ -52,7 +52,7 @@ class Stage(NamedTuple):
     """Where a row is played: what stands around a gateway, until the test is over."""
 
     make_gateway: MakeGateway
-    provider: RunningProvider
+    provider: RunningMockQwen
     scripted: ExitStack
 
     def play(self, row: Row, way: Way, *, everywhere: bool) -> tuple[Gateway, Answer]:
@@ -93,7 +93,7 @@ class Stage(NamedTuple):
 
 
 @pytest.fixture
-def stage(make_gateway: MakeGateway, provider: RunningProvider) -> Iterator[Stage]:
+def stage(make_gateway: MakeGateway, provider: RunningMockQwen) -> Iterator[Stage]:
     with ExitStack() as scripted:
         yield Stage(make_gateway, provider, scripted)
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway.errors import ANSWERS, KeyRefused, RequestRefused
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import fresh_import
@@ -24,12 +24,12 @@ type Answer = Callable[[str], Mapping[str, Any]]
 
 
 @pytest.fixture
-def answer(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> Answer:
+def answer(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> Answer:
     """Return what the function of an event's folder answers to it."""
-    stand_in = upstream.stand_in(provider.url)
-    aws.store_provider_keys(**stand_in.keys)
+    mock = upstream.build_mock_upstream(provider.url)
+    aws.store_provider_keys(**mock.keys)
     put_sample_keys(aws.dynamodb, aws.keys_table)
-    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(stand_in.gateway_config))
+    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(mock.gateway_config))
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
 
     def of(name: str) -> Mapping[str, Any]:

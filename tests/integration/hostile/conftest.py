@@ -15,11 +15,11 @@ from aws_lambda_powertools import Logger
 
 from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
-from qwen_gateway_cli.local.front.settings import FrontSettings, FunctionSettings
+from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from tests.builders import key_item, token
+from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningFront, running
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
-from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
 from tests.integration.hostile.meeting import PROVIDER_KEY, Functions
 from tests.recorder.recording import processed_template
 from tests.sam_local.daemon import Reach
@@ -88,7 +88,7 @@ def front(
         "AWS_ACCESS_KEY_ID": clean_environment.KEY,
         "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
     }
-    start = FrontSettings(
+    start = GatewaySettings(
         template=processed_template(),
         functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in ("chat", "models")},
         interpreter=sys.executable,

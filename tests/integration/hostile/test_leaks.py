@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.builders import Context, chat_event, chat_request, mistyped, models_event
+from tests.integration.apigateway.gateways import RunningFront
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
-from tests.integration.front.fronts import RunningFront
 from tests.integration.hostile import wire
 from tests.integration.hostile.meeting import ANSWER, PROVIDER_KEY, Functions
 from tests.sam_local.neighbours import Neighbours

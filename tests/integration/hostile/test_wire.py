@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.builders import chat_request
-from tests.integration.front.fronts import RunningFront, reply
+from tests.integration.apigateway.gateways import RunningFront, reply
 from tests.integration.hostile import wire
 from tests.integration.hostile.meeting import PROMPT, holds, holds_and_is_nobodys_fault_but_the_callers
 from tests.sam_local.neighbours import Neighbours

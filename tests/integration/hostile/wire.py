@@ -5,7 +5,7 @@ import socket
 import time
 from urllib.parse import urlsplit
 
-from tests.integration.front.fronts import Reply, RunningFront
+from tests.integration.apigateway.gateways import Reply, RunningFront
 from tests.integration.hostile.meeting import Answer
 
 PATIENCE_S = 20

@@ -10,13 +10,13 @@ from qwen_gateway import QwenClient
 from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
 from qwen_gateway.library import Answer
 from qwen_gateway.library.pace import Pace
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 
 TEN = [f"Prompt {number}." for number in range(10)]
 
 
-def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: RunningProvider) -> None:
+def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control({"latency_ms": 50})
 
     results = list(client.batch(TEN, max_concurrency=5))
@@ -26,7 +26,7 @@ def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: R
     assert len(provider.calls()) == 10
 
 
-def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, provider: RunningMockQwen) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
     provider.control({"faults": [{"model": "qwen3-max", "times": 99, **spent}]})
 
@@ -35,7 +35,7 @@ def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, pr
     assert {result.model for result in results if isinstance(result, Answer)} == {"qwen-plus"}
 
 
-def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningProvider) -> None:
+def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningMockQwen) -> None:
     prompts: list[Any] = ["Say hello.", [], chat_request(model="gpt-4"), chat_request(model="qwen-turbo"), 7]
     provider.control({"faults": [{"model": "qwen-flash", "status": 400, "code": "invalid_parameter_error"}]})
 
@@ -45,13 +45,13 @@ def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningP
     assert [type(result) for result in results] == kinds
 
 
-def test_what_holds_for_all_reaches_each(client: QwenClient, provider: RunningProvider) -> None:
+def test_what_holds_for_all_reaches_each(client: QwenClient, provider: RunningMockQwen) -> None:
     list(client.batch(TEN[:3], "qwen-turbo", temperature=0))
 
     assert [(call["model"], call["body"]["temperature"]) for call in provider.calls()] == [("qwen-flash", 0)] * 3
 
 
-def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningMockQwen) -> None:
     """A call may come late, but none before its place."""
     before = time.time()
     assert len(list(client.batch(TEN[:4], requests_per_minute=1_200))) == 4
@@ -61,7 +61,7 @@ def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) 
 
 
 def test_repeated_calls_count_for_the_rate_and_refused_prompts_do_not(
-    client: QwenClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    client: QwenClient, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
     monkeypatch.setattr(Pace, "made", lambda _, calls: made.append(calls))

@@ -13,13 +13,13 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     RequestInvalid,
 )
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.library.conftest import MakeClient
 
 
 def test_an_answer_says_what_was_said_what_it_took_and_who_said_it(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"prompt_tokens": 7, "completion_tokens": 5})
 
@@ -36,7 +36,7 @@ def test_an_answer_says_what_was_said_what_it_took_and_who_said_it(
     assert answer.whole["choices"][0]["message"]["content"] == answer.content
 
 
-def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provider: RunningProvider) -> None:
+def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provider: RunningMockQwen) -> None:
     client.chat("Say hello.", "qwen-turbo", temperature=0.2, top_k=3)
 
     (call,) = provider.calls()
@@ -45,7 +45,7 @@ def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provide
 
 
 def test_a_spent_quota_is_answered_by_the_next_model_of_the_chain(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
     provider.control({"faults": [{"model": "qwen3-max", "times": 9, **spent}]})
@@ -77,7 +77,7 @@ def test_a_call_that_only_names_tools_has_no_content(client: QwenClient) -> None
     ids=repr,
 )
 def test_a_wrong_request_is_refused_and_no_provider_called(
-    client: QwenClient, provider: RunningProvider, prompt: Any, parameters: dict[str, Any], kind: type[GatewayError]
+    client: QwenClient, provider: RunningMockQwen, prompt: Any, parameters: dict[str, Any], kind: type[GatewayError]
 ) -> None:
     with pytest.raises(kind):
         client.chat(prompt, **parameters)
@@ -96,7 +96,7 @@ def test_a_wrong_request_is_refused_and_no_provider_called(
     ids=lambda value: value["code"] if isinstance(value, dict) else value.__name__,
 )
 def test_a_providers_failure_is_raised_by_its_cause(
-    client: QwenClient, provider: RunningProvider, fault: dict[str, Any], kind: type[GatewayError]
+    client: QwenClient, provider: RunningMockQwen, fault: dict[str, Any], kind: type[GatewayError]
 ) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, **fault}]})
 
@@ -107,7 +107,7 @@ def test_a_providers_failure_is_raised_by_its_cause(
 
 
 def test_the_clients_time_and_a_calls_own_bound_it_as_a_whole(
-    make_client: MakeClient, provider: RunningProvider
+    make_client: MakeClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "kind": "hang"}]})
 
@@ -117,6 +117,6 @@ def test_the_clients_time_and_a_calls_own_bound_it_as_a_whole(
         make_client().chat("Say hello.", timeout=0.3)
 
 
-def test_what_would_be_sent_can_be_seen(client: QwenClient, provider: RunningProvider) -> None:
+def test_what_would_be_sent_can_be_seen(client: QwenClient, provider: RunningMockQwen) -> None:
     assert client.request("Say hello.", "qwen-max", top_k=3) == chat_request(model="qwen-max", top_k=3)
     assert provider.calls() == []

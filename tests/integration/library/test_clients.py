@@ -10,8 +10,8 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.config import ConfigurationWrong
 from qwen_gateway.errors import Defect, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
-from qwen_gateway_cli.local.provider import RunningProvider
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 from tests.builders import whole_stream
 from tests.integration.chat.scripted import event_stream, says, scripted_provider
 from tests.integration.library.conftest import KEY, MakeClient
@@ -26,11 +26,11 @@ with QwenClient() as client:
 """
 
 
-def test_it_works_without_any_package_of_aws_and_with_nothing_but_a_key(provider: RunningProvider) -> None:
+def test_it_works_without_any_package_of_aws_and_with_nothing_but_a_key(provider: RunningMockQwen) -> None:
     """Importing a module that stands as None in `sys.modules` fails, as one that is not installed."""
     environment = {
         "DASHSCOPE_API_KEY": KEY,
-        "GATEWAY_CONFIG": json.dumps(stand_in(provider.url).gateway_config),
+        "GATEWAY_CONFIG": json.dumps(build_mock_upstream(provider.url).gateway_config),
         "PATH": os.environ["PATH"],
     }
 
@@ -56,7 +56,7 @@ def test_a_provider_is_called_with_the_key_of_its_variable(
     monkeypatch.setenv(variable, KEY)
     with (
         scripted_provider(says(event_stream(whole_stream()))) as provider,
-        QwenClient(name, configuration=stand_in(provider.url).gateway_config) as client,
+        QwenClient(name, configuration=build_mock_upstream(provider.url).gateway_config) as client,
     ):
         assert client.chat("Say hello.").provider == (name or "dashscope")
 
@@ -70,7 +70,7 @@ def test_a_client_without_its_key_is_not_made(make_client: MakeClient) -> None:
         make_client(api_key=None)
 
 
-def test_a_providers_url_can_be_another(provider: RunningProvider) -> None:
+def test_a_providers_url_can_be_another(provider: RunningMockQwen) -> None:
     with QwenClient("holysheep", base_url=f"{provider.url}/v1", api_key=KEY) as client:
         assert client.chat("Say hello.").provider == "holysheep"
     with pytest.raises(ProviderNotConfigured, match="HOLYSHEEP_API_KEY"):
@@ -78,7 +78,7 @@ def test_a_providers_url_can_be_another(provider: RunningProvider) -> None:
 
 
 def test_a_server_of_ones_own_needs_no_key_and_gets_any_models_name(
-    provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does it get the key of another provider."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-invalid-here")
@@ -88,14 +88,14 @@ def test_a_server_of_ones_own_needs_no_key_and_gets_any_models_name(
     assert (answer.provider, answer.model) == ("local", "qwen3:8b")
 
 
-def test_a_provider_with_a_catalog_gets_no_unknown_name(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_provider_with_a_catalog_gets_no_unknown_name(client: QwenClient, provider: RunningMockQwen) -> None:
     with pytest.raises(ModelUnknown):
         client.chat("Say hello.", "qwen3:8b")
     assert provider.calls() == []
 
 
 def test_what_is_given_goes_before_the_environments_configuration(
-    make_client: MakeClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     routes = {"routes": {"mine": [{"model": "qwen-flash"}], "yours": [{"model": "qwen-flash"}]}}
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(routes))
@@ -120,7 +120,7 @@ def test_a_wrong_configuration_is_refused_with_the_key_that_is_wrong(make_client
         make_client(base_url="no url")
 
 
-def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "message": f"Incorrect API key: {KEY}"}]})
 
     with pytest.raises(ProviderKeyRefused) as refused:
@@ -130,7 +130,7 @@ def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningProvid
 
 
 def test_a_refused_key_is_told_with_the_variable_that_holds_it(
-    make_client: MakeClient, provider: RunningProvider
+    make_client: MakeClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "code": "invalid_api_key"}]})
 
@@ -150,7 +150,7 @@ def test_a_defect_shows_what_it_was(make_client: MakeClient) -> None:
     assert failed.value.__cause__ is failed.value.unforeseen
 
 
-def test_a_closed_client_leaves_no_connection(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_a_closed_client_leaves_no_connection(make_client: MakeClient, provider: RunningMockQwen) -> None:
     client = make_client()
     client.chat("Say hello.")
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.errors import ProviderAnswerBroken, ProviderFault, ProviderKeyRefused, RequestInvalid
 from qwen_gateway.library import AnswerStream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.library.conftest import MakeClient
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -16,7 +16,7 @@ def text_of(stream: AnswerStream) -> str:
 
 
 def test_deltas_come_as_they_are_made_and_what_they_took_at_the_end(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"prompt_tokens": 7, "completion_tokens": 5, "chunks": 4})
 
@@ -53,7 +53,7 @@ def test_choices_are_numbered(client: QwenClient) -> None:
 
 
 def test_closing_it_early_closes_its_connection_and_the_next_call_is_answered(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"chunks": 50, "chunk_gap_ms": 100})
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def test_one_that_was_read_to_its_end_leaves_its_connection_to_the_next(client: 
 
 
 def test_a_failure_before_the_first_output_is_raised_at_once_or_made_up_for(
-    make_client: MakeClient, provider: RunningProvider
+    make_client: MakeClient, provider: RunningMockQwen
 ) -> None:
     client = make_client(configuration={"retries": {"attempts": 2}})
     provider.control({"faults": [{"model": "qwen-plus", "times": 1, "kind": "truncate"}]})
@@ -94,7 +94,7 @@ def test_a_failure_before_the_first_output_is_raised_at_once_or_made_up_for(
         client.stream("Say hello.")
 
 
-def test_a_failure_after_it_is_raised_where_it_is_met(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_failure_after_it_is_raised_where_it_is_met(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control(
         {"chunks": 5, "chunk_gap_ms": 20, "faults": [{"model": "*", "kind": "disconnect", "after_chunks": 2}]}
     )
@@ -108,7 +108,7 @@ def test_a_failure_after_it_is_raised_where_it_is_met(client: QwenClient, provid
     assert (attempt.cause, attempt.status, attempt.charged) == ("ProviderAnswerBroken", 200, "presumed")
 
 
-def test_a_refused_key_is_told_in_the_librarys_own_words(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_refused_key_is_told_in_the_librarys_own_words(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control({"accepted_key": "another"})
 
     with pytest.raises(ProviderKeyRefused, match="DASHSCOPE_API_KEY"):

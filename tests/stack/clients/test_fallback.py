@@ -24,7 +24,7 @@ def test_a_quota_that_is_spent_on_qwen_max_is_answered_by_qwen_plus(
 
     answer = official.ask("chat", **chat_request(model="qwen-max"))
 
-    assert "stand-in for qwen-plus" in answer.message["content"]
+    assert "mock of qwen-plus" in answer.message["content"]
     assert [answer.headers[f"x-gateway-{name}"] for name in ("model", "attempts")] == ["qwen-plus", "2"]
     assert [body["model"] for body in received()] == CHAIN[:2]
 

@@ -33,7 +33,7 @@ def test_a_local_client_heeds_nothing_of_the_callers_environment(
 
 
 def test_the_emulated_aws_is_bound_to_loopback(tmp_path: "object") -> None:
-    environment = aws.environment(Layout(tmp_path), 4567)  # type: ignore[arg-type]
+    environment = aws.build_environment(Layout(tmp_path), 4567)  # type: ignore[arg-type]
 
     assert environment["BIND_HOST"] == "127.0.0.1"
     assert environment["GATEWAY_PORT"] == "4567"

@@ -37,7 +37,7 @@ def uv(tmp_path: Path) -> Path:
 
 
 def test_nothing_of_the_caller_passes(layout: Layout) -> None:
-    environment = clean_environment.clean(layout)
+    environment = clean_environment.create(layout)
 
     assert not set(HOSTILE.values()) & set(environment.values())
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "test"
@@ -45,14 +45,14 @@ def test_nothing_of_the_caller_passes(layout: Layout) -> None:
 
 
 def test_no_aws_file_of_the_caller_is_read(layout: Layout) -> None:
-    environment = clean_environment.clean(layout)
+    environment = clean_environment.create(layout)
 
     assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert Path(environment["HOME"]).is_relative_to(layout.local)
 
 
 def test_files_are_made_below_the_stacks_own_folder(layout: Layout) -> None:
-    assert Path(clean_environment.clean(layout)["TMPDIR"]).is_relative_to(layout.local)
+    assert Path(clean_environment.create(layout)["TMPDIR"]).is_relative_to(layout.local)
 
 
 def test_a_build_gets_the_way_to_the_package_registry_and_no_more(
@@ -61,7 +61,7 @@ def test_a_build_gets_the_way_to_the_package_registry_and_no_more(
     monkeypatch.setenv("UV_INDEX_URL", "https://registry.example/simple")
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/certificates.pem")
 
-    environment = clean_environment.for_build(layout, uv)
+    environment = clean_environment.create_for_build(layout, uv)
 
     assert environment["UV_INDEX_URL"] == "https://registry.example/simple"
     assert environment["SSL_CERT_FILE"] == "/etc/certificates.pem"
@@ -72,4 +72,4 @@ def test_a_build_gets_the_way_to_the_package_registry_and_no_more(
 def test_a_program_that_runs_functions_gets_no_way_out(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
 
-    assert "HTTPS_PROXY" not in clean_environment.clean(layout)
+    assert "HTTPS_PROXY" not in clean_environment.create(layout)

@@ -47,16 +47,16 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.3)
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.3)
 
 
 def test_a_stopped_process_is_gone_and_no_longer_written_down(shop: Shop) -> None:
     process = shop.start("sleeper", "exec sleep 60")
-    assert shop.processes.lives(process)
+    assert shop.processes.is_alive(process)
 
     shop.processes.stop([process])
 
-    assert process_table.look(process.pid) is None
+    assert process_table.find(process.pid) is None
     assert shop.processes.recorded() == []
     assert not shop.record.exists()
 
@@ -82,7 +82,7 @@ def test_a_later_command_stops_what_an_earlier_one_started(shop: Shop) -> None:
     assert later.recorded() == [process]
     later.stop(later.recorded())
 
-    assert not shop.processes.lives(process)
+    assert not shop.processes.is_alive(process)
 
 
 def test_only_the_named_processes_are_stopped(shop: Shop) -> None:
@@ -91,14 +91,14 @@ def test_only_the_named_processes_are_stopped(shop: Shop) -> None:
     shop.processes.stop([first])
 
     assert shop.processes.recorded() == [second]
-    assert shop.processes.lives(second)
+    assert shop.processes.is_alive(second)
 
 
 def test_a_process_that_was_given_a_recorded_number_is_left_alone(shop: Shop) -> None:
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         mistaken = Process("ministack", stranger.pid, started="long ago")
-        assert not shop.processes.lives(mistaken)
+        assert not shop.processes.is_alive(mistaken)
 
         shop.processes.stop([mistaken])
 
@@ -115,29 +115,29 @@ def test_a_process_that_does_not_heed_sigterm_is_killed(shop: Shop) -> None:
 
     shop.processes.stop([process])
 
-    assert process_table.look(process.pid) is None
+    assert process_table.find(process.pid) is None
 
 
 def test_what_a_process_started_is_stopped_with_it(shop: Shop) -> None:
     process = shop.start("parent", "sleep 60 & echo ready; wait")
     assert eventually(lambda: "ready" in shop.log("parent").read_text())
-    assert len(process_table.group(process.pid)) > 1
+    assert len(process_table.find_group(process.pid)) > 1
 
     shop.processes.stop([process])
 
-    assert process_table.group(process.pid) == []
+    assert process_table.find_group(process.pid) == []
 
 
 def test_what_a_killed_process_left_behind_is_stopped(shop: Shop) -> None:
     process = shop.start("parent", "sleep 60 & echo ready; wait")
     assert eventually(lambda: "ready" in shop.log("parent").read_text())
     os.kill(process.pid, signal.SIGKILL)
-    assert eventually(lambda: not shop.processes.lives(process))
-    assert process_table.group(process.pid)
+    assert eventually(lambda: not shop.processes.is_alive(process))
+    assert process_table.find_group(process.pid)
 
     shop.processes.stop([process])
 
-    assert process_table.group(process.pid) == []
+    assert process_table.find_group(process.pid) == []
 
 
 def test_a_process_leads_its_own_session_and_writes_to_its_log_alone(
@@ -178,8 +178,8 @@ def test_both_ways_of_looking_at_processes_agree(shop: Shop, monkeypatch: pytest
     ways = []
     for has_proc in (True, False):
         monkeypatch.setattr(process_table, "_HAS_PROC", has_proc)
-        seen = process_table.look(process.pid)
+        seen = process_table.find(process.pid)
         assert seen is not None
-        ways.append((seen.pid, seen.group, seen.ended, [each.pid for each in process_table.group(process.pid)]))
+        ways.append((seen.pid, seen.group, seen.ended, [each.pid for each in process_table.find_group(process.pid)]))
 
     assert ways[0] == ways[1] == (process.pid, process.pid, False, [process.pid])

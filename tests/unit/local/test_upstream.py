@@ -44,7 +44,7 @@ def models(*names: str) -> Answer:
 
 
 def test_with_the_stand_in_no_provider_of_the_configuration_leaves_this_machine() -> None:
-    chosen = upstream.stand_in("http://127.0.0.1:9999")
+    chosen = upstream.build_mock_upstream("http://127.0.0.1:9999")
     merged = config.parse(json.dumps(chosen.gateway_config))
 
     assert merged.providers
@@ -53,7 +53,7 @@ def test_with_the_stand_in_no_provider_of_the_configuration_leaves_this_machine(
 
 
 def test_the_stand_in_is_asked_under_the_providers_own_path() -> None:
-    merged = config.parse(json.dumps(upstream.stand_in("http://127.0.0.1:9999").gateway_config))
+    merged = config.parse(json.dumps(upstream.build_mock_upstream("http://127.0.0.1:9999").gateway_config))
 
     assert merged.providers["dashscope"].url == "http://127.0.0.1:9999/compatible-mode/v1"
     assert merged.providers["holysheep"].url == "http://127.0.0.1:9999/v1"
@@ -72,26 +72,26 @@ def test_a_named_provider_becomes_the_default_with_the_key_of_its_variable(
 ) -> None:
     monkeypatch.setenv(variable, "sk-real\n")
 
-    chosen = upstream.chosen(name)
+    chosen = upstream.resolve_upstream(name)
 
     assert config.parse(json.dumps(chosen.gateway_config)).default_provider == name
     assert chosen.keys == {name: "sk-real"}
-    assert chosen.root == upstream._root(config.parse("").providers[name].url)
+    assert chosen.root == upstream._strip_path(config.parse("").providers[name].url)
 
 
 def test_a_named_provider_without_its_key_is_refused_with_the_variables_name() -> None:
     with pytest.raises(CommandRefused, match="DASHSCOPE_API_KEY"):
-        upstream.chosen("dashscope")
+        upstream.resolve_upstream("dashscope")
 
 
 def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:
     with pytest.raises(CommandRefused, match="dashscope, "):
-        upstream.chosen("openai")
+        upstream.resolve_upstream("openai")
 
 
 def test_a_provider_that_lacks_its_workspace_is_refused_by_the_configuration() -> None:
     with pytest.raises(config.ConfigurationWrong, match="workspace"):
-        upstream.chosen("dashscope-frankfurt")
+        upstream.resolve_upstream("dashscope-frankfurt")
 
 
 def test_each_model_of_a_url_is_a_route_and_the_aliases_mean_the_first(
@@ -99,7 +99,7 @@ def test_each_model_of_a_url_is_a_route_and_the_aliases_mean_the_first(
 ) -> None:
     requests = answering(models("qwen3:8b", "qwen-plus"))
 
-    chosen = upstream.chosen(URL + "/")
+    chosen = upstream.resolve_upstream(URL + "/")
     routes = config.parse(json.dumps(chosen.gateway_config)).routes
 
     assert {name: (target.provider, target.model) for name, (target,) in routes.items()} == {
@@ -116,7 +116,7 @@ def test_a_url_is_asked_with_the_key_of_the_environment(
     answering: Callable[[Answer], list[httpx2.Request]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QWEN_GATEWAY_PROVIDER_KEY", "sk-mine")
-    (requests, chosen) = (answering(models("qwen3")), upstream.chosen(URL))
+    (requests, chosen) = (answering(models("qwen3")), upstream.resolve_upstream(URL))
 
     assert requests[0].headers["authorization"] == "Bearer sk-mine"
     assert chosen.keys == {"local": "sk-mine"}
@@ -126,7 +126,7 @@ def test_a_url_is_asked_with_the_key_of_the_environment(
 def test_a_url_needs_no_key(answering: Callable[[Answer], list[httpx2.Request]]) -> None:
     answering(models("qwen3"))
 
-    chosen = upstream.chosen(URL)
+    chosen = upstream.resolve_upstream(URL)
 
     assert not config.parse(json.dumps(chosen.gateway_config)).providers["local"].needs_key
     assert not chosen.keys
@@ -153,4 +153,4 @@ def test_a_url_that_cannot_serve_is_refused_with_the_reason(
     answering(answer)
 
     with pytest.raises(CommandRefused, match=reason):
-        upstream.chosen(URL)
+        upstream.resolve_upstream(URL)
