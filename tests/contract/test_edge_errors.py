@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway.api.edge import EXPOSED
 from qwen_gateway_cli.local.apigateway import gateway_errors
-from qwen_gateway_cli.local.apigateway.gateway_errors import GatewayError
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
 from tests.contract.transformed import ROOT, Template
 
@@ -49,7 +49,7 @@ def test_every_kind_of_edge_error_is_worded(api: RestApi) -> None:
 def test_an_edge_error_is_told_as_openai_tells_it(api: RestApi, kind: str) -> None:
     status, error_type, code = TOLD[kind]
     response = gateway_errors.build_error_response(
-        GatewayError(kind, 400, 'the words "of" API Gateway', "x"), api, "edge-request-id"
+        ApiGatewayError(kind, 400, 'the words "of" API Gateway', "x"), api, "edge-request-id"
     )
 
     assert api.gateway_responses[kind].status == status

@@ -7,7 +7,7 @@ import pytest
 
 from qwen_gateway.errors import ANSWERS, GatewayError, ProviderUnreachable
 from qwen_gateway_cli.local.apigateway import gateway_errors
-from qwen_gateway_cli.local.apigateway.gateway_errors import GatewayError
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from qwen_gateway_cli.openapi.operations import OPERATIONS
@@ -120,7 +120,7 @@ def test_what_api_gateway_answers_by_itself_is_described(described: Described, a
     for kind, worded in api.gateway_responses.items():
         for status in OF_API_GATEWAY.get(kind, (worded.status or 0,)):
             answer = gateway_errors.build_error_response(
-                GatewayError(kind, status, "Words.", "x"), api, "edge-request-id"
+                ApiGatewayError(kind, status, "Words.", "x"), api, "edge-request-id"
             )
             unknown = described.document["components"]["responses"]["UnknownRoute"]
             for route in ROUTES:

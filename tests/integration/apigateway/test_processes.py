@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.local import process_table
+from qwen_gateway_cli.local.apigateway.invocation import Invocation
+from qwen_gateway_cli.local.apigateway.pool import FunctionPool
 from tests.integration.apigateway.gateways import Route, RunningFront, running, settings, template
 
 SCRIPTED = """
@@ -96,7 +98,8 @@ def test_waiting_calls_run_in_the_order_in_which_they_came(tmp_path: Path) -> No
 def test_calls_that_wait_when_the_pool_closes_fail_and_start_nothing(tmp_path: Path) -> None:
     front = settings(tmp_path, template([]), {"Scripted": SCRIPTED}, limit=1)
     calls = [
-        Invocation(f"call-{order}", json.dumps({"body": order}).encode(), "Root=1", "arn") for order in ("wait", "wait-2")
+        Invocation(f"call-{order}", json.dumps({"body": order}).encode(), "Root=1", "arn")
+        for order in ("wait", "wait-2")
     ]
 
     async def close_among_calls() -> list[bytes | BaseException]:

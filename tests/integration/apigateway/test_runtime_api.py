@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed
+from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed, FunctionResponse, Invocation
 from qwen_gateway_cli.local.apigateway.runtime_api import RuntimeApi
 
 CALL = Invocation("the-call", b'{"n": 1}', "Root=1-5759e988-bd862e3fe1be46a994272793", "arn:aws:lambda:x:0:function:f")

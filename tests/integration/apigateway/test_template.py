@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.local.apigateway import gateway_errors
-from qwen_gateway_cli.local.apigateway.gateway_errors import GatewayError
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import MockIntegration, ProxyIntegration, RestApi, parse_rest_api
 from tests.integration.apigateway.gateways import ROOT, Route, template
 
@@ -50,7 +50,9 @@ def test_every_route_of_ours_answers_a_preflight_for_the_allowed_origin(ours: Re
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(ours: RestApi, refusal: GatewayError) -> None:
+def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(
+    ours: RestApi, refusal: ApiGatewayError
+) -> None:
     response = gateway_errors.build_error_response(refusal, ours, "the-request")
 
     error = json.loads(bytes(response.body))["error"]
@@ -64,7 +66,7 @@ def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(ours: 
 def test_every_wording_of_ours_is_json_whatever_the_message(ours: RestApi) -> None:
     for kind in ours.gateway_responses:
         response = gateway_errors.build_error_response(
-            GatewayError(kind, 400, 'a "quoted"\nmessage', "SomeException"), ours, "r"
+            ApiGatewayError(kind, 400, 'a "quoted"\nmessage', "SomeException"), ours, "r"
         )
         assert json.loads(bytes(response.body))["error"]
 
@@ -78,7 +80,7 @@ def test_every_wording_of_ours_is_json_whatever_the_message(ours: RestApi) -> No
         (gateway_errors.INTERNAL_ERROR, 500),
     ],
 )
-def test_a_template_that_words_nothing_gets_api_gateways_words(refusal: GatewayError, status: int) -> None:
+def test_a_template_that_words_nothing_gets_api_gateways_words(refusal: ApiGatewayError, status: int) -> None:
     response = gateway_errors.build_error_response(refusal, parse_rest_api(template([], wordings={}), {}), "r")
 
     assert (response.status_code, json.loads(bytes(response.body))) == (status, {"message": refusal.message})

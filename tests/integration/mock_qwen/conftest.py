@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.integration.mock_qwen.requests import PATIENCE_S
+from tests.integration.mock_qwen.chat_client import PATIENCE_S
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
-from tests.integration.mock_qwen.requests import PATH, chunks, http, post
+from tests.integration.mock_qwen.chat_client import PATH, chunks, http, post
 
 FRESH = {
     "latency_ms": 0,

@@ -11,7 +11,7 @@ import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
-from tests.integration.mock_qwen.requests import PATH, choice, http, post
+from tests.integration.mock_qwen.chat_client import PATH, choice, http, post
 
 USER: Any = [{"role": "user", "content": "Say hello."}]
 SHORT = httpx2.Timeout(5, read=0.3)

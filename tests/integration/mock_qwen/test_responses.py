@@ -9,7 +9,7 @@ import pydantic
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.integration.mock_qwen.requests import NAMED_CLOCK, TOOLS, choice, chunks, deltas, post
+from tests.integration.mock_qwen.chat_client import NAMED_CLOCK, TOOLS, choice, chunks, deltas, post
 
 USER: Any = [{"role": "user", "content": "Say hello."}]
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.builders import chat_request
-from tests.integration.mock_qwen.requests import PATH
+from tests.integration.mock_qwen.chat_client import PATH
 
 MODULE = "qwen_gateway_cli.local.mock_qwen"
 PROMPT_S = 5

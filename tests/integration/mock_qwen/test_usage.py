@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.integration.mock_qwen.requests import TOOLS, chunks, post
+from tests.integration.mock_qwen.chat_client import TOOLS, chunks, post
 
 CACHED: Any = [
     {"role": "system", "content": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]},

@@ -8,7 +8,7 @@ import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
-from tests.integration.mock_qwen.requests import NAMED_CLOCK, TOOLS, post
+from tests.integration.mock_qwen.chat_client import NAMED_CLOCK, TOOLS, post
 
 JSON = {"response_format": {"type": "json_object"}}
 SAY_JSON = [{"role": "user", "content": [{"type": "text", "text": "Answer in JSON."}]}]

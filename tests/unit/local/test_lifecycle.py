@@ -82,7 +82,7 @@ def test_two_commands_at_once_do_not_collide(layout: Layout) -> None:
 def test_an_interrupt_waits_until_the_deferring_block_is_done() -> None:
     done = False
 
-    with pytest.raises(KeyboardInterrupt), interrupts.as_keyboard_interrupt(), interrupts.defer_interrupts():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interrupts.interrupt_on_signals(), interrupts.defer_interrupts():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
         done = True
 

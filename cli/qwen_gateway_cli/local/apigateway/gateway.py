@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from qwen_gateway_cli.local.apigateway import gateway_errors
-from qwen_gateway_cli.local.apigateway.gateway_errors import GatewayError, build_error_response
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError, build_error_response
 from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed, Invocation
 from qwen_gateway_cli.local.apigateway.pool import FunctionPool
 from qwen_gateway_cli.local.apigateway.proxy_event import DeployedApi, RequestMetadata, build_proxy_event, raw_path
@@ -111,7 +111,7 @@ class Gateway:
         payload = await pool.invoke(invocation, integration.timeout_s)
         return build_response(payload, accept, self._api.binary_media_types)
 
-    def _error_response(self, error: GatewayError, metadata: RequestMetadata) -> Response:
+    def _error_response(self, error: ApiGatewayError, metadata: RequestMetadata) -> Response:
         return build_error_response(error, self._api, metadata.request_id)
 
 
