@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
-from tests.integration.apigateway.gateways import RunningFront, running, settings
+from tests.integration.apigateway.gateways import RunningGateway, run_gateway, settings
 from tests.recorder.files import function_of, path_of
 from tests.recorder.samples import SAMPLES, Sample
 
@@ -40,7 +40,7 @@ def recorded() -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         template = processed_template()
-        with running(folder, settings(folder, template, _echoes(template))) as front:
+        with run_gateway(folder, settings(folder, template, _echoes(template))) as front:
             return dict(_recorded(front, name, sample) for name, sample in SAMPLES.items())
 
 
@@ -54,7 +54,7 @@ def _echoes(template: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _recorded(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
+def _recorded(front: RunningGateway, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
     received = front.ask(sample.path, sample.body, sample.headers, sample.method).json
     folder = _FOLDERS[received["function"].removeprefix("stack-")]
     return str(folder / Path(name).name), _stable(received["event"])

@@ -1,10 +1,10 @@
-"""One front for the tests that only look at requests and answers."""
+"""One API Gateway emulation for the tests of requests and responses."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.apigateway.gateways import Route, RunningFront, running, settings, template
+from tests.integration.apigateway.gateways import Route, RunningGateway, run_gateway, settings, template
 
 ECHO = """
 import json
@@ -12,27 +12,27 @@ import json
 def handle(event, context):
     return {"statusCode": 200, "body": json.dumps({"event": event, "request_id": context.aws_request_id})}
 """
-SAID = """
+VERBATIM = """
 import base64, json
 
 def handle(event, context):
-    "Answer with what the request's body says, word for word."
+    "Return the request's body as the response."
     return json.loads(event["body"])
 """
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFront]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     api = template(
         [
             Route("/v1/echo", "Echo"),
             Route("/v1/models", "Echo", methods=("get",)),
             Route("/v1/models/{model+}", "Echo", methods=("get",)),
-            Route("/v1/models/listed", "Said", methods=("get",)),
+            Route("/v1/models/listed", "Verbatim", methods=("get",)),
             Route("/v1/keys/{key}/use", "Echo", methods=("get",)),
-            Route("/v1/said", "Said"),
+            Route("/v1/verbatim", "Verbatim"),
         ]
     )
-    folder = tmp_path_factory.mktemp("front")
-    with running(folder, settings(folder, api, {"Echo": ECHO, "Said": SAID})) as started:
+    folder = tmp_path_factory.mktemp("gateway")
+    with run_gateway(folder, settings(folder, api, {"Echo": ECHO, "Verbatim": VERBATIM})) as started:
         yield started

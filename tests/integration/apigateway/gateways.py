@@ -1,4 +1,4 @@
-"""A front of its own for a test: functions written down in the test, behind a small processed template."""
+"""Starts an API Gateway emulation with functions from the test's source text, behind a small processed template."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 WRAPPER = ROOT / "layers" / "qwen_gateway" / "qwen-gateway-runtime"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:{}"
 
-WORDINGS = {
+GATEWAY_RESPONSES = {
     "DEFAULT_5XX": {
         "responseParameters": {"gatewayresponse.header.x-request-id": "context.requestId"},
         "responseTemplates": {"application/json": '{"error":{"message":"failed","code":"gateway_failed"}}'},
@@ -53,7 +53,7 @@ PREFLIGHT = {
 
 @dataclass(frozen=True)
 class Route:
-    """A route of the API: every method that is named calls the function."""
+    """A route of the API; each of its methods invokes the function."""
 
     path: str
     function: str
@@ -62,8 +62,8 @@ class Route:
     streams: bool = False
 
 
-def template(routes: list[Route], wordings: Mapping[str, Any] = WORDINGS) -> dict[str, Any]:
-    """Return a template as SAM's transform leaves it: aliases before functions, CORS by mock integrations."""
+def template(routes: list[Route], gateway_responses: Mapping[str, Any] = GATEWAY_RESPONSES) -> dict[str, Any]:
+    """Return a template in the form of SAM's transform: aliases for functions, mock integrations for CORS."""
     paths: dict[str, Any] = {}
     resources: dict[str, Any] = {}
     for route in routes:
@@ -83,7 +83,7 @@ def template(routes: list[Route], wordings: Mapping[str, Any] = WORDINGS) -> dic
     body = {
         "paths": paths,
         "x-amazon-apigateway-binary-media-types": ["multipart/form-data"],
-        "x-amazon-apigateway-gateway-responses": wordings,
+        "x-amazon-apigateway-gateway-responses": gateway_responses,
     }
     resources["Api"] = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": body}}
     resources["Stage"] = {"Type": "AWS::ApiGateway::Stage", "Properties": {"StageName": "api"}}
@@ -92,7 +92,7 @@ def template(routes: list[Route], wordings: Mapping[str, Any] = WORDINGS) -> dic
 
 @dataclass(frozen=True)
 class Reply:
-    """What a client gets."""
+    """A response to a client."""
 
     status: int
     header_list: list[tuple[str, str]]
@@ -107,8 +107,8 @@ class Reply:
         return json.loads(self.body)
 
 
-class RunningFront:
-    """The front as a process, and what can be done with it."""
+class RunningGateway:
+    """A running API Gateway emulation, as a process."""
 
     def __init__(self, process: subprocess.Popen[str], url: str, folder: Path) -> None:
         self.process = process
@@ -132,7 +132,7 @@ class RunningFront:
         finally:
             connection.close()
 
-    def log(self, name: str = "front") -> str:
+    def log(self, name: str = "gateway") -> str:
         return (self.folder / "logs" / f"{name}.log").read_text(encoding="utf-8")
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -146,7 +146,7 @@ def reply(connection: http.client.HTTPConnection) -> Reply:
 
 
 def settings(folder: Path, api: dict[str, Any], sources: Mapping[str, str], **changes: Any) -> GatewaySettings:
-    """Write the functions down, each with a `handle`, and return the settings that run them."""
+    """Write the functions' sources, each with a `handle`, and return the settings that run them."""
     (folder / "logs").mkdir()
     task_root = folder / "functions"
     task_root.mkdir()
@@ -177,11 +177,11 @@ def settings(folder: Path, api: dict[str, Any], sources: Mapping[str, str], **ch
 
 
 @contextmanager
-def running(folder: Path, front: GatewaySettings) -> Iterator[RunningFront]:
-    """Start the front and end it, with whatever it started, however the test goes."""
-    file = folder / "front.json"
-    front.write(file)
-    with (folder / "logs" / "front.log").open("w") as log:
+def run_gateway(folder: Path, gateway: GatewaySettings) -> Iterator[RunningGateway]:
+    """Start the program, and stop it with its processes after the test."""
+    file = folder / "gateway.json"
+    gateway.write(file)
+    with (folder / "logs" / "gateway.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "qwen_gateway_cli.local.apigateway", str(file)],
             stdout=subprocess.PIPE,
@@ -190,7 +190,7 @@ def running(folder: Path, front: GatewaySettings) -> Iterator[RunningFront]:
         )
     try:
         assert process.stdout is not None
-        yield RunningFront(process, json.loads(process.stdout.readline())["url"], folder)
+        yield RunningGateway(process, json.loads(process.stdout.readline())["url"], folder)
     finally:
         process.terminate()
         process.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""A function that speaks to the Runtime API by itself: it sends, byte for byte, what the request's body says."""
+"""A function with its own Runtime API client, which sends exactly the bytes that the request's body specifies."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qwen_gateway_cli.local.apigateway.settings import GatewaySettings
-from tests.integration.apigateway.gateways import Route, RunningFront, running, settings, template
+from tests.integration.apigateway.gateways import Route, RunningGateway, run_gateway, settings, template
 
 type Step = tuple[Any, ...]
-"""What the function does next, and with what."""
+"""An action of the function, and its argument."""
 
 RUNTIME = """
 import http.client, json, os, pathlib, socket, time
@@ -76,13 +76,13 @@ HEAD: Step = ("send", '{"statusCode": 200, "headers": {"x-pid": "PID"}}' + DELIM
 
 
 def order(*steps: Step, **changes: Any) -> str:
-    """Return a request's body: what to post, in which form, and what to do after that."""
+    """Return a request's body: the response to post, its headers and trailers, and the following actions."""
     usual = {"to": "response", "headers": STREAMED, "trailers": "", "cut": False, "then": ()}
     return json.dumps({**usual, "steps": steps, **changes})
 
 
-def raw_settings(folder: Path, timeout_ms: int | None = None, **changes: Any) -> GatewaySettings:
-    """Return the settings of a front with the function behind a streamed route and behind a buffered one."""
+def raw_function_settings(folder: Path, timeout_ms: int | None = None, **changes: Any) -> GatewaySettings:
+    """Return settings with the function behind a streaming and a buffered route."""
     wrapper = folder / "wrapper"
     wrapper.write_text(f'#!/bin/sh\nexec "$1" {folder / "runtime.py"}\n', encoding="utf-8")
     wrapper.chmod(0o755)
@@ -97,6 +97,6 @@ def raw_settings(folder: Path, timeout_ms: int | None = None, **changes: Any) ->
 
 
 @contextmanager
-def raw(folder: Path, **changes: Any) -> Iterator[RunningFront]:
-    with running(folder, raw_settings(folder, **changes)) as started:
+def run_raw_function(folder: Path, **changes: Any) -> Iterator[RunningGateway]:
+    with run_gateway(folder, raw_function_settings(folder, **changes)) as started:
         yield started

@@ -1,17 +1,17 @@
-"""How a streamed answer has to begin; what begins otherwise is a bad gateway, as on a buffered route."""
+"""The prelude of a streamed response; an invalid one is a 502, as on a buffered route."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.apigateway.gateways import RunningFront
-from tests.integration.apigateway.raw_function import DELIMITER, HEAD, STREAMED, order, raw
-from tests.integration.apigateway.test_processes import until
+from tests.integration.apigateway.gateways import RunningGateway
+from tests.integration.apigateway.raw_function import DELIMITER, HEAD, STREAMED, order, run_raw_function
+from tests.integration.apigateway.test_processes import wait_until
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFront]:
-    with raw(tmp_path_factory.mktemp("front")) as started:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    with run_raw_function(tmp_path_factory.mktemp("gateway")) as started:
         yield started
 
 
@@ -36,38 +36,40 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("begun", "why"), MALFORMED.items(), ids=range(len(MALFORMED)))
-def test_a_malformed_prelude_is_a_bad_gateway_and_the_log_says_why(front: RunningFront, begun: str, why: str) -> None:
-    earlier = len(front.log())
-    refused = front.ask("/v1/stream", order(*[("send", begun)] if begun else []))
+def test_a_malformed_prelude_is_a_bad_gateway_with_its_cause_in_the_log(
+    gateway: RunningGateway, begun: str, why: str
+) -> None:
+    earlier = len(gateway.log())
+    refused = gateway.ask("/v1/stream", order(*[("send", begun)] if begun else []))
 
     assert (refused.status, refused.json["error"]["code"]) == (502, "gateway_failed")
-    assert f"Raw: its response is malformed: {why}" in front.log()[earlier:]
-    assert front.ask("/v1/stream", order(HEAD, ("send", "next"))).body == b"next"
+    assert f"Raw: its response is malformed: {why}" in gateway.log()[earlier:]
+    assert gateway.ask("/v1/stream", order(HEAD, ("send", "next"))).body == b"next"
 
 
-def test_a_refused_function_is_not_held_up(front: RunningFront) -> None:
-    refused = front.ask("/v1/stream", order(("send", "text" + DELIMITER), ("fill", 50), ("tell", "ended")))
-    until((front.folder / "ended").exists)
+def test_a_function_with_a_rejected_response_is_not_blocked(gateway: RunningGateway) -> None:
+    refused = gateway.ask("/v1/stream", order(("send", "text" + DELIMITER), ("fill", 50), ("tell", "ended")))
+    wait_until((gateway.folder / "ended").exists)
 
     assert refused.status == 502
 
 
-def test_a_prelude_may_be_as_long_as_api_gateway_looks(front: RunningFront) -> None:
-    answered = front.ask("/v1/stream", order(("send", LONGEST + DELIMITER), ("send", "payload")))
+def test_a_prelude_may_have_16_kilobytes(gateway: RunningGateway) -> None:
+    answered = gateway.ask("/v1/stream", order(("send", LONGEST + DELIMITER), ("send", "payload")))
 
     assert (answered.status, answered.body) == (200, b"payload")
 
 
 @pytest.mark.parametrize("missing", ["Lambda-Runtime-Function-Response-Mode", "Content-Type"])
-def test_an_answer_that_is_not_posted_in_streaming_mode_is_a_bad_gateway(front: RunningFront, missing: str) -> None:
+def test_an_answer_that_is_not_posted_in_streaming_mode_is_a_bad_gateway(gateway: RunningGateway, missing: str) -> None:
     headers = {name: value for name, value in STREAMED.items() if name != missing}
-    earlier = len(front.log())
-    whole = front.ask("/v1/stream", order(("send", '{"statusCode": 200, "body": "b"}'), headers=headers))
-    begun = front.ask("/v1/stream", order(HEAD, headers=headers))
+    earlier = len(gateway.log())
+    whole = gateway.ask("/v1/stream", order(("send", '{"statusCode": 200, "body": "b"}'), headers=headers))
+    begun = gateway.ask("/v1/stream", order(HEAD, headers=headers))
 
     assert (whole.status, begun.status) == (502, 502)
-    assert front.log()[earlier:].count("Raw: its response is buffered, but its route streams") == 2
+    assert gateway.log()[earlier:].count("Raw: its response is buffered, but its route streams") == 2
 
 
-def test_a_large_request_is_refused_before_the_function_is_called(front: RunningFront) -> None:
-    assert front.ask("/v1/stream", b"x" * (6 * 1024 * 1024)).status == 413
+def test_a_large_request_is_rejected_before_the_function_is_called(gateway: RunningGateway) -> None:
+    assert gateway.ask("/v1/stream", b"x" * (6 * 1024 * 1024)).status == 413

@@ -1,38 +1,39 @@
-"""The response that a client gets for a function's answer."""
+"""The HTTP response for a function's response."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.integration.apigateway.gateways import Reply, RunningFront, reply
+from tests.integration.apigateway.gateways import Reply, RunningGateway, reply
 
 
-def said(front: RunningFront, answer: Any, accept: str = "*/*") -> Reply:
-    return front.ask("/v1/said", json.dumps(answer), {"accept": accept})
+def respond_with(gateway: RunningGateway, answer: Any, accept: str = "*/*") -> Reply:
+    return gateway.ask("/v1/verbatim", json.dumps(answer), {"accept": accept})
 
 
-def test_status_headers_and_body_are_the_functions(front: RunningFront) -> None:
-    answered = said(front, {"statusCode": 402, "headers": {"X-Gateway-Model": "qwen"}, "body": "通义"})
+def test_status_headers_and_body_come_from_the_function(gateway: RunningGateway) -> None:
+    answered = respond_with(gateway, {"statusCode": 402, "headers": {"X-Gateway-Model": "qwen"}, "body": "通义"})
 
     assert (answered.status, answered.body.decode()) == (402, "通义")
     assert answered.headers["x-gateway-model"] == "qwen"
 
 
-def test_an_answer_without_a_type_is_json(front: RunningFront) -> None:
-    assert said(front, {"body": "{}"}).headers["content-type"] == "application/json"
-    assert said(front, {"headers": {"content-type": "text/plain"}}).headers["content-type"] == "text/plain"
+def test_a_response_without_content_type_is_json(gateway: RunningGateway) -> None:
+    assert respond_with(gateway, {"body": "{}"}).headers["content-type"] == "application/json"
+    assert respond_with(gateway, {"headers": {"content-type": "text/plain"}}).headers["content-type"] == "text/plain"
 
 
-def test_an_empty_answer_is_a_success(front: RunningFront) -> None:
-    answered = said(front, {})
+def test_an_empty_response_is_a_200(gateway: RunningGateway) -> None:
+    answered = respond_with(gateway, {})
 
     assert (answered.status, answered.body) == (200, b"")
 
 
-def test_repeated_headers_stay_apart_and_both_maps_count(front: RunningFront) -> None:
-    answered = said(
-        front, {"headers": {"X-A": "1", "X-B": "3"}, "multiValueHeaders": {"x-a": ["1", "2"], "Set-Cookie": ["c", "d"]}}
+def test_repeated_headers_stay_separate_and_both_maps_are_used(gateway: RunningGateway) -> None:
+    answered = respond_with(
+        gateway,
+        {"headers": {"X-A": "1", "X-B": "3"}, "multiValueHeaders": {"x-a": ["1", "2"], "Set-Cookie": ["c", "d"]}},
     )
 
     own = [(name, value) for name, value in answered.header_list if name in {"x-a", "x-b", "set-cookie"}]
@@ -40,23 +41,23 @@ def test_repeated_headers_stay_apart_and_both_maps_count(front: RunningFront) ->
 
 
 @pytest.mark.parametrize(("given", "sent"), [(True, "true"), (False, "false")])
-def test_a_truth_value_is_a_header_in_small_letters(front: RunningFront, given: bool, sent: str) -> None:
-    assert said(front, {"headers": {"x-should-retry": given}}).headers["x-should-retry"] == sent
+def test_a_boolean_header_value_becomes_lower_case(gateway: RunningGateway, given: bool, sent: str) -> None:
+    assert respond_with(gateway, {"headers": {"x-should-retry": given}}).headers["x-should-retry"] == sent
 
 
-def test_headers_that_api_gateway_keeps_for_itself_come_under_another_name(front: RunningFront) -> None:
-    answered = said(front, {"headers": {"WWW-Authenticate": "Bearer", "Content-Length": "7"}, "body": "four"})
+def test_headers_reserved_by_api_gateway_are_remapped(gateway: RunningGateway) -> None:
+    answered = respond_with(gateway, {"headers": {"WWW-Authenticate": "Bearer", "Content-Length": "7"}, "body": "four"})
 
     assert answered.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
     assert "www-authenticate" not in answered.headers
     assert answered.headers["content-length"] == "4"
 
 
-def test_a_status_without_a_body_has_none_and_the_connection_lives_on(front: RunningFront) -> None:
-    connection = front.connection()
-    connection.request("POST", "/v1/said", '{"statusCode": 204, "body": "left out"}')
+def test_a_status_without_body_has_none_and_keeps_the_connection_open(gateway: RunningGateway) -> None:
+    connection = gateway.connection()
+    connection.request("POST", "/v1/verbatim", '{"statusCode": 204, "body": "left out"}')
     empty = reply(connection)
-    connection.request("POST", "/v1/said", '{"body": "next"}')
+    connection.request("POST", "/v1/verbatim", '{"body": "next"}')
     following = reply(connection)
     connection.close()
 
@@ -64,15 +65,15 @@ def test_a_status_without_a_body_has_none_and_the_connection_lives_on(front: Run
     assert following.body == b"next"
 
 
-def test_base64_becomes_bytes_for_a_client_that_accepts_binary_first(front: RunningFront) -> None:
+def test_base64_becomes_bytes_for_a_client_that_accepts_binary_first(gateway: RunningGateway) -> None:
     answer = {"body": "/wA=", "isBase64Encoded": True}
 
-    assert said(front, answer, accept="multipart/form-data, */*").body == b"\xff\x00"
-    assert said(front, answer).body == b"/wA="
+    assert respond_with(gateway, answer, accept="multipart/form-data, */*").body == b"\xff\x00"
+    assert respond_with(gateway, answer).body == b"/wA="
 
 
-def test_half_a_surrogate_pair_becomes_a_question_mark(front: RunningFront) -> None:
-    assert said(front, {"body": "a\ud83d"}).body == b"a?"
+def test_half_a_surrogate_pair_becomes_a_question_mark(gateway: RunningGateway) -> None:
+    assert respond_with(gateway, {"body": "a\ud83d"}).body == b"a?"
 
 
 @pytest.mark.parametrize(
@@ -98,15 +99,15 @@ def test_half_a_surrogate_pair_becomes_a_question_mark(front: RunningFront) -> N
         {"multiValueHeaders": {"x-a": "1"}},
     ],
 )
-def test_a_malformed_answer_is_a_bad_gateway(front: RunningFront, answer: Any) -> None:
-    answered = said(front, answer)
+def test_a_malformed_response_is_a_bad_gateway(gateway: RunningGateway, answer: Any) -> None:
+    answered = respond_with(gateway, answer)
 
     assert (answered.status, answered.json["error"]["code"]) == (502, "gateway_failed")
     assert answered.headers["x-request-id"] == answered.headers["x-amzn-requestid"]
 
 
-def test_a_malformed_answer_is_named_in_the_log_without_its_content(front: RunningFront) -> None:
-    said(front, {"secret": "sk-1234"})
+def test_a_malformed_response_is_logged_without_its_content(gateway: RunningGateway) -> None:
+    respond_with(gateway, {"secret": "sk-1234"})
 
-    assert "Said: its response is malformed: it has unknown fields: secret" in front.log()
-    assert "sk-1234" not in front.log()
+    assert "Verbatim: its response is malformed: it has unknown fields: secret" in gateway.log()
+    assert "sk-1234" not in gateway.log()

@@ -1,8 +1,8 @@
-"""Which requests reach which function, and what API Gateway answers by itself."""
+"""Route matching, and responses of API Gateway itself."""
 
 import pytest
 
-from tests.integration.apigateway.gateways import RunningFront
+from tests.integration.apigateway.gateways import RunningGateway
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,17 @@ from tests.integration.apigateway.gateways import RunningFront
         ("/v1/keys/a%2Fb/use", "/v1/keys/{key}/use", {"key": "a/b"}),
     ],
 )
-def test_a_path_finds_its_route_and_its_parameters_are_decoded(
-    front: RunningFront, path: str, resource: str, parameters: dict[str, str] | None
+def test_a_path_matches_its_route_and_its_parameters_are_decoded(
+    gateway: RunningGateway, path: str, resource: str, parameters: dict[str, str] | None
 ) -> None:
-    event = front.ask(path, method="GET").json["event"]
+    event = gateway.ask(path, method="GET").json["event"]
 
     assert (event["resource"], event["pathParameters"]) == (resource, parameters)
     assert event["path"] == path
 
 
-def test_a_literal_route_comes_before_a_greedy_one(front: RunningFront) -> None:
-    assert front.ask("/v1/models/listed", '{"body": "literal"}', method="GET").body == b"literal"
+def test_a_literal_route_comes_before_a_greedy_one(gateway: RunningGateway) -> None:
+    assert gateway.ask("/v1/models/listed", '{"body": "literal"}', method="GET").body == b"literal"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,10 @@ def test_a_literal_route_comes_before_a_greedy_one(front: RunningFront) -> None:
         ("OPTIONS", "/v1/responses"),
     ],
 )
-def test_an_unknown_route_or_method_gets_the_templates_answer(front: RunningFront, method: str, path: str) -> None:
-    reply = front.ask(path, "{}", method=method)
+def test_an_unknown_route_or_method_gets_the_templates_response(
+    gateway: RunningGateway, method: str, path: str
+) -> None:
+    reply = gateway.ask(path, "{}", method=method)
 
     assert reply.status == 404
     assert reply.json == {"error": {"message": "Missing Authentication Token"}}
@@ -58,14 +60,14 @@ def test_an_unknown_route_or_method_gets_the_templates_answer(front: RunningFron
     assert reply.headers["x-request-id"] == reply.headers["x-amzn-requestid"]
 
 
-def test_head_is_a_method_like_any_other(front: RunningFront) -> None:
-    reply = front.ask("/v1/models", method="HEAD")
+def test_head_is_a_method_like_any_other(gateway: RunningGateway) -> None:
+    reply = gateway.ask("/v1/models", method="HEAD")
 
     assert (reply.status, reply.body) == (404, b"")
 
 
-def test_a_preflight_is_answered_without_a_function(front: RunningFront) -> None:
-    reply = front.ask("/v1/said", headers={"origin": "https://example.com"}, method="OPTIONS")
+def test_a_preflight_is_answered_without_a_function(gateway: RunningGateway) -> None:
+    reply = gateway.ask("/v1/verbatim", headers={"origin": "https://example.com"}, method="OPTIONS")
 
     assert (reply.status, reply.body) == (200, b"{}\n")
     assert reply.headers["access-control-allow-origin"] == "*"

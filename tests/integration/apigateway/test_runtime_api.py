@@ -1,4 +1,4 @@
-"""The stand-in of the Runtime API, as a runtime other than ours may use it."""
+"""The emulated Runtime API with another runtime than this project's."""
 
 import asyncio
 import http.client
@@ -16,7 +16,7 @@ DEADLINE_MS = 32_503_680_000_000
 
 
 class Runtime:
-    """A runtime that does what a test says."""
+    """A scripted runtime client."""
 
     def __init__(self, address: str) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=20)
@@ -34,7 +34,7 @@ class Runtime:
 
 
 def outcome_of(script: Callable[[Runtime], object], *, streams: bool = False) -> tuple[bytes | str, object]:
-    """Hand one call to a runtime; return the call's answer, or its failure in words, and what the script returns."""
+    """Dispatch one invocation; return its response or failure message, and the script's result."""
 
     async def run() -> tuple[bytes | str, object]:
         api = RuntimeApi()
@@ -53,7 +53,7 @@ def outcome_of(script: Callable[[Runtime], object], *, streams: bool = False) ->
     return asyncio.run(run())
 
 
-def test_a_call_comes_with_all_that_a_runtime_has_to_know() -> None:
+def test_an_invocation_has_all_headers_of_the_protocol() -> None:
     def script(runtime: Runtime) -> dict[str, str | None]:
         response, event = runtime.next()
         assert json.loads(event) == {"n": 1}
@@ -98,7 +98,7 @@ def test_only_the_first_answer_of_the_open_call_counts() -> None:
     assert outcome_of(script) == (b"2", [400, 202, 400])
 
 
-def test_what_lambda_does_not_offer_is_not_found() -> None:
+def test_an_unknown_path_is_a_404() -> None:
     def script(runtime: Runtime) -> int:
         runtime.next()
         runtime.post("/invocation/the-call/response", "{}")

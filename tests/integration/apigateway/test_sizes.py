@@ -1,10 +1,10 @@
-"""How much API Gateway and Lambda take, and that a refused client is not cut off."""
+"""Size limits of API Gateway and Lambda; a rejected client stays connected."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.apigateway.gateways import RunningFront, reply
+from tests.integration.apigateway.gateways import RunningGateway, reply
 
 MIB = 1024 * 1024
 TOO_LARGE = {"message": "Request Too Long"}
@@ -19,8 +19,8 @@ TOO_LARGE = {"message": "Request Too Long"}
         pytest.param(b"\xff" * (5 * MIB), id="above what Lambda takes once it is base64"),
     ],
 )
-def test_a_large_body_is_refused_and_the_connection_lives_on(front: RunningFront, body: bytes) -> None:
-    connection = front.connection()
+def test_a_large_body_is_rejected_and_the_connection_stays_open(gateway: RunningGateway, body: bytes) -> None:
+    connection = gateway.connection()
     connection.request("POST", "/v1/echo", body)
     refused = reply(connection)
     connection.request("POST", "/v1/echo", b"small")
@@ -31,11 +31,11 @@ def test_a_large_body_is_refused_and_the_connection_lives_on(front: RunningFront
     assert answered.json["event"]["body"] == "small"
 
 
-def test_a_body_in_chunks_is_read_to_its_end_before_it_is_refused(front: RunningFront) -> None:
+def test_a_body_in_chunks_is_read_to_its_end_before_it_is_rejected(gateway: RunningGateway) -> None:
     def chunks() -> Iterator[bytes]:
         yield from [b"x" * MIB] * 20
 
-    connection = front.connection()
+    connection = gateway.connection()
     connection.request("POST", "/v1/echo", chunks(), encode_chunked=True, headers={"transfer-encoding": "chunked"})
     refused = reply(connection)
     connection.close()
@@ -43,5 +43,5 @@ def test_a_body_in_chunks_is_read_to_its_end_before_it_is_refused(front: Running
     assert refused.status == 413
 
 
-def test_a_body_that_just_fits_reaches_the_function(front: RunningFront) -> None:
-    assert front.ask("/v1/said", b'{"body": "fits"}'.ljust(6 * MIB - 4096)).body == b"fits"
+def test_a_body_that_just_fits_reaches_the_function(gateway: RunningGateway) -> None:
+    assert gateway.ask("/v1/verbatim", b'{"body": "fits"}'.ljust(6 * MIB - 4096)).body == b"fits"

@@ -1,4 +1,4 @@
-"""How long a stream may take and pause, and that its pieces stay apart, seen where the front hands them over."""
+"""Total and idle timeout of streams, and chunk boundaries, at the ASGI interface."""
 
 import asyncio
 import logging
@@ -10,8 +10,8 @@ import pytest
 
 from qwen_gateway_cli.local.apigateway import streaming
 from qwen_gateway_cli.local.apigateway.gateway import Gateway
-from tests.integration.apigateway.raw_function import DELIMITER, HEAD, order, raw_settings
-from tests.integration.apigateway.test_processes import until
+from tests.integration.apigateway.raw_function import DELIMITER, HEAD, order, raw_function_settings
+from tests.integration.apigateway.test_processes import wait_until
 
 type Message = dict[str, Any]
 BROKEN_OFF = "Raw: its stream exceeded API Gateway's total or idle timeout"
@@ -19,7 +19,7 @@ END = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def ask(gateway: Gateway, body: str) -> list[Message]:
-    """Return what the front tells its server, message by message."""
+    """Return the ASGI messages that the gateway sends."""
     scope = {
         "type": "http",
         "method": "POST",
@@ -46,7 +46,7 @@ def with_gateway[T](
     folder: Path, script: Callable[[Gateway], Coroutine[Any, Any, T]], timeout_ms: int | None = None
 ) -> T:
     async def run() -> T:
-        gateway = Gateway(raw_settings(folder, timeout_ms=timeout_ms))
+        gateway = Gateway(raw_function_settings(folder, timeout_ms=timeout_ms))
         try:
             return await script(gateway)
         finally:
@@ -63,7 +63,7 @@ def pid(messages: list[Message]) -> bytes:
     return dict(messages[0]["headers"])[b"x-pid"]
 
 
-def test_pieces_that_come_together_stay_apart(tmp_path: Path) -> None:
+def test_chunks_that_arrive_together_stay_separate(tmp_path: Path) -> None:
     sent = order(("together", ["{}" + DELIMITER, "one", "two", "three"]))
 
     messages = with_gateway(tmp_path, lambda gateway: ask(gateway, sent))
@@ -72,7 +72,7 @@ def test_pieces_that_come_together_stay_apart(tmp_path: Path) -> None:
     assert messages[-1] == END
 
 
-def test_a_stream_that_pauses_too_long_is_broken_off_and_the_function_goes_on(
+def test_a_stream_that_pauses_too_long_is_closed_and_the_function_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(streaming, "IDLE_TIMEOUT_S", 0.3)
@@ -80,7 +80,7 @@ def test_a_stream_that_pauses_too_long_is_broken_off_and_the_function_goes_on(
     async def script(gateway: Gateway) -> tuple[list[Message], list[Message]]:
         quiet = await ask(gateway, order(HEAD, ("send", "one"), ("await", "go"), ("fill", 20), ("tell", "ended")))
         (tmp_path / "go").touch()
-        await asyncio.to_thread(until, (tmp_path / "ended").exists)
+        await asyncio.to_thread(wait_until, (tmp_path / "ended").exists)
         return quiet, await ask(gateway, order(HEAD))
 
     with caplog.at_level(logging.ERROR):
@@ -101,7 +101,7 @@ def test_only_the_time_between_two_pieces_counts_as_a_pause(tmp_path: Path, monk
     assert pieces(messages) == [b"one"] * 4 + [b""]
 
 
-def test_a_stream_that_takes_too_long_is_broken_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stream_that_takes_too_long_is_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     endless = order(HEAD, *[("send", "one"), ("pause", 0.1)] * 300)
 
     with caplog.at_level(logging.ERROR):
@@ -119,7 +119,7 @@ def test_a_stream_that_does_not_begin_in_time_is_a_gateway_timeout(tmp_path: Pat
     async def script(gateway: Gateway) -> list[Message]:
         messages = await ask(gateway, late)
         (tmp_path / "go").touch()
-        await asyncio.to_thread(until, (tmp_path / "ended").exists)
+        await asyncio.to_thread(wait_until, (tmp_path / "ended").exists)
         return messages
 
     assert with_gateway(tmp_path, script, timeout_ms=1000)[0]["status"] == 504

@@ -1,4 +1,4 @@
-"""What the front reads from a processed template, the project's own among them."""
+"""Parsing of processed templates, including the project's own."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import MockIntegration, ProxyIntegration, RestApi, parse_rest_api
 from tests.integration.apigateway.gateways import ROOT, Route, template
 
-REFUSALS = [
+ERRORS = [
     gateway_errors.UNKNOWN_ROUTE,
     gateway_errors.REQUEST_TOO_LARGE,
     gateway_errors.INTEGRATION_TIMEOUT,
@@ -27,7 +27,7 @@ def ours() -> RestApi:
     return parse_rest_api(json.loads(printed), {"AllowedOrigin": "https://app.example.com"})
 
 
-def test_our_routes_lead_to_our_functions(ours: RestApi) -> None:
+def test_the_templates_routes_invoke_its_functions(ours: RestApi) -> None:
     proxies = {
         (method, path): integration.function
         for path, methods in ours.routes.items()
@@ -41,7 +41,7 @@ def test_our_routes_lead_to_our_functions(ours: RestApi) -> None:
     assert ours.stage == "api"
 
 
-def test_every_route_of_ours_answers_a_preflight_for_the_allowed_origin(ours: RestApi) -> None:
+def test_every_route_of_the_template_answers_a_preflight_for_the_allowed_origin(ours: RestApi) -> None:
     for methods in ours.routes.values():
         preflight = methods["OPTIONS"]
         assert isinstance(preflight, MockIntegration)
@@ -49,8 +49,8 @@ def test_every_route_of_ours_answers_a_preflight_for_the_allowed_origin(ours: Re
         assert "authorization" in preflight.headers["access-control-allow-headers"].split(",")
 
 
-@pytest.mark.parametrize("refusal", REFUSALS)
-def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(
+@pytest.mark.parametrize("refusal", ERRORS)
+def test_every_gateway_error_of_the_template_is_an_openai_error_that_a_browser_may_read(
     ours: RestApi, refusal: ApiGatewayError
 ) -> None:
     response = gateway_errors.build_error_response(refusal, ours, "the-request")
@@ -63,7 +63,7 @@ def test_every_refusal_of_ours_is_an_openai_error_that_a_browser_may_read(
     assert "x-request-id" in response.headers["access-control-expose-headers"].split(",")
 
 
-def test_every_wording_of_ours_is_json_whatever_the_message(ours: RestApi) -> None:
+def test_every_gateway_response_is_json_for_any_message(ours: RestApi) -> None:
     for kind in ours.gateway_responses:
         response = gateway_errors.build_error_response(
             ApiGatewayError(kind, 400, 'a "quoted"\nmessage', "SomeException"), ours, "r"
@@ -80,13 +80,13 @@ def test_every_wording_of_ours_is_json_whatever_the_message(ours: RestApi) -> No
         (gateway_errors.INTERNAL_ERROR, 500),
     ],
 )
-def test_a_template_that_words_nothing_gets_api_gateways_words(refusal: ApiGatewayError, status: int) -> None:
-    response = gateway_errors.build_error_response(refusal, parse_rest_api(template([], wordings={}), {}), "r")
+def test_a_template_without_gateway_responses_gets_api_gateways_defaults(refusal: ApiGatewayError, status: int) -> None:
+    response = gateway_errors.build_error_response(refusal, parse_rest_api(template([], gateway_responses={}), {}), "r")
 
     assert (response.status_code, json.loads(bytes(response.body))) == (status, {"message": refusal.message})
 
 
-def test_an_error_without_words_of_its_own_takes_those_of_its_class_and_keeps_its_status() -> None:
+def test_an_error_without_its_own_gateway_response_uses_the_default_one_and_keeps_its_status() -> None:
     response = gateway_errors.build_error_response(
         gateway_errors.INTEGRATION_TIMEOUT, parse_rest_api(template([]), {}), "r"
     )
@@ -95,21 +95,21 @@ def test_an_error_without_words_of_its_own_takes_those_of_its_class_and_keeps_it
 
 
 @pytest.mark.parametrize(("timeout_ms", "timeout_s"), [(None, 29.0), (120_000, 120.0)])
-def test_an_integration_has_its_own_timeout_or_api_gateways(timeout_ms: int | None, timeout_s: float) -> None:
+def test_an_integration_has_its_own_timeout_or_the_default(timeout_ms: int | None, timeout_s: float) -> None:
     api = parse_rest_api(template([Route("/v1/do", "Do", timeout_ms=timeout_ms)]), {})
 
     assert api.routes["/v1/do"]["POST"] == ProxyIntegration("Do", timeout_s)
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_an_integration_streams_when_address_and_mode_say_so(streams: bool) -> None:
+def test_an_integration_streams_when_uri_and_mode_agree_on_it(streams: bool) -> None:
     api = parse_rest_api(template([Route("/v1/do", "Do", streams=streams)]), {})
 
     assert api.routes["/v1/do"]["POST"] == ProxyIntegration("Do", 29.0, streams)
 
 
 @pytest.mark.parametrize(("streams", "mode"), [(True, "BUFFERED"), (False, "STREAM")])
-def test_an_integration_whose_address_and_mode_disagree_is_refused(streams: bool, mode: str) -> None:
+def test_an_integration_whose_uri_and_mode_disagree_is_rejected(streams: bool, mode: str) -> None:
     strange = template([Route("/v1/do", "Do", streams=streams)])
     operation = strange["Resources"]["Api"]["Properties"]["Body"]["paths"]["/v1/do"]["post"]
     operation["x-amazon-apigateway-integration"]["responseTransferMode"] = mode
@@ -126,7 +126,7 @@ def test_an_integration_whose_address_and_mode_disagree_is_refused(streams: bool
         ({"Fn::Sub": "${AWS::Region}"}, "unknown parameter 'AWS::Region'"),
     ],
 )
-def test_what_the_front_does_not_understand_is_refused_at_its_start(stage: Any, complaint: str) -> None:
+def test_an_unsupported_template_is_rejected(stage: Any, complaint: str) -> None:
     strange = template([])
     strange["Resources"]["Stage"]["Properties"]["StageName"] = stage
 
@@ -134,7 +134,7 @@ def test_what_the_front_does_not_understand_is_refused_at_its_start(stage: Any, 
         parse_rest_api(strange, {})
 
 
-def test_two_apis_are_refused() -> None:
+def test_two_apis_are_rejected() -> None:
     strange = template([])
     strange["Resources"]["Other"] = strange["Resources"]["Api"]
 

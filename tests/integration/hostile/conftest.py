@@ -17,7 +17,7 @@ from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from tests.builders import key_item, token
-from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningFront, running
+from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningGateway, run_gateway
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
 from tests.integration.hostile.meeting import PROVIDER_KEY, Functions
@@ -78,7 +78,7 @@ def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
 @pytest.fixture(scope="module")
 def front(
     around: Neighbours, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningFront]:
+) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("front")
     (folder / "logs").mkdir()
     own = {
@@ -98,7 +98,7 @@ def front(
         region=clean_environment.REGION,
         limit=2,
     )
-    with running(folder, start) as started:
+    with run_gateway(folder, start) as started:
         yield started
 
 

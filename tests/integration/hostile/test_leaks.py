@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.builders import Context, chat_event, chat_request, mistyped, models_event
-from tests.integration.apigateway.gateways import RunningFront
+from tests.integration.apigateway.gateways import RunningGateway
 from tests.integration.conftest import _forget
 from tests.integration.fresh_import import fresh_import
 from tests.integration.hostile import wire
@@ -72,7 +72,9 @@ def test_libraries_write_nothing_even_where_everything_is_to_be_written(
     assert root_log.getvalue() == ""
 
 
-def test_nothing_of_a_call_is_written_whatever_becomes_of_it(front: RunningFront, around: Neighbours, key: str) -> None:
+def test_nothing_of_a_call_is_written_whatever_becomes_of_it(
+    front: RunningGateway, around: Neighbours, key: str
+) -> None:
     own = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     wrong = mistyped(key)
     assert ANSWER.encode() in front.ask("/v1/chat/completions", json.dumps(MARKED), own).body

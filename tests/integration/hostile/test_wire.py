@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.builders import chat_request
-from tests.integration.apigateway.gateways import RunningFront, reply
+from tests.integration.apigateway.gateways import RunningGateway, reply
 from tests.integration.hostile import wire
 from tests.integration.hostile.meeting import PROMPT, holds, holds_and_is_nobodys_fault_but_the_callers
 from tests.sam_local.neighbours import Neighbours
@@ -28,7 +28,7 @@ def get(own: bytes, target: bytes = b"/v1/models", more: bytes = b"") -> bytes:
     return b"GET " + target + b" HTTP/1.1\r\n" + own + more + b"\r\n"
 
 
-def heard(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
+def heard(front: RunningGateway, *pieces: bytes, pause_s: float = 0) -> int:
     """Hold the one answer to these bytes to what holds for all, and return its status."""
     answer = wire.answer(front, wire.exchange(front, *pieces, pause_s=pause_s))
     holds_and_is_nobodys_fault_but_the_callers(answer)
@@ -52,7 +52,7 @@ def heard(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
         pytest.param(post(b"Host: x\r\n", b"Content-Length: -5\r\n\r\n"), id="a negative length"),
     ],
 )
-def test_what_is_no_http_is_refused_in_the_shape_of_every_error(front: RunningFront, request_bytes: bytes) -> None:
+def test_what_is_no_http_is_refused_in_the_shape_of_every_error(front: RunningGateway, request_bytes: bytes) -> None:
     answer = wire.answer(front, wire.exchange(front, request_bytes))
 
     holds(answer)
@@ -73,18 +73,18 @@ def test_what_is_no_http_is_refused_in_the_shape_of_every_error(front: RunningFr
     ],
     ids=["length", "chunks", "a length too small", "length and chunks", "gzip", "parts", "no body"],
 )
-def test_a_body_is_as_long_as_http_says(front: RunningFront, own: bytes, more: bytes, status: int) -> None:
+def test_a_body_is_as_long_as_http_says(front: RunningGateway, own: bytes, more: bytes, status: int) -> None:
     assert heard(front, post(own, more)) == status
 
 
-def test_a_slow_body_is_waited_for(front: RunningFront, own: bytes) -> None:
+def test_a_slow_body_is_waited_for(front: RunningGateway, own: bytes) -> None:
     pieces = [BODY[start : start + 20] for start in range(0, len(BODY), 20)]
 
     assert heard(front, post(own, b"Content-Length: %d\r\n\r\n" % len(BODY)), *pieces, pause_s=0.01) == 200
 
 
 def test_a_caller_that_leaves_in_mid_body_leaves_nothing_behind(
-    front: RunningFront, own: bytes, around: Neighbours
+    front: RunningGateway, own: bytes, around: Neighbours
 ) -> None:
     around.provider.reset()
     request = post(b"Host: x\r\n", b"Content-Length: 5000\r\n\r\n{")
@@ -98,7 +98,7 @@ def test_a_caller_that_leaves_in_mid_body_leaves_nothing_behind(
     assert around.provider.calls() == []
 
 
-def test_a_caller_that_asks_first_is_told_to_go_on(front: RunningFront, own: bytes) -> None:
+def test_a_caller_that_asks_first_is_told_to_go_on(front: RunningGateway, own: bytes) -> None:
     head = post(own, b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
 
     received = wire.exchange(front, head, BODY, pause_s=0.1)
@@ -107,7 +107,7 @@ def test_a_caller_that_asks_first_is_told_to_go_on(front: RunningFront, own: byt
     assert b"\r\n\r\nHTTP/1.1 200 " in received
 
 
-def test_requests_that_were_sent_without_waiting_are_answered_in_order(front: RunningFront, own: bytes) -> None:
+def test_requests_that_were_sent_without_waiting_are_answered_in_order(front: RunningGateway, own: bytes) -> None:
     open_headers = own.replace(b"Connection: close\r\n", b"")
     first = post(open_headers, b"Content-Length: %d\r\n\r\n" % len(BODY)) + BODY
 
@@ -131,7 +131,7 @@ def test_requests_that_were_sent_without_waiting_are_answered_in_order(front: Ru
         b"/v1/chat/completions/../../models",
     ],
 )
-def test_a_path_that_is_none_of_the_apis_is_unknown(front: RunningFront, own: bytes, target: bytes) -> None:
+def test_a_path_that_is_none_of_the_apis_is_unknown(front: RunningGateway, own: bytes, target: bytes) -> None:
     answer = wire.answer(front, wire.exchange(front, get(own, target)))
 
     holds_and_is_nobodys_fault_but_the_callers(answer)
@@ -142,7 +142,7 @@ def test_a_path_that_is_none_of_the_apis_is_unknown(front: RunningFront, own: by
     "model",
     [b"%00", b"..%2f..", b"%2e%2e", b"%FF%ed%a0%80", b"a%0d%0ab", b"%E9%80%9A", b"a" * 9_000, b"a/b//c", b"%25"],
 )
-def test_a_path_that_names_no_model_says_so(front: RunningFront, own: bytes, model: bytes) -> None:
+def test_a_path_that_names_no_model_says_so(front: RunningGateway, own: bytes, model: bytes) -> None:
     answer = wire.answer(front, wire.exchange(front, get(own, b"/v1/models/" + model)))
 
     holds_and_is_nobodys_fault_but_the_callers(answer)
@@ -150,7 +150,7 @@ def test_a_path_that_names_no_model_says_so(front: RunningFront, own: bytes, mod
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/models/qwen-plus"])
-def test_every_route_has_a_preflight_and_no_head(front: RunningFront, path: str) -> None:
+def test_every_route_has_a_preflight_and_no_head(front: RunningGateway, path: str) -> None:
     preflight = front.ask(path, method="OPTIONS", headers={"origin": "https://app.example"})
     head = front.ask(path, method="HEAD")
 
@@ -160,7 +160,7 @@ def test_every_route_has_a_preflight_and_no_head(front: RunningFront, path: str)
 
 
 @pytest.mark.parametrize("method", [b"BREW", b"CONNECT", b"TRACE", b"DELETE", b"get"])
-def test_a_method_that_is_not_served_is_an_unknown_route(front: RunningFront, own: bytes, method: bytes) -> None:
+def test_a_method_that_is_not_served_is_an_unknown_route(front: RunningGateway, own: bytes, method: bytes) -> None:
     assert heard(front, get(own).replace(b"GET", method, 1)) == 404
 
 
@@ -178,12 +178,12 @@ def test_a_method_that_is_not_served_is_an_unknown_route(front: RunningFront, ow
     ],
     ids=["trace", "trace's end", "latin", "upgrade", "forwarded", "repeated", "control", "a thousand"],
 )
-def test_odd_headers_break_nothing(front: RunningFront, own: bytes, headers: bytes) -> None:
+def test_odd_headers_break_nothing(front: RunningGateway, own: bytes, headers: bytes) -> None:
     assert heard(front, get(own, more=headers)) in {200, 401}
 
 
 @pytest.mark.parametrize("size", [11_000, 100_000, 1_000_000])
-def test_headers_of_any_size_are_read_to_their_end_and_refused(front: RunningFront, own: bytes, size: int) -> None:
+def test_headers_of_any_size_are_read_to_their_end_and_refused(front: RunningGateway, own: bytes, size: int) -> None:
     answer = wire.answer(front, wire.exchange(front, get(own, more=b"X-Token: %b\r\n" % (b"a" * size))))
 
     holds(answer)
@@ -191,7 +191,9 @@ def test_headers_of_any_size_are_read_to_their_end_and_refused(front: RunningFro
 
 
 @pytest.mark.parametrize("size", [6 * MIB, 10 * MIB, 20 * MIB])
-def test_a_body_that_is_too_large_is_read_to_its_end_and_refused_with_the_limit(front: RunningFront, size: int) -> None:
+def test_a_body_that_is_too_large_is_read_to_its_end_and_refused_with_the_limit(
+    front: RunningGateway, size: int
+) -> None:
     connection = front.connection()
     connection.request("POST", "/v1/chat/completions", PROMPT.encode().ljust(size, b"x"))
     refused = wire.of(front, reply(connection))

@@ -1,4 +1,4 @@
-"""Asks the stand-in over plain HTTP, as a client that takes every byte as it is."""
+"""Requests to the mock over plain HTTP."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 
 PATH = "/v1/chat/completions"
-PATIENCE_S = 10
+TIMEOUT_S = 10
 WEATHER = {
     "name": "weather",
     "parameters": {
@@ -30,9 +30,9 @@ def post(provider: RunningMockQwen, **fields: Any) -> httpx2.Response:
 
 
 def http(provider: RunningMockQwen) -> httpx2.Client:
-    """Return a client of the stand-in with a key that it takes."""
+    """Return a client of the mock with a valid key."""
     headers = {"authorization": "Bearer sk-any"}
-    return httpx2.Client(base_url=provider.url, headers=headers, trust_env=False, timeout=PATIENCE_S)
+    return httpx2.Client(base_url=provider.url, headers=headers, trust_env=False, timeout=TIMEOUT_S)
 
 
 def choice(provider: RunningMockQwen, **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The control interface: what PUT sets, GET shows and DELETE forgets."""
+"""The control interface: PUT, GET and DELETE /_control."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -49,15 +49,15 @@ WRONG: list[tuple[Any, str]] = [
 
 
 def failing(**fields: Any) -> dict[str, Any]:
-    """Return a fault that is told by its status."""
+    """Return a fault with an error status."""
     return {"status": 503, **fields}
 
 
-def test_a_fresh_one_shows_its_defaults(provider: RunningMockQwen) -> None:
+def test_the_initial_settings_are_the_defaults(provider: RunningMockQwen) -> None:
     assert provider.state() == {**FRESH, "calls": []}
 
 
-def test_a_field_that_is_not_named_stays_and_null_brings_its_default_back(provider: RunningMockQwen) -> None:
+def test_absent_fields_keep_their_value_and_null_restores_the_default(provider: RunningMockQwen) -> None:
     provider.control({"prompt_tokens": 7, "chunks": 9})
     provider.control({"chunks": 2, "faults": [failing(model="qwen-max")]})
 
@@ -81,14 +81,14 @@ def test_a_field_that_is_not_named_stays_and_null_brings_its_default_back(provid
     assert provider.state() == {**FRESH, "calls": []}
 
 
-def test_put_and_delete_answer_with_the_settings_as_they_are_now(provider: RunningMockQwen) -> None:
+def test_put_and_delete_return_the_current_settings(provider: RunningMockQwen) -> None:
     with http(provider) as client:
         assert client.put("/_control", json={"chunks": 5}).json() == {**FRESH, "chunks": 5}
         assert client.delete("/_control").json() == FRESH
 
 
 @pytest.mark.parametrize(("document", "named"), WRONG)
-def test_a_wrong_document_is_refused_by_the_name_of_its_field(
+def test_an_invalid_document_is_rejected_with_the_name_of_its_field(
     provider: RunningMockQwen, document: Any, named: str
 ) -> None:
     provider.control({"chunks": 7})
@@ -103,12 +103,12 @@ def test_a_wrong_document_is_refused_by_the_name_of_its_field(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
-def test_a_document_that_is_no_json_is_refused(provider: RunningMockQwen, body: bytes) -> None:
+def test_a_document_that_is_no_json_is_rejected(provider: RunningMockQwen, body: bytes) -> None:
     with http(provider) as client:
         assert client.put("/_control", content=body).status_code == 400
 
 
-def test_calls_are_shown_as_they_came_in_and_without_headers(provider: RunningMockQwen) -> None:
+def test_calls_are_returned_unchanged_and_without_headers(provider: RunningMockQwen) -> None:
     before = time.time()
     sent = [
         chat_request(extra={"deep": [None, "é", 1.5]}),
@@ -129,7 +129,7 @@ def test_calls_are_shown_as_they_came_in_and_without_headers(provider: RunningMo
     assert "sk-any" not in str(calls)
 
 
-def test_a_call_that_fails_or_has_a_refused_key_was_received_too(provider: RunningMockQwen) -> None:
+def test_a_call_that_fails_or_has_an_invalid_key_was_received_too(provider: RunningMockQwen) -> None:
     provider.control({"faults": [failing()]})
     post(provider)
     httpx2.post(provider.url + PATH, json=chat_request(), headers={"authorization": "Bearer invalid"}, trust_env=False)
@@ -137,7 +137,7 @@ def test_a_call_that_fails_or_has_a_refused_key_was_received_too(provider: Runni
     assert len(provider.calls()) == 2
 
 
-def test_a_fault_strikes_as_many_calls_of_its_model_as_told(provider: RunningMockQwen) -> None:
+def test_a_fault_applies_to_the_configured_number_of_calls_of_its_model(provider: RunningMockQwen) -> None:
     provider.control({"faults": [failing(model="qwen-max", times=2)]})
 
     seen = [post(provider, model=model).status_code for model in ("qwen-plus", "qwen-max", "qwen-max", "qwen-max")]
@@ -146,7 +146,7 @@ def test_a_fault_strikes_as_many_calls_of_its_model_as_told(provider: RunningMoc
     assert provider.state()["faults"][0]["times"] == 0
 
 
-def test_the_first_fault_that_fits_and_has_times_left_strikes(provider: RunningMockQwen) -> None:
+def test_the_first_matching_fault_with_remaining_times_applies(provider: RunningMockQwen) -> None:
     faults = [failing(model="qwen-max"), failing(status=429, times=2), failing(model="qwen-max", status=500)]
     provider.control({"faults": faults})
 
@@ -155,7 +155,7 @@ def test_the_first_fault_that_fits_and_has_times_left_strikes(provider: RunningM
     assert seen == [503, 429, 429, 500]
 
 
-def test_a_refused_key_uses_up_no_fault(provider: RunningMockQwen) -> None:
+def test_an_invalid_key_uses_up_no_fault(provider: RunningMockQwen) -> None:
     provider.control({"faults": [failing()]})
 
     httpx2.post(provider.url + PATH, json=chat_request(), headers={"authorization": "Bearer invalid"}, trust_env=False)
@@ -163,7 +163,7 @@ def test_a_refused_key_uses_up_no_fault(provider: RunningMockQwen) -> None:
     assert post(provider).status_code == 503
 
 
-def test_calls_at_once_share_out_the_times_of_a_fault_exactly(provider: RunningMockQwen) -> None:
+def test_concurrent_calls_use_each_time_of_a_fault_once(provider: RunningMockQwen) -> None:
     provider.control({"latency_ms": 20, "faults": [failing(times=7)]})
 
     with ThreadPoolExecutor(20) as pool:
@@ -173,7 +173,7 @@ def test_calls_at_once_share_out_the_times_of_a_fault_exactly(provider: RunningM
     assert len(provider.calls()) == 20
 
 
-def test_hanging_calls_keep_no_other_call_waiting(provider: RunningMockQwen) -> None:
+def test_hanging_calls_do_not_block_others(provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang", "model": "qwen-max", "times": 5}]})
 
     with ThreadPoolExecutor(5) as pool:
@@ -190,7 +190,7 @@ def _give_up(provider: RunningMockQwen) -> bool:
     return True
 
 
-def test_an_answer_is_as_late_as_told_and_its_deltas_apart(provider: RunningMockQwen) -> None:
+def test_a_response_has_the_configured_latency_and_gaps(provider: RunningMockQwen) -> None:
     provider.control({"latency_ms": 100, "chunks": 3, "chunk_gap_ms": 50})
     started = time.monotonic()
 
@@ -199,7 +199,7 @@ def test_an_answer_is_as_late_as_told_and_its_deltas_apart(provider: RunningMock
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_reset_forgets_settings_and_calls(provider: RunningMockQwen) -> None:
+def test_a_reset_restores_the_settings_and_deletes_the_calls(provider: RunningMockQwen) -> None:
     post(provider)
     provider.control({"chunks": 2})
 
@@ -208,7 +208,7 @@ def test_a_reset_forgets_settings_and_calls(provider: RunningMockQwen) -> None:
     assert provider.state() == {**FRESH, "calls": []}
 
 
-def test_only_the_accepted_key_opens_it(provider: RunningMockQwen) -> None:
+def test_only_the_accepted_key_is_valid(provider: RunningMockQwen) -> None:
     with http(provider) as client:
         provider.control({"accepted_key": "sk-any"})
         assert post(provider).status_code == client.get("/v1/models").status_code == 200
@@ -217,7 +217,7 @@ def test_only_the_accepted_key_opens_it(provider: RunningMockQwen) -> None:
     assert [answer.status_code for answer in refused] == [401] * 3
 
 
-def test_only_the_named_models_are_listed_and_served(provider: RunningMockQwen) -> None:
+def test_only_the_configured_models_are_listed_and_served(provider: RunningMockQwen) -> None:
     provider.control({"models": ["llama3.2:3b"]})
     with http(provider) as client:
         assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["llama3.2:3b"]

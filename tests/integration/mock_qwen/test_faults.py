@@ -1,4 +1,4 @@
-"""Each kind of fault, as plain HTTP and the real client see it."""
+"""Each kind of fault, with plain HTTP and with the openai client."""
 
 import json
 import socket
@@ -18,12 +18,12 @@ SHORT = httpx2.Timeout(5, read=0.3)
 
 
 def fault(provider: RunningMockQwen, kind: str, **fields: Any) -> None:
-    """Let the next call fail."""
+    """Configure a fault for the next call."""
     provider.control({"faults": [{"kind": kind, **fields}]})
 
 
 def received(provider: RunningMockQwen, **fields: Any) -> tuple[httpx2.Response | None, bytes, Exception | None]:
-    """Send a request; return the answer, what came of its body, and how it broke off."""
+    """Send a request; return the response, the received body, and the transport error."""
     body, answer = b"", None
     try:
         with (
@@ -42,7 +42,7 @@ def events(body: bytes) -> list[bytes]:
     return [event for event in body.split(b"\n\n") if event]
 
 
-def test_an_error_has_the_status_code_words_and_headers_that_it_was_given(
+def test_an_error_has_the_configured_status_code_message_and_headers(
     client: openai.OpenAI, provider: RunningMockQwen
 ) -> None:
     fault(provider, "error", status=429, code="limit_requests", message="Slow down.", headers={"Retry-After": "7"})
@@ -83,9 +83,7 @@ def test_an_error_without_a_code_has_one_that_fits(provider: RunningMockQwen, st
 
 @pytest.mark.parametrize(("status", "seen"), [(None, 200), (502, 502)])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_page_comes_in_place_of_json(
-    provider: RunningMockQwen, status: int | None, seen: int, *, stream: bool
-) -> None:
+def test_an_html_page_replaces_json(provider: RunningMockQwen, status: int | None, seen: int, *, stream: bool) -> None:
     fault(provider, "html", status=status)
 
     answer = post(provider, stream=stream)
@@ -96,7 +94,7 @@ def test_a_page_comes_in_place_of_json(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_hang_is_silent_from_the_first_byte_on(provider: RunningMockQwen, *, stream: bool) -> None:
+def test_a_hang_sends_no_byte(provider: RunningMockQwen, *, stream: bool) -> None:
     fault(provider, "hang")
 
     answer, body, failure = received(provider, stream=stream)
@@ -105,7 +103,7 @@ def test_a_hang_is_silent_from_the_first_byte_on(provider: RunningMockQwen, *, s
     assert isinstance(failure, httpx2.ReadTimeout)
 
 
-def test_a_later_hang_comes_after_as_many_deltas_as_told(provider: RunningMockQwen) -> None:
+def test_a_later_hang_comes_after_the_configured_number_of_deltas(provider: RunningMockQwen) -> None:
     fault(provider, "hang", after_chunks=2)
 
     answer, body, failure = received(provider, stream=True)
@@ -151,7 +149,7 @@ def test_a_later_disconnect_leaves_the_body_unfinished(provider: RunningMockQwen
     assert len(events(body)) == (1 + 2 if stream else 1)
 
 
-def test_the_real_client_takes_a_disconnect_for_a_lost_connection(
+def test_the_openai_client_reports_a_disconnect_as_a_connection_error(
     client: openai.OpenAI, provider: RunningMockQwen
 ) -> None:
     fault(provider, "disconnect")
@@ -161,7 +159,7 @@ def test_the_real_client_takes_a_disconnect_for_a_lost_connection(
 
 
 @pytest.mark.parametrize(("after", "deltas"), [(0, 0), (2, 2), (99, 4)])
-def test_a_truncated_stream_ends_as_if_nothing_were_missing(provider: RunningMockQwen, after: int, deltas: int) -> None:
+def test_a_truncated_stream_ends_cleanly(provider: RunningMockQwen, after: int, deltas: int) -> None:
     fault(provider, "truncate", after_chunks=after)
 
     answer, body, failure = received(provider, stream=True)
@@ -173,7 +171,7 @@ def test_a_truncated_stream_ends_as_if_nothing_were_missing(provider: RunningMoc
     assert b'"finish_reason":"stop"' not in body
 
 
-def test_the_real_client_does_not_notice_a_truncated_stream(client: openai.OpenAI, provider: RunningMockQwen) -> None:
+def test_the_openai_client_does_not_notice_a_truncated_stream(client: openai.OpenAI, provider: RunningMockQwen) -> None:
     fault(provider, "truncate", after_chunks=2)
 
     seen = list(client.chat.completions.create(model="qwen-plus", messages=USER, stream=True))
@@ -193,7 +191,7 @@ def test_a_truncated_whole_answer_is_no_json(provider: RunningMockQwen) -> None:
         json.loads(body)
 
 
-def test_a_drip_comes_byte_by_byte_and_loses_none(provider: RunningMockQwen) -> None:
+def test_a_drip_sends_the_whole_body_byte_by_byte(provider: RunningMockQwen) -> None:
     messages = [{"role": "user", "content": "早上好"}]
     provider.control({"chunk_gap_ms": 0.1})
     whole = choice(provider, messages=messages)
@@ -206,7 +204,7 @@ def test_a_drip_comes_byte_by_byte_and_loses_none(provider: RunningMockQwen) -> 
     assert json.loads(b"".join(pieces))["choices"][0] == whole
 
 
-def test_a_drip_of_its_own_pace_is_slow_and_keeps_a_read_timeout_from_striking(provider: RunningMockQwen) -> None:
+def test_a_drip_is_slow_by_default_and_never_exceeds_a_read_timeout(provider: RunningMockQwen) -> None:
     fault(provider, "drip", after_chunks=1)
     started = time.monotonic()
 
@@ -266,7 +264,7 @@ def test_an_error_within_a_whole_answer_has_status_200(provider: RunningMockQwen
     assert (answer.status_code, answer.json()["error"]["code"]) == (200, "InternalError")
 
 
-def test_a_fault_waits_before_it_strikes(provider: RunningMockQwen) -> None:
+def test_a_fault_applies_after_its_delay(provider: RunningMockQwen) -> None:
     fault(provider, "error", delay_ms=600)
 
     _, _, failure = received(provider)
@@ -275,7 +273,7 @@ def test_a_fault_waits_before_it_strikes(provider: RunningMockQwen) -> None:
 
 
 @pytest.mark.parametrize("kind", ["error", "html", "truncate", "bad_json", "error_event"])
-def test_headers_of_a_fault_win_over_the_usual_ones(provider: RunningMockQwen, kind: str) -> None:
+def test_headers_of_a_fault_override_the_usual_ones(provider: RunningMockQwen, kind: str) -> None:
     fault(provider, kind, headers={"X-Request-Id": "mine", "x-envoy-overloaded": "true"})
 
     answer = post(provider, stream=True)
@@ -284,7 +282,7 @@ def test_headers_of_a_fault_win_over_the_usual_ones(provider: RunningMockQwen, k
     assert answer.headers["x-envoy-overloaded"] == "true"
 
 
-def test_a_refused_request_is_refused_before_a_fault_shows_in_its_answer(provider: RunningMockQwen) -> None:
+def test_an_invalid_request_is_rejected_before_a_fault_applies(provider: RunningMockQwen) -> None:
     fault(provider, "truncate", after_chunks=1)
 
     assert post(provider, n=9).status_code == 400

@@ -1,4 +1,4 @@
-"""Answers have DashScope's shapes, whole and streamed, and say that they come from a stand-in."""
+"""Responses have DashScope's formats, whole and streamed, and name the mock as their source."""
 
 import json
 from typing import Any
@@ -53,7 +53,9 @@ def test_half_a_character_of_the_request_does_not_break_the_answer(provider: Run
 
 
 @pytest.mark.parametrize("count", [1, 3, 300])
-def test_a_stream_opens_with_the_role_and_has_as_many_deltas_as_told(provider: RunningMockQwen, count: int) -> None:
+def test_a_stream_starts_with_the_role_and_has_the_configured_number_of_deltas(
+    provider: RunningMockQwen, count: int
+) -> None:
     provider.control({"chunks": count})
 
     opening, *middle, last = chunks(provider)
@@ -67,7 +69,7 @@ def test_a_stream_opens_with_the_role_and_has_as_many_deltas_as_told(provider: R
     assert text == choice(provider)["message"]["content"]
 
 
-def test_a_stream_tells_its_usage_in_a_last_chunk_without_choices(provider: RunningMockQwen) -> None:
+def test_a_stream_ends_with_a_usage_chunk_without_choices(provider: RunningMockQwen) -> None:
     *others, last = chunks(provider, stream_options={"include_usage": True})
 
     assert last["choices"] == []
@@ -75,7 +77,7 @@ def test_a_stream_tells_its_usage_in_a_last_chunk_without_choices(provider: Runn
     assert all(chunk["choices"] and chunk["usage"] is None for chunk in others)
 
 
-def test_thoughts_come_before_the_text(provider: RunningMockQwen) -> None:
+def test_reasoning_comes_before_the_text(provider: RunningMockQwen) -> None:
     opening, *middle, _ = deltas(provider, enable_thinking=True)
 
     thinking = [bool(delta.get("reasoning_content")) for delta in middle]
@@ -97,7 +99,7 @@ def test_thoughts_come_before_the_text(provider: RunningMockQwen) -> None:
         ({"model": "qwen3.8-max", "reasoning_effort": "none"}, False),
     ],
 )
-def test_a_model_thinks_when_it_is_asked_to_or_used_to(
+def test_a_model_thinks_by_request_or_by_default(
     provider: RunningMockQwen, fields: dict[str, Any], *, thinks: bool
 ) -> None:
     answer = post(provider, **fields).json()
@@ -106,7 +108,7 @@ def test_a_model_thinks_when_it_is_asked_to_or_used_to(
     assert (answer["usage"]["completion_tokens_details"]["reasoning_tokens"] > 0) is thinks
 
 
-def test_the_control_document_decides_whether_thoughts_are_shown(provider: RunningMockQwen) -> None:
+def test_the_control_document_decides_whether_reasoning_is_included(provider: RunningMockQwen) -> None:
     provider.control({"reasoning_tokens": 5})
     assert choice(provider)["message"]["reasoning_content"]
 
@@ -126,7 +128,7 @@ def test_a_streamed_tool_call_is_split_and_only_its_first_delta_has_an_id(provid
     assert json.loads("".join(call["function"]["arguments"] for call in calls)) == {"city": "mock", "days": 2}
 
 
-def test_the_real_client_puts_streamed_tool_calls_together(client: openai.OpenAI) -> None:
+def test_the_openai_client_puts_streamed_tool_calls_together(client: openai.OpenAI) -> None:
     tools: Any = TOOLS
     with client.chat.completions.stream(
         model="qwen-plus", messages=USER, tools=tools, parallel_tool_calls=True
@@ -149,7 +151,7 @@ def test_the_real_client_puts_streamed_tool_calls_together(client: openai.OpenAI
         ({"messages": [*USER, {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}]}, []),
     ],
 )
-def test_tools_are_called_as_the_request_wants_it(
+def test_tool_choice_selects_the_called_tools(
     provider: RunningMockQwen, fields: dict[str, Any], called: list[str]
 ) -> None:
     answer = choice(provider, tools=TOOLS, **fields)
@@ -159,14 +161,14 @@ def test_tools_are_called_as_the_request_wants_it(
     assert bool(answer["message"]["content"]) is not bool(called)
 
 
-def test_a_tools_result_is_talked_about(provider: RunningMockQwen) -> None:
+def test_a_tools_result_is_echoed(provider: RunningMockQwen) -> None:
     answer = choice(provider, messages=[*USER, {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}])
 
     assert answer["message"]["content"].endswith("The tool said: sunny")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_several_choices_differ_and_keep_apart(client: openai.OpenAI, *, stream: bool) -> None:
+def test_several_choices_differ(client: openai.OpenAI, *, stream: bool) -> None:
     asked: Any = {"model": "qwen-plus", "messages": USER, "n": 3}
     texts = ["", "", ""]
     if stream:
@@ -181,15 +183,15 @@ def test_several_choices_differ_and_keep_apart(client: openai.OpenAI, *, stream:
     assert "(choice 3)" in texts[2]
 
 
-def test_log_probabilities_are_given_when_asked_for(provider: RunningMockQwen) -> None:
+def test_log_probabilities_are_included_on_request(provider: RunningMockQwen) -> None:
     whole = choice(provider, logprobs=True, top_logprobs=2)
     streamed = [chunk["choices"][0] for chunk in chunks(provider, logprobs=True)]
 
     assert choice(provider)["logprobs"] is None
     assert "".join(token["token"] for token in whole["logprobs"]["content"]) == whole["message"]["content"]
     assert all(token["logprob"] <= 0 and token["top_logprobs"] for token in whole["logprobs"]["content"])
-    told = "".join(token["token"] for each in streamed if each["logprobs"] for token in each["logprobs"]["content"])
-    assert told == whole["message"]["content"]
+    reported = "".join(token["token"] for each in streamed if each["logprobs"] for token in each["logprobs"]["content"])
+    assert reported == whole["message"]["content"]
 
 
 class Address(pydantic.BaseModel):
@@ -205,7 +207,7 @@ class Person(pydantic.BaseModel):
 
 
 @pytest.mark.parametrize("count", [1, 500])
-def test_a_schema_gets_json_that_it_allows(client: openai.OpenAI, provider: RunningMockQwen, count: int) -> None:
+def test_a_json_schema_gets_valid_json(client: openai.OpenAI, provider: RunningMockQwen, count: int) -> None:
     provider.control({"chunks": count})
 
     answer = client.chat.completions.parse(model="qwen-plus", messages=USER, response_format=Person)

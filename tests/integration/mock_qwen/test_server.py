@@ -1,4 +1,4 @@
-"""`python -m qwen_gateway_cli.local.mock_qwen`: says where it listens, and ends when it is told to."""
+"""`python -m qwen_gateway_cli.local.mock_qwen`: prints its URL, and ends on a signal."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def program(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             running.kill()
 
 
-def test_it_serves_where_it_says(unused_port: int) -> None:
+def test_it_serves_at_the_printed_url(unused_port: int) -> None:
     with program("--port", str(unused_port)) as (_, url):
         answer = httpx2.post(url + PATH, json=chat_request(), headers={"authorization": "Bearer k"}, trust_env=False)
 
@@ -55,7 +55,7 @@ def test_it_ends_promptly_and_quietly_although_calls_hang(sent: signal.Signals) 
     assert errors == ""
 
 
-def test_a_taken_port_is_named() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = subprocess.run(
@@ -67,8 +67,8 @@ def test_a_taken_port_is_named() -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_it_knows_nothing_of_the_gateway() -> None:
-    """Its table of models must not be the gateway's: a wrong limit there has to be refused here."""
+def test_it_imports_nothing_of_the_gateway() -> None:
+    """The mock's table of models is independent of the gateway's, so it detects wrong limits there."""
     seen = f"import sys, {MODULE}; print([name for name in sys.modules if name.partition('.')[0] == 'qwen_gateway'])"
 
     loaded = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, timeout=30, check=True)

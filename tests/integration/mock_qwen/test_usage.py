@@ -1,4 +1,4 @@
-"""The usage that answers report: as told, or else counted; never more than the request allows."""
+"""Usage of responses: configured or counted, within the limits of the request."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ CACHED: Any = [
 
 def usage(provider: RunningMockQwen, **fields: Any) -> dict[str, Any]:
     """Return the usage of a whole answer."""
-    told: dict[str, Any] = post(provider, **fields).raise_for_status().json()["usage"]
-    return told
+    reported: dict[str, Any] = post(provider, **fields).raise_for_status().json()["usage"]
+    return reported
 
 
-def test_what_was_told_is_reported_whole_and_streamed(provider: RunningMockQwen) -> None:
+def test_configured_usage_is_reported_whole_and_streamed(provider: RunningMockQwen) -> None:
     provider.control(
         {
             "prompt_tokens": 3_000,
@@ -29,7 +29,7 @@ def test_what_was_told_is_reported_whole_and_streamed(provider: RunningMockQwen)
             "cache_creation_tokens": 900,
         }
     )
-    told = {
+    reported = {
         "prompt_tokens": 3_000,
         "completion_tokens": 80,
         "total_tokens": 3_080,
@@ -42,8 +42,8 @@ def test_what_was_told_is_reported_whole_and_streamed(provider: RunningMockQwen)
         "completion_tokens_details": {"reasoning_tokens": 30, "text_tokens": 80},
     }
 
-    assert usage(provider) == told
-    assert chunks(provider, stream_options={"include_usage": True})[-1]["usage"] == told
+    assert usage(provider) == reported
+    assert chunks(provider, stream_options={"include_usage": True})[-1]["usage"] == reported
 
 
 def test_only_an_explicit_cache_has_a_type(provider: RunningMockQwen) -> None:
@@ -53,7 +53,7 @@ def test_only_an_explicit_cache_has_a_type(provider: RunningMockQwen) -> None:
     assert usage(provider, messages=CACHED)["prompt_tokens_details"]["cache_type"] == "ephemeral"
 
 
-def test_untold_counts_are_four_bytes_a_token(provider: RunningMockQwen) -> None:
+def test_default_counts_are_four_bytes_a_token(provider: RunningMockQwen) -> None:
     counted = usage(provider, messages=[{"role": "user", "content": "ü" * 200}])
 
     assert counted["prompt_tokens"] == 4 + (400 + len("user")) // 4

@@ -1,4 +1,4 @@
-"""What the real provider refuses is refused, with its status, its code and its words."""
+"""The mock rejects what the provider rejects, with its status, code and message."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ FORCED: dict[str, dict[str, Any]] = {
 }
 
 
-def refused_as(answer: httpx2.Response, code: str) -> str:
+def rejection_message(answer: httpx2.Response, code: str) -> str:
     """Check the envelope of an error and return its message."""
     document = answer.json()
     assert document["error"]["code"] == code
@@ -67,13 +67,13 @@ def refused_as(answer: httpx2.Response, code: str) -> str:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_bad_request_is_refused(provider: RunningMockQwen, case: str) -> None:
+def test_a_bad_request_is_rejected(provider: RunningMockQwen, case: str) -> None:
     fields, words = REFUSED[case]
 
     answer = post(provider, **fields)
 
     assert answer.status_code == 400
-    assert words in refused_as(answer, "invalid_parameter_error")
+    assert words in rejection_message(answer, "invalid_parameter_error")
 
 
 @pytest.mark.parametrize("case", FORCED)
@@ -81,7 +81,7 @@ def test_a_tool_cannot_be_forced_while_the_model_thinks(provider: RunningMockQwe
     answer = post(provider, tools=TOOLS, **FORCED[case])
 
     assert answer.status_code == 400
-    assert "tool_choice parameter does not support" in refused_as(answer, "invalid_parameter_error")
+    assert "tool_choice parameter does not support" in rejection_message(answer, "invalid_parameter_error")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_tool_can_be_forced_once_thinking_is_off(provider: RunningMockQwen, fi
         {"model": "qwen-of-tomorrow", "store": True, "metadata": {"a": "b"}},
     ],
 )
-def test_what_is_just_within_the_rules_is_answered(provider: RunningMockQwen, fields: dict[str, Any]) -> None:
+def test_a_request_at_the_limits_is_valid(provider: RunningMockQwen, fields: dict[str, Any]) -> None:
     assert post(provider, **fields).status_code == 200
 
 
@@ -117,23 +117,23 @@ def test_a_model_that_is_not_served_is_not_found(provider: RunningMockQwen, mode
     answer = post(provider, model=model)
 
     assert answer.status_code == 404
-    assert "does not exist" in refused_as(answer, "model_not_found")
+    assert "does not exist" in rejection_message(answer, "model_not_found")
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'"hi"', b"null", b"\xff\xfe", b"[" * 100_000, '{"a": 1}'.encode("utf-16")]
 )
-def test_a_body_that_is_no_json_object_is_refused(provider: RunningMockQwen, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_rejected(provider: RunningMockQwen, body: bytes) -> None:
     url, headers = f"{provider.url}/v1/chat/completions", {"authorization": "Bearer sk-any"}
 
     answer = httpx2.post(url, content=body, headers=headers, trust_env=False)
 
     assert answer.status_code == 400
-    assert "Required body invalid" in refused_as(answer, "invalid_parameter_error")
+    assert "Required body invalid" in rejection_message(answer, "invalid_parameter_error")
     assert provider.calls() == []
 
 
-def test_a_request_nested_beyond_reason_is_answered_or_refused_but_breaks_nothing(provider: RunningMockQwen) -> None:
+def test_a_request_nested_very_deeply_does_not_break_the_server(provider: RunningMockQwen) -> None:
     nested: dict[str, Any] = {"type": "object"}
     for _ in range(500):
         nested = {"type": "object", "properties": {"a": nested}, "required": ["a"]}
@@ -151,7 +151,7 @@ def test_a_request_nested_beyond_reason_is_answered_or_refused_but_breaks_nothin
         for value in ("Bearer", "sk-any", "Basic sk-any", "Bearer sk-invalid-1", "bearer INVALID")
     ],
 )
-def test_a_missing_or_marked_key_is_refused(provider: RunningMockQwen, headers: dict[str, str]) -> None:
+def test_a_missing_or_invalid_key_is_rejected(provider: RunningMockQwen, headers: dict[str, str]) -> None:
     with httpx2.Client(base_url=provider.url, headers=headers, trust_env=False) as http:
         answers = [
             http.post("/v1/chat/completions", json=chat_request()),
@@ -166,7 +166,7 @@ def test_a_missing_or_marked_key_is_refused(provider: RunningMockQwen, headers: 
         assert answer.headers["x-request-id"]
 
 
-def test_the_real_client_sees_the_code_and_the_request_id(client: openai.OpenAI) -> None:
+def test_the_openai_client_sees_the_code_and_the_request_id(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model="qwen-plus", messages=[], max_tokens=1)
     with pytest.raises(openai.AuthenticationError) as unknown:

@@ -32,16 +32,16 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-def write_down(layout: Layout, pid: int, started: str) -> None:
+def record_stack(layout: Layout, pid: int, started: str) -> None:
     row = {"name": "front", "pid": pid, "started": started}
     layout.processes.write_text(json.dumps([row]))
     stackfile.write(layout.root, STACK)
 
 
-def test_a_stack_that_runs_is_refused_with_its_address_and_the_way_out(layout: Layout) -> None:
+def test_up_fails_while_a_stack_runs_with_its_address_and_how_to_stop_it(layout: Layout) -> None:
     myself = process_table.find(os.getpid())
     assert myself is not None
-    write_down(layout, myself.pid, myself.started)
+    record_stack(layout, myself.pid, myself.started)
 
     with pytest.raises(CommandRefused, match=r"http://127\.0\.0\.1:8000/v1.*qwen-gateway down"):
         Lifecycle(layout.root).start(port=0, provider=None)
@@ -49,8 +49,8 @@ def test_a_stack_that_runs_is_refused_with_its_address_and_the_way_out(layout: L
     assert stackfile.read(layout.root) == STACK
 
 
-def test_what_a_dead_stack_left_is_cleared_before_a_new_one(layout: Layout) -> None:
-    write_down(layout, os.getpid(), started="before the last restart")
+def test_the_remains_of_a_dead_stack_are_removed_before_a_new_one(layout: Layout) -> None:
+    record_stack(layout, os.getpid(), started="before the last restart")
 
     with pytest.raises(CommandRefused, match=r"make \.venv"):
         Lifecycle(layout.root).start(port=0, provider=None)
@@ -60,7 +60,7 @@ def test_what_a_dead_stack_left_is_cleared_before_a_new_one(layout: Layout) -> N
 
 
 def test_down_removes_the_state_and_keeps_build_and_logs(layout: Layout) -> None:
-    write_down(layout, os.getpid(), started="before the last restart")
+    record_stack(layout, os.getpid(), started="before the last restart")
 
     stopped = Lifecycle(layout.root).stop()
 
@@ -98,7 +98,7 @@ def test_an_address_is_read_only_once_its_line_is_whole(tmp_path: Path) -> None:
     assert servers.read_announced_url(log) == "http://127.0.0.1:8000"
 
 
-def test_a_server_that_ends_while_it_starts_is_refused_with_its_last_words(layout: Layout) -> None:
+def test_a_server_that_ends_while_it_starts_fails_with_the_end_of_its_log(layout: Layout) -> None:
     processes = Processes(layout.processes)
     log = layout.log("provider")
     process = processes.start("provider", ["sh", "-c", "echo no port left"], {"PATH": "/bin"}, layout.root, log)
@@ -109,7 +109,7 @@ def test_a_server_that_ends_while_it_starts_is_refused_with_its_last_words(layou
     processes.stop([process])
 
 
-def test_a_server_that_is_never_ready_is_refused(layout: Layout) -> None:
+def test_a_server_that_is_never_ready_is_rejected(layout: Layout) -> None:
     processes = Processes(layout.processes)
     log = layout.log("provider")
     process = processes.start("provider", ["sleep", "60"], {"PATH": "/usr/bin:/bin"}, layout.root, log)

@@ -22,7 +22,7 @@ def test_the_python_lines_are_python_with_address_and_key() -> None:
     assert STACK.api_key in lines
 
 
-def test_the_text_says_what_is_called_and_how_it_is_stopped() -> None:
+def test_the_summary_has_the_provider_and_how_to_stop() -> None:
     text = format_summary(STACK, "dashscope", "Ctrl-C stops it.")
 
     assert "calls dashscope" in text

@@ -47,7 +47,7 @@ def test_a_build_is_current_until_something_that_it_read_changes(layout: Layout)
 
 
 @pytest.mark.parametrize("change", ["template", "added", "removed", "mode"])
-def test_each_kind_of_change_asks_for_a_new_build(layout: Layout, change: str) -> None:
+def test_each_kind_of_change_requires_a_new_build(layout: Layout, change: str) -> None:
     run(layout)
     if change == "template":
         layout.template.write_text("Resources: {Other: {}}")
@@ -61,7 +61,7 @@ def test_each_kind_of_change_asks_for_a_new_build(layout: Layout, change: str) -
     assert not sam.is_build_current(layout)
 
 
-def test_bytecode_that_importing_leaves_asks_for_no_new_build(layout: Layout) -> None:
+def test_bytecode_that_importing_leaves_requires_no_new_build(layout: Layout) -> None:
     run(layout)
     cache = layout.layer / "__pycache__"
     cache.mkdir()
@@ -77,7 +77,7 @@ def test_a_build_whose_result_was_removed_is_not_current(layout: Layout) -> None
     assert not sam.is_build_current(layout)
 
 
-def test_a_failed_build_is_refused_with_its_last_words_and_is_not_current(layout: Layout) -> None:
+def test_a_failed_build_fails_with_the_end_of_its_log_and_is_not_current(layout: Layout) -> None:
     run(layout)
     (layout.root / "broken").touch()
 
@@ -90,7 +90,7 @@ def test_a_failed_build_is_refused_with_its_last_words_and_is_not_current(layout
 @pytest.mark.parametrize(
     ("machine", "expected"), [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64")]
 )
-def test_the_machine_is_named_as_lambda_names_it(machine: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_architecture_has_lambdas_name(machine: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
 
     assert sam.detect_architecture() == expected
