@@ -20,7 +20,7 @@ from tests.sam_local.neighbours import Neighbours
 PROMPT = "planted-prompt-31d0"
 """Of this file alone: other tests put theirs where a record may keep it, into `user` and `metadata`."""
 TOOL = {"type": "function", "function": {"name": ANSWER}}
-# The stand-in's answer calls the tool that is forced, and so is marked itself.
+# The mock's answer calls the tool that is forced, and so is marked itself.
 MARKED = chat_request(messages=[{"role": "user", "content": PROMPT}], tools=[TOOL], tool_choice=TOOL)
 QUOTING = f"I cannot answer {PROMPT} with {PROVIDER_KEY}"
 
