@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from qwen_gateway_cli.local.front.api import api_of
-from qwen_gateway_cli.local.front.intrinsics import Intrinsics
+from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics, parse_rest_api
 from tests.contract.template import (
     ROOT,
     Template,
@@ -52,8 +51,8 @@ def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -
         value = {name: "https://app.example.com"}
         before, after = transform(at=1_764_000_000), transform(parameters=value, at=1_764_000_060)
         # The same template with another value changes the body; the new deployment has that body.
-        assert api_of(before, {}) != api_of(before, value)
-        assert api_of(after, value) == api_of(before, value)
+        assert parse_rest_api(before, {}) != parse_rest_api(before, value)
+        assert parse_rest_api(after, value) == parse_rest_api(before, value)
         assert find_deployment(before) != find_deployment(after)
 
 

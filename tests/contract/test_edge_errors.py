@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from qwen_gateway.api.responses import EXPOSED_HEADERS
-from qwen_gateway_cli.local.front import refusals
-from qwen_gateway_cli.local.front.api import Api, GatewayResponse, Mock, api_of
-from qwen_gateway_cli.local.front.refusals import Refusal
+from qwen_gateway_cli.local.apigateway import gateway_errors
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
+from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
 from tests.contract.template import ROOT, Template
 
 # API Gateway's response type; the status, error type and error code that a client receives.
@@ -32,24 +32,24 @@ REQUEST_READERS = ("functions", "layers/qwen_gateway/qwen_gateway/api")
 
 
 @pytest.fixture(scope="module")
-def api(template: Template) -> Api:
+def api(template: Template) -> RestApi:
     """Return the API of a stack that allows one origin."""
-    return api_of(template, {"AllowedOrigin": ORIGIN})
+    return parse_rest_api(template, {"AllowedOrigin": ORIGIN})
 
 
 def split_header(listed: str) -> set[str]:
     return {name.strip() for name in listed.strip("'").split(",")}
 
 
-def test_every_api_gateway_error_type_has_a_response(api: Api) -> None:
+def test_every_api_gateway_error_type_has_a_response(api: RestApi) -> None:
     assert api.gateway_responses.keys() == EXPECTED_ERRORS.keys()
 
 
 @pytest.mark.parametrize("kind", EXPECTED_ERRORS)
-def test_an_api_gateway_error_has_openais_format(api: Api, kind: str) -> None:
+def test_an_api_gateway_error_has_openais_format(api: RestApi, kind: str) -> None:
     status, error_type, code = EXPECTED_ERRORS[kind]
-    response = refusals.response_of(
-        Refusal(kind, 400, 'a "quoted" message of API Gateway', "x"), api, "edge-request-id"
+    response = gateway_errors.response_of(
+        ApiGatewayError(kind, 400, 'a "quoted" message of API Gateway', "x"), api, "edge-request-id"
     )
 
     assert api.gateway_responses[kind].status == status
@@ -61,24 +61,24 @@ def test_an_api_gateway_error_has_openais_format(api: Api, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", EXPECTED_ERRORS)
-def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: Api, kind: str) -> None:
+def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, kind: str) -> None:
     headers = api.gateway_responses[kind].headers
 
     assert headers["access-control-allow-origin"] == f"'{ORIGIN}'"
     assert split_header(headers["access-control-expose-headers"]) == split_header(EXPOSED_HEADERS)
 
 
-def test_throttling_responses_have_retry_after(api: Api) -> None:
+def test_throttling_responses_have_retry_after(api: RestApi) -> None:
     assert {kind for kind, each in api.gateway_responses.items() if "retry-after" in each.headers} == {
         kind for kind, (status, _, _) in EXPECTED_ERRORS.items() if status == 429
     }
 
 
-def test_an_integration_timeout_tells_clients_not_to_retry(api: Api) -> None:
+def test_an_integration_timeout_tells_clients_not_to_retry(api: RestApi) -> None:
     assert api.gateway_responses["INTEGRATION_TIMEOUT"].headers["x-should-retry"] == "'false'"
 
 
-def test_every_header_of_an_api_gateway_error_is_exposed(api: Api) -> None:
+def test_every_header_of_an_api_gateway_error_is_exposed(api: RestApi) -> None:
     def headers_without_cors(response: GatewayResponse) -> set[str]:
         return {name for name in response.headers if not name.startswith("access-control-")}
 
@@ -87,10 +87,10 @@ def test_every_header_of_an_api_gateway_error_is_exposed(api: Api) -> None:
     )
 
 
-def test_the_preflight_of_every_route_allows_every_header_that_the_code_reads(api: Api) -> None:
+def test_the_preflight_of_every_route_allows_every_header_that_the_code_reads(api: RestApi) -> None:
     for path, methods in api.routes.items():
         preflight = methods["OPTIONS"]
-        assert isinstance(preflight, Mock)
+        assert isinstance(preflight, MockIntegration)
         assert preflight.status == 200
         assert preflight.headers["access-control-allow-origin"] == ORIGIN
         assert split_header(preflight.headers["access-control-allow-methods"]) >= methods.keys(), path

@@ -1,6 +1,6 @@
 """The sample events match the events that functions receive."""
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
 from tests.recorder.files import EVENTS, format_event, get_event_path, read_event
 from tests.recorder.recording import record_events, transform_template
 from tests.recorder.samples import SAMPLES
@@ -16,12 +16,12 @@ def test_the_sample_events_are_current() -> None:
 
 
 def test_every_route_to_a_function_has_a_successful_sample_event() -> None:
-    routes = api_of(transform_template(), {}).routes
+    routes = parse_rest_api(transform_template(), {}).routes
     to_functions = {
         (path, method)
         for path, methods in routes.items()
         for method, integration in methods.items()
-        if isinstance(integration, Proxy)
+        if isinstance(integration, ProxyIntegration)
     }
     successful = [read_event(name) for name, sample in SAMPLES.items() if sample.expected == ANSWERED]
 

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.client
 import pytest
 
-from qwen_gateway_cli.local.front.intrinsics import Intrinsics
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
 from tests.contract.template import Template, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -67,7 +67,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
 
 
 @pytest.fixture
-def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> str:
+def deployed(template: Template, aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> str:
     """Store a key and the provider keys; return the token of the key."""
     for name in ("KEYS_TABLE", "USAGE_TABLE", "PROVIDER_KEYS_SECRET"):
         monkeypatch.delenv(name)
@@ -78,7 +78,7 @@ def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatc
 
 
 def set_environment(
-    template: Template, function: str, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    template: Template, function: str, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Set the function's variables of the template: logical ids for resources, defaults for parameters."""
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
@@ -88,7 +88,7 @@ def set_environment(
         monkeypatch.setenv(name, intrinsics.text(value))
 
 
-def chat_scenarios(key: str, provider: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
+def chat_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield events that cover every AWS call of the chat function, with the expected status."""
     yield chat_event(chat_request(), key), 200
     yield chat_event(chat_request(), token()), 401
@@ -102,7 +102,7 @@ def chat_scenarios(key: str, provider: RunningProvider) -> Iterator[tuple[dict[s
         yield chat_event(chat_request(), key), client_status
 
 
-def models_scenarios(key: str, _: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
+def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield events that cover every AWS call of the models function, with the expected status."""
     yield models_event(key), 200
     yield models_event(key, "qwen-plus"), 200
@@ -121,7 +121,7 @@ def test_every_function_has_scenarios(template: Template) -> None:
 def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, PLR0917 - fixtures of a whole stack
     template: Template,
     deployed: str,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
     function: str,

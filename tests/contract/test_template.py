@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from qwen_gateway.config import Environment
-from qwen_gateway_cli.local.front.api import DEFAULT_TIMEOUT_MS, Proxy, api_of
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.apigateway.rest_api import DEFAULT_TIMEOUT_MS, ProxyIntegration, parse_rest_api
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources, find_versions
 
 READ_BY_LIBRARIES = {
@@ -35,7 +35,7 @@ def test_every_handler_of_the_template_exists(template: Template) -> None:
         module, _, name = function["Handler"].rpartition(".")
         variables = {
             **dict.fromkeys(function["Environment"]["Variables"], "x"),
-            "GATEWAY_CONFIG": json.dumps(stand_in("http://127.0.0.1:1").gateway_config),
+            "GATEWAY_CONFIG": json.dumps(build_mock_upstream("http://127.0.0.1:1").gateway_config),
             "USAGE_RETENTION_DAYS": "7",
             "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
@@ -79,11 +79,11 @@ def test_only_the_listed_routes_invoke_a_function(template: Template) -> None:
     assert dict(list_proxies(template)).keys() == SERVED
 
 
-def list_proxies(template: Template) -> Iterator[tuple[tuple[str, str], Proxy]]:
+def list_proxies(template: Template) -> Iterator[tuple[tuple[str, str], ProxyIntegration]]:
     """Yield each route to a function, with its integration."""
-    for path, methods in api_of(template, {}).routes.items():
+    for path, methods in parse_rest_api(template, {}).routes.items():
         for method, integration in methods.items():
-            if isinstance(integration, Proxy):
+            if isinstance(integration, ProxyIntegration):
                 yield (method, path), integration
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.integration.emulated_aws import Aws, emulated_aws
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ def shared_ssl_context(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def _running() -> Iterator[RunningProvider]:
-    with running_provider() as running:
+def _running() -> Iterator[RunningMockQwen]:
+    with run_mock_qwen() as running:
         yield running
 
 
 @pytest.fixture
-def provider(_running: RunningProvider) -> RunningProvider:
+def provider(_running: RunningMockQwen) -> RunningMockQwen:
     """Return the mock provider, reset to its initial state."""
     _running.reset()
     return _running

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
-from tests.integration.front.fronts import RunningFront, running, settings
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
+from tests.integration.apigateway.gateways import RunningGateway, run_gateway, settings
 from tests.recorder.files import get_event_path, get_function_id
 from tests.recorder.samples import SAMPLES, Sample
 
@@ -40,19 +40,21 @@ def record_events() -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         template = transform_template()
-        with running(folder, settings(folder, template, _make_echo_functions(template))) as front:
+        with run_gateway(folder, settings(folder, template, _make_echo_functions(template))) as front:
             return dict(_record_event(front, name, sample) for name, sample in SAMPLES.items())
 
 
 def _make_echo_functions(template: dict[str, Any]) -> dict[str, str]:
     """Return an echo function for each function of the template; those of streaming routes stream."""
-    integrations = [each for methods in api_of(template, {}).routes.values() for each in methods.values()]
+    integrations = [each for methods in parse_rest_api(template, {}).routes.values() for each in methods.values()]
     return {
-        each.function: _STREAMED_ECHO if each.streams else _ECHO for each in integrations if isinstance(each, Proxy)
+        each.function: _STREAMED_ECHO if each.streams else _ECHO
+        for each in integrations
+        if isinstance(each, ProxyIntegration)
     }
 
 
-def _record_event(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
+def _record_event(front: RunningGateway, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
     received = front.ask(sample.path, sample.body, sample.headers, sample.method).json
     folder = _FOLDERS[received["function"].removeprefix("stack-")]
     return str(folder / Path(name).name), _normalize(received["event"])

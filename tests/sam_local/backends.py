@@ -9,7 +9,7 @@ from unittest.mock import patch
 from moto.server import ThreadedMotoServer
 
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.provider.server import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen.server import RunningMockQwen, run_mock_qwen
 from tests.integration.emulated_aws import Aws, emulated_aws
 from tests.recorder.keys import put_sample_keys
 from tests.sam_local.daemon import HostAddress
@@ -22,7 +22,7 @@ class Backends(NamedTuple):
 
     aws: Aws
     aws_url: str
-    provider: RunningProvider
+    provider: RunningMockQwen
     gateway_config: dict[str, Any]
 
 
@@ -33,7 +33,7 @@ def run_backends(address: HostAddress) -> Iterator[Backends]:
     with (
         _use_dummy_credentials(),
         emulated_aws() as aws,
-        running_provider(address.listen) as provider,
+        run_mock_qwen(address.listen) as provider,
         _serve_aws(address) as aws_url,
     ):
         mock = upstream.stand_in(provider.url.replace(address.listen, address.name))

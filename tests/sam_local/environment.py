@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from qwen_gateway_cli.local.build import architecture
 from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.sam import detect_architecture
 from tests.sam_local.backends import Backends, run_backends
 from tests.sam_local.base_image import BaseImage, get_base_image
 from tests.sam_local.daemon import Docker, provide_docker
@@ -30,7 +30,7 @@ def start_environment() -> Iterator[SamEnvironment]:
         DockerMissing: Docker does not run and cannot be started.
         CommandFailed: the build, the daemon or the image failed.
     """
-    processor_architecture = architecture()
+    processor_architecture = detect_architecture()
     with (
         as_keyboard_interrupt(),
         hold_temporary_folder() as folder,

@@ -60,7 +60,7 @@ class Sam:
         for each in layout.transient_folders:
             each.mkdir(parents=True)
         self._folder = folder
-        self._environment = clean_environment.clean(layout) | {
+        self._environment = clean_environment.create(layout) | {
             "DOCKER_HOST": daemon.host,
             # sam requests the account id from STS.
             "AWS_ENDPOINT_URL_STS": backends.aws_url,

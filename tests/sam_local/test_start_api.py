@@ -34,7 +34,7 @@ def test_a_chat_call_returns_the_providers_answer_and_writes_one_record(
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "stand-in for qwen3-max" in (completion.choices[0].message.content or "")
+    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
     assert answer.headers["x-gateway-model"] == "qwen3-max"
     assert [call["model"] for call in backends.provider.calls()] == ["qwen3-max"]
@@ -50,7 +50,7 @@ def test_a_stream_with_usage_is_returned_buffered_as_events(client: openai.OpenA
     )
 
     *chunks, last = list(stream)
-    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert "mock of qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert last.usage is not None
     record = get_record(stream.response.headers["x-request-id"], backends)
     assert (record["streamed"]["BOOL"], record["outcome"]["S"]) == (True, "answered")
@@ -63,7 +63,7 @@ def test_a_stream_is_returned_buffered_and_writes_one_record(client: openai.Open
     stream = client.chat.completions.create(model="qwen-plus", messages=MESSAGES, stream=True)
     chunks = list(stream)
 
-    assert "stand-in for qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert "mock of qwen-plus" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert get_record(stream.response.headers["x-request-id"], backends)["streamed"]["BOOL"] is True
     assert len(list_records(backends)) == before + 1

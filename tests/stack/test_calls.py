@@ -28,7 +28,7 @@ def test_a_chat_call_returns_an_answer_and_writes_one_record(client: openai.Open
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "stand-in for qwen3-max" in (completion.choices[0].message.content or "")
+    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
     assert answer.headers["x-gateway-provider"] == "dashscope"
     assert answer.headers["x-gateway-model"] == "qwen3-max"
@@ -86,7 +86,7 @@ def test_a_call_through_ministacks_own_api_gateway_and_lambda(stack: dict[str, A
 
     answer = client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
 
-    assert "stand-in" in (answer.choices[0].message.content or "")
+    assert "mock" in (answer.choices[0].message.content or "")
 
 
 def test_a_stream_is_delivered_incrementally(client: openai.OpenAI, provider: httpx2.Client) -> None:
@@ -108,7 +108,7 @@ def test_a_stream_through_ministacks_own_api_gateway_is_buffered(stack: dict[str
     chunks = list(stream)
 
     assert stream.response.headers["content-type"].startswith("text/event-stream")
-    assert "stand-in" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert "mock" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert chunks[-1].usage is not None
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from qwen_gateway_cli.bench import emulator
 from qwen_gateway_cli.bench.emulator import Function, Program
-from qwen_gateway_cli.local.build import architecture
 from qwen_gateway_cli.local.layout import Layout
+from qwen_gateway_cli.local.sam import detect_architecture
 from tests.stack.repository import Repository
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
@@ -50,7 +50,9 @@ def function(repository: Repository, welcome: str, tmp_path_factory: pytest.Temp
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
     }
     wrapper = layout.build / "QwenGatewayLayer" / "qwen-gateway-runtime"
-    (rie,) = layout.sam.parents[1].glob(f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{architecture()}")
+    (rie,) = layout.sam.parents[1].glob(
+        f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{detect_architecture()}"
+    )
     program = Program([str(wrapper), str(layout.runtime_python)], task, variables)
     with emulator.running(rie, program, task / "emulator.log") as running:
         yield running

@@ -14,7 +14,7 @@ from tests.stack.repository import Repository
 
 PROMPT = "planted-prompt-5f1e"
 ANSWER = "planted-answer-77ab"
-PROVIDER_KEY = "sk-stand-in-dashscope"
+PROVIDER_KEY = "sk-mock-dashscope"
 TOOL = {"type": "function", "function": {"name": ANSWER}}
 CALL = {
     "model": "qwen-plus",

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qwen_gateway_cli.local.provider import running_provider
+from qwen_gateway_cli.local.mock_qwen import run_mock_qwen
 from tests.stack.repository import CALLER_ENV, Repository, wait_until
 
 FIELDS = {
@@ -227,7 +227,7 @@ def test_with_a_real_account_in_the_environment_all_traffic_stays_on_loopback(
 
 
 def test_a_provider_url_is_used_until_ctrl_c(own: Repository) -> None:
-    with running_provider() as ollama, own.run_in_foreground("--provider", f"{ollama.url}/v1") as command:
+    with run_mock_qwen() as ollama, own.run_in_foreground("--provider", f"{ollama.url}/v1") as command:
         command.wait_until_ready()
         stack = own.stack
         answer = post(stack)

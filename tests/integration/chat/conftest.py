@@ -22,7 +22,7 @@ from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, key_item, models_event, token
 from tests.integration.chat.fake_provider import FakeCertificateAuthority
 from tests.integration.emulated_aws import Aws
@@ -162,7 +162,7 @@ def make_gateway(request: pytest.FixtureRequest, aws: Aws, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def gateway(make_gateway: MakeGateway, provider: RunningProvider) -> Gateway:
+def gateway(make_gateway: MakeGateway, provider: RunningMockQwen) -> Gateway:
     """A gateway to the mock Qwen."""
     return make_gateway(provider.url)
 

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from qwen_gateway.ledger.dynamodb import from_item
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
 from tests.integration.chat.aws_calls import fail_aws_call, record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
@@ -42,7 +42,7 @@ def failure_id(failure: Exception) -> str:
 
 @pytest.mark.parametrize("failure", FAILURES, ids=failure_id)
 def test_a_failed_key_lookup_returns_503_with_retry_after(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
 ) -> None:
     fail_aws_call(monkeypatch, "GetItem", failure)
 
@@ -92,7 +92,7 @@ def test_a_failed_record_write_is_logged_and_does_not_fail_the_call(
 
 
 def test_a_failed_record_write_does_not_replace_the_provider_error(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests"}]})
     fail_aws_call(monkeypatch, "PutItem", client_error("ThrottlingException"))
@@ -117,7 +117,7 @@ def test_a_failed_record_write_does_not_replace_the_provider_error(
 )
 def test_without_provider_keys_no_provider_is_called_and_a_record_is_written(  # noqa: PLR0913, PLR0917 - a table's row
     gateway: Gateway,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     secret: str | None,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway, MakeGateway
-from tests.integration.provider import asking
+from tests.integration.mock_qwen import asking
 
 WEATHER = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 FORCED = {"tools": WEATHER, "tool_choice": "required"}
@@ -33,7 +33,7 @@ ADAPTED = [
 
 @pytest.mark.parametrize(("model", "fields"), ADAPTED)
 def test_a_request_that_the_model_rejects_is_adapted_and_accepted(
-    gateway: Gateway, provider: RunningProvider, model: str, fields: dict[str, Any]
+    gateway: Gateway, provider: RunningMockQwen, model: str, fields: dict[str, Any]
 ) -> None:
     assert asking.post(provider, model=model, stream=True, **fields).status_code == 400
 
@@ -63,7 +63,7 @@ def test_every_form_of_the_thinking_request_works_for_every_model(
 
 
 def test_a_forced_tool_with_requested_thinking_is_rejected_and_recorded(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     answer = gateway.chat(chat_request(enable_thinking=True, **FORCED))
 
@@ -80,7 +80,7 @@ def test_a_forced_tool_with_requested_thinking_is_rejected_and_recorded(
     [("qwen-plus", 64_000, 32_768), ("qwen-plus", 32_768, None), ("qwen-max", 100_000, 65_536)],
 )
 def test_a_capped_max_tokens_is_returned_in_a_header(
-    gateway: Gateway, provider: RunningProvider, model: str, requested: int, capped: int | None
+    gateway: Gateway, provider: RunningMockQwen, model: str, requested: int, capped: int | None
 ) -> None:
     answer = gateway.chat(chat_request(model=model, max_tokens=requested))
 
@@ -90,7 +90,7 @@ def test_a_capped_max_tokens_is_returned_in_a_header(
 
 
 def test_metadata_is_recorded_although_it_is_not_sent_to_the_provider(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     sent = {"metadata": {"team": "blue"}, "store": True, "service_tier": "auto", "prompt_cache_key": "k"}
 
@@ -103,7 +103,7 @@ def test_metadata_is_recorded_although_it_is_not_sent_to_the_provider(
 
 
 def test_a_provider_without_a_catalog_receives_the_request_unchanged(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     settings = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "catalog": None}}}
     sent = chat_request(store=True, reasoning_effort="low", thinking={"type": "enabled"}, max_tokens=5)
@@ -115,7 +115,7 @@ def test_a_provider_without_a_catalog_receives_the_request_unchanged(
 
 
 def test_a_provider_without_usage_in_streams_receives_no_stream_options(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     settings = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "stream_usage": False}}}
 

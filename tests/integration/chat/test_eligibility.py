@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import MakeGateway
 
@@ -33,7 +33,7 @@ FORCED = {"tools": [{"type": "function", "function": {"name": "weather"}}], "too
     ids=["text", "thinking", "schema", "forced tool", "image", "long", "schema and thinking", "long and thinking"],
 )
 def test_a_request_goes_to_the_first_eligible_target(
-    make_gateway: MakeGateway, provider: RunningProvider, fields: dict[str, Any], model: str
+    make_gateway: MakeGateway, provider: RunningMockQwen, fields: dict[str, Any], model: str
 ) -> None:
     answer = make_gateway(provider.url, more={"routes": ROUTES}).chat(chat_request(model="anything", **fields))
 
@@ -41,7 +41,7 @@ def test_a_request_goes_to_the_first_eligible_target(
     assert [call["model"] for call in provider.calls()] == [model]
 
 
-def test_a_fallback_must_support_the_capped_max_tokens(make_gateway: MakeGateway, provider: RunningProvider) -> None:
+def test_a_fallback_must_support_the_capped_max_tokens(make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
     routes = {"long": [{"model": name} for name in ("qwen3-max", "qwen-plus", "qwen3.8-flash")]}
     provider.control({"faults": [{"model": "qwen3-max", "status": 404, "code": "model_not_found"}]})
 
@@ -57,7 +57,7 @@ def test_a_fallback_must_support_the_capped_max_tokens(make_gateway: MakeGateway
 
 
 def test_a_request_without_an_eligible_target_returns_the_error_of_the_first(
-    make_gateway: MakeGateway, provider: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen
 ) -> None:
     """No target meets both needs: the error is about the first, and no provider is called."""
     routes = {"off": [{"model": "qwq-plus"}, {"model": "qwen3-coder-plus"}]}

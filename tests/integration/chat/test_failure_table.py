@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
 from tests.failures.rows import ATTEMPTS, ROWS, Row, Variant
 from tests.integration.chat.conftest import LONG_TIMEOUTS, SHORT_TIMEOUTS, Answer, Gateway, MakeGateway
@@ -54,7 +54,7 @@ class FailureEnvironment(NamedTuple):
     """What a test needs to reproduce a failure: gateways, the mock Qwen, and fake providers that run until its end."""
 
     make_gateway: MakeGateway
-    provider: RunningProvider
+    provider: RunningMockQwen
     fake_providers: ExitStack
 
     def call(self, row: Row, variant: Variant, *, all_fail: bool) -> tuple[Gateway, Answer]:
@@ -95,7 +95,7 @@ class FailureEnvironment(NamedTuple):
 
 
 @pytest.fixture
-def env(make_gateway: MakeGateway, provider: RunningProvider) -> Iterator[FailureEnvironment]:
+def env(make_gateway: MakeGateway, provider: RunningMockQwen) -> Iterator[FailureEnvironment]:
     with ExitStack() as fake_providers:
         yield FailureEnvironment(make_gateway, provider, fake_providers)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.failures.rows import ROWS, Row
 from tests.integration.chat.conftest import LONG_TIMEOUTS, Gateway, MakeGateway
@@ -30,7 +30,7 @@ MAX, PLUS, FLASH = MODELS
 class FallbackEnvironment:
     """Gateways with the routes above, and the mock Qwen that both of their providers point to."""
 
-    def __init__(self, make_gateway: MakeGateway, provider: RunningProvider) -> None:
+    def __init__(self, make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
         self._make_gateway = make_gateway
         self.provider = provider
 
@@ -49,7 +49,7 @@ class FallbackEnvironment:
 
 
 @pytest.fixture
-def env(make_gateway: MakeGateway, provider: RunningProvider) -> FallbackEnvironment:
+def env(make_gateway: MakeGateway, provider: RunningMockQwen) -> FallbackEnvironment:
     return FallbackEnvironment(make_gateway, provider)
 
 

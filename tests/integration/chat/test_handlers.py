@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.config import ConfigurationError
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, mistype_token, models_event, token
 from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -34,7 +34,7 @@ def key(aws: Aws) -> str:
 
 
 @pytest.fixture
-def import_handler(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> ImportHandler:
+def import_handler(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> ImportHandler:
     """Import a handler as a new execution environment does."""
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
@@ -99,7 +99,7 @@ def test_a_malformed_key_causes_no_aws_call(import_handler: ImportHandler, key: 
 
 
 def test_the_deadline_is_the_remaining_time_less_the_reserve_for_the_ledger(
-    import_handler: ImportHandler, provider: RunningProvider, aws: Aws, key: str
+    import_handler: ImportHandler, provider: RunningMockQwen, aws: Aws, key: str
 ) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
     handler = import_handler("chat.handler")

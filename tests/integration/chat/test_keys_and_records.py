@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.ledger import UsageLedger
 from qwen_gateway.ledger.dynamodb import ledger_unavailable
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, garbage_token, key_item, mistype_token, token
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
 
@@ -63,7 +63,7 @@ def test_a_rotated_key_works_until_its_grace_period_ends(gateway: Gateway) -> No
 
 
 def test_a_call_writes_one_record_with_its_usage_and_without_content(
-    gateway: Gateway, provider: RunningProvider, capsys: pytest.CaptureFixture[str]
+    gateway: Gateway, provider: RunningMockQwen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
     request = chat_request(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.builders import chat_request
 from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.chat.conftest import MakeGateway
@@ -15,22 +15,22 @@ RESELLER_MODEL = "qwen-max-2025-01-25"
 
 
 @pytest.fixture
-def ollama() -> Iterator[RunningProvider]:
+def ollama() -> Iterator[RunningMockQwen]:
     """A self-hosted server with one model. It requires no key."""
-    with running_provider() as running:
+    with run_mock_qwen() as running:
         running.control({"models": [OLLAMA]})
         yield running
 
 
 @pytest.fixture
-def holysheep() -> Iterator[RunningProvider]:
+def holysheep() -> Iterator[RunningMockQwen]:
     """A reseller with its own model names and its own key."""
-    with running_provider() as running:
+    with run_mock_qwen() as running:
         running.control({"models": [RESELLER_MODEL], "accepted_key": "hs-mine"})
         yield running
 
 
-def self_hosted_config(server: RunningProvider, **fields: Any) -> dict[str, Any]:
+def self_hosted_config(server: RunningMockQwen, **fields: Any) -> dict[str, Any]:
     """Return a configuration in which a self-hosted server is the only provider of the routes."""
     return {
         "default_provider": "ollama",
@@ -40,7 +40,7 @@ def self_hosted_config(server: RunningProvider, **fields: Any) -> dict[str, Any]
 
 
 def test_a_self_hosted_server_needs_no_key_and_no_secret(
-    make_gateway: MakeGateway, ollama: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    make_gateway: MakeGateway, ollama: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = make_gateway("http://127.0.0.1:9", more=self_hosted_config(ollama))
     operations = record_aws_calls(monkeypatch)
@@ -53,7 +53,7 @@ def test_a_self_hosted_server_needs_no_key_and_no_secret(
 
 
 def test_a_missing_key_fails_the_call_if_the_provider_needs_one(
-    make_gateway: MakeGateway, ollama: RunningProvider
+    make_gateway: MakeGateway, ollama: RunningMockQwen
 ) -> None:
     answer = make_gateway("http://127.0.0.1:9", more=self_hosted_config(ollama, needs_key=True)).chat(chat_request())
 
@@ -61,7 +61,7 @@ def test_a_missing_key_fails_the_call_if_the_provider_needs_one(
     assert ollama.calls() == []
 
 
-def test_without_a_catalog_only_the_routes_are_models(make_gateway: MakeGateway, ollama: RunningProvider) -> None:
+def test_without_a_catalog_only_the_routes_are_models(make_gateway: MakeGateway, ollama: RunningMockQwen) -> None:
     gateway = make_gateway("http://127.0.0.1:9", more=self_hosted_config(ollama))
 
     assert [model["id"] for model in gateway.models().body["data"]] == ["qwen-plus"]
@@ -70,7 +70,7 @@ def test_without_a_catalog_only_the_routes_are_models(make_gateway: MakeGateway,
 
 
 def test_a_route_to_a_model_that_the_server_lacks_returns_route_model_missing(
-    make_gateway: MakeGateway, ollama: RunningProvider
+    make_gateway: MakeGateway, ollama: RunningMockQwen
 ) -> None:
     ollama.control({"models": ["llama3.2:3b"]})
 
@@ -80,7 +80,7 @@ def test_a_route_to_a_model_that_the_server_lacks_returns_route_model_missing(
 
 
 def test_a_fallback_to_a_reseller_uses_its_model_name_and_key(
-    make_gateway: MakeGateway, provider: RunningProvider, holysheep: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen, holysheep: RunningMockQwen
 ) -> None:
     more = {
         "providers": {"holysheep": {"base_url": f"{holysheep.url}/v1"}},
@@ -107,7 +107,7 @@ def test_a_fallback_to_a_reseller_uses_its_model_name_and_key(
 
 
 def test_a_reseller_without_a_key_is_skipped(
-    make_gateway: MakeGateway, provider: RunningProvider, holysheep: RunningProvider
+    make_gateway: MakeGateway, provider: RunningMockQwen, holysheep: RunningMockQwen
 ) -> None:
     more = {
         "providers": {"holysheep": {"base_url": f"{holysheep.url}/v1"}},

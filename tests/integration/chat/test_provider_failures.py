@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
 from tests.integration.chat.fake_provider import hang, respond_with, run_fake_provider
 
 
 def test_a_missing_model_behind_an_alias_returns_route_model_missing(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     provider.control({"faults": [{"status": 404, "code": "model_not_found"}]})
 
@@ -21,7 +21,7 @@ def test_a_missing_model_behind_an_alias_returns_route_model_missing(
     assert "qwen3-max" in answer.body["error"]["message"]
 
 
-def test_the_message_of_a_timeout_names_remedies(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_message_of_a_timeout_names_remedies(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     message = gateway.chat(chat_request()).body["error"]["message"]
@@ -30,7 +30,7 @@ def test_the_message_of_a_timeout_names_remedies(gateway: Gateway, provider: Run
     assert "fewer max_tokens" in message
 
 
-def test_the_timeout_of_the_client_ends_the_call(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_timeout_of_the_client_ends_the_call(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     answer = gateway.chat(chat_request(), headers={"x-gateway-timeout-ms": "200"})
@@ -47,7 +47,7 @@ def test_a_failed_tls_handshake_returns_provider_unreachable(make_gateway: Calla
     assert answer.error == (503, "server_error", "provider_unreachable")
 
 
-def test_a_rejected_key_is_reloaded_at_most_once_a_minute(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_rejected_key_is_reloaded_at_most_once_a_minute(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.store_provider_keys(dashscope="sk-invalid")
     assert gateway.chat(chat_request()).body["error"]["code"] == "provider_auth_failed"
 
@@ -59,7 +59,7 @@ def test_a_rejected_key_is_reloaded_at_most_once_a_minute(gateway: Gateway, prov
     assert len(provider.calls()) == 2
 
 
-def test_a_replaced_key_is_used_after_one_rejection(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_replaced_key_is_used_after_one_rejection(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"status": 401, "code": "InvalidApiKey"}]})
     gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY)
     assert gateway.chat(chat_request()).status == 502
@@ -67,7 +67,7 @@ def test_a_replaced_key_is_used_after_one_rejection(gateway: Gateway, provider: 
     assert gateway.chat(chat_request()).status == 200
 
 
-def test_the_message_of_an_empty_secret_names_the_command_to_run(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_message_of_an_empty_secret_names_the_command_to_run(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString="{}")
 
     answer = gateway.chat(chat_request())
@@ -104,7 +104,7 @@ def test_a_rejection_with_a_malformed_message_returns_provider_refused(make_gate
     assert len(gateway.records()) == 1
 
 
-def test_a_rejected_request_returns_the_message_of_the_provider(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_rejected_request_returns_the_message_of_the_provider(gateway: Gateway, provider: RunningMockQwen) -> None:
     messages = [{"role": "user", "content": "x" * 4_000_000}]
 
     answer = gateway.chat(chat_request(messages=messages))
@@ -118,7 +118,7 @@ def test_a_rejected_request_returns_the_message_of_the_provider(gateway: Gateway
     ("received", "returned"), [("7", "7"), ("0.2", "1"), ("-1", "2"), ("soon", "2"), ("1e9", "3600")]
 )
 def test_retry_after_is_the_valid_value_of_the_provider_or_a_default(
-    gateway: Gateway, provider: RunningProvider, received: str, returned: str
+    gateway: Gateway, provider: RunningMockQwen, received: str, returned: str
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests", "headers": {"Retry-After": received}}]})
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway
 
@@ -45,7 +45,7 @@ INVALID = [
 
 @pytest.mark.parametrize(("body", "param", "message_part"), INVALID)
 def test_an_invalid_body_returns_an_error_that_names_the_field(
-    gateway: Gateway, provider: RunningProvider, body: Any, param: str | None, message_part: str
+    gateway: Gateway, provider: RunningMockQwen, body: Any, param: str | None, message_part: str
 ) -> None:
     answer = gateway.chat(body)
 
@@ -78,7 +78,7 @@ def test_every_response_has_cors_headers_and_a_request_id(gateway: Gateway) -> N
         assert "x-request-id" in answer.headers["access-control-expose-headers"]
 
 
-def test_an_answer_is_valid_for_the_openai_sdk(gateway: Gateway, provider: RunningProvider) -> None:
+def test_an_answer_is_valid_for_the_openai_sdk(gateway: Gateway, provider: RunningMockQwen) -> None:
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
 

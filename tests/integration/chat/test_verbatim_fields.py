@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway
 
@@ -31,7 +31,7 @@ def nest(levels: int) -> Any:
     ],
 )
 def test_an_unusual_field_reaches_the_provider_unchanged(
-    gateway: Gateway, provider: RunningProvider, fields: dict[str, Any]
+    gateway: Gateway, provider: RunningMockQwen, fields: dict[str, Any]
 ) -> None:
     sent = chat_request(**fields)
 
@@ -41,7 +41,7 @@ def test_an_unusual_field_reaches_the_provider_unchanged(
     assert call["body"] == sent | {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def test_unused_fields_at_any_depth_reach_the_provider_unchanged(gateway: Gateway, provider: RunningProvider) -> None:
+def test_unused_fields_at_any_depth_reach_the_provider_unchanged(gateway: Gateway, provider: RunningMockQwen) -> None:
     sent = chat_request(
         messages=[
             {
@@ -65,7 +65,7 @@ def test_unused_fields_at_any_depth_reach_the_provider_unchanged(gateway: Gatewa
 
 
 def test_usage_is_returned_whatever_the_stream_options_of_the_client(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     answer = gateway.chat(chat_request(stream=False, stream_options={"include_usage": False}))
 
@@ -73,7 +73,7 @@ def test_usage_is_returned_whatever_the_stream_options_of_the_client(
 
 
 def test_a_number_beyond_the_range_of_a_float_is_rejected_and_not_sent_as_infinity(
-    gateway: Gateway, provider: RunningProvider
+    gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     body = json.dumps(chat_request(x="huge")).replace('"huge"', "1e999")
 

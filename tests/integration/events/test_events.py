@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import KeyRefused, RequestRefused
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import import_fresh
@@ -25,7 +25,7 @@ type Invoke = Callable[[str], Mapping[str, Any]]
 
 
 @pytest.fixture
-def invoke(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def invoke(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Return a function that invokes a sample event on the handler of its folder."""
     mock = upstream.stand_in(provider.url)
     aws.store_provider_keys(**mock.keys)

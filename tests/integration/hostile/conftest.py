@@ -15,11 +15,11 @@ from aws_lambda_powertools import Logger
 
 from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
-from qwen_gateway_cli.local.front.settings import FrontSettings, FunctionSettings
+from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from tests.builders import key_item, token
+from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningGateway, run_gateway
 from tests.integration.conftest import _clear_caches
 from tests.integration.fresh_import import import_fresh
-from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
 from tests.integration.hostile.responses import PROVIDER_KEY, Functions
 from tests.recorder.recording import transform_template
 from tests.sam_local.backends import Backends, run_backends
@@ -30,9 +30,9 @@ LOOPBACK = HostAddress("127.0.0.1", "127.0.0.1")
 
 @pytest.fixture(scope="module")
 def backends() -> Iterator[Backends]:
-    with run_backends(LOOPBACK) as running:
-        running.aws.store_provider_keys(dashscope=PROVIDER_KEY)
-        yield running
+    with run_backends(LOOPBACK) as run_gateway:
+        run_gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY)
+        yield run_gateway
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
 @pytest.fixture(scope="module")
 def front(
     backends: Backends, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningFront]:
+) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("front")
     (folder / "logs").mkdir()
     own = {
@@ -88,7 +88,7 @@ def front(
         "AWS_ACCESS_KEY_ID": clean_environment.KEY,
         "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
     }
-    start = FrontSettings(
+    start = GatewaySettings(
         template=transform_template(),
         functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in ("chat", "models")},
         interpreter=sys.executable,
@@ -98,7 +98,7 @@ def front(
         region=clean_environment.REGION,
         limit=2,
     )
-    with running(folder, start) as started:
+    with run_gateway(folder, start) as started:
         yield started
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.builders import Context, chat_event, chat_request, mistype_token, models_event
+from tests.integration.apigateway.gateways import RunningGateway
 from tests.integration.conftest import _clear_caches
 from tests.integration.fresh_import import import_fresh
-from tests.integration.front.fronts import RunningFront
 from tests.integration.hostile import raw_http
 from tests.integration.hostile.responses import ANSWER, PROVIDER_KEY, Functions
 from tests.sam_local.backends import Backends
@@ -73,7 +73,7 @@ def test_libraries_log_nothing_at_level_debug(
 
 
 def test_no_prompt_answer_or_key_is_written_on_success_or_failure(
-    front: RunningFront, backends: Backends, key: str
+    front: RunningGateway, backends: Backends, key: str
 ) -> None:
     own = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     wrong = mistype_token(key)

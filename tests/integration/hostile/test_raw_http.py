@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.builders import chat_request
-from tests.integration.front.fronts import RunningFront, reply
+from tests.integration.apigateway.gateways import RunningGateway, reply
 from tests.integration.hostile import raw_http
 from tests.integration.hostile.responses import PROMPT, assert_success_or_client_error, assert_well_formed
 from tests.sam_local.backends import Backends
@@ -28,7 +28,7 @@ def get(own: bytes, target: bytes = b"/v1/models", more: bytes = b"") -> bytes:
     return b"GET " + target + b" HTTP/1.1\r\n" + own + more + b"\r\n"
 
 
-def send_and_check(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> int:
+def send_and_check(front: RunningGateway, *pieces: bytes, pause_s: float = 0) -> int:
     """Send these bytes, assert that the one response is a success or a client error, and return its status."""
     answer = raw_http.parse_response(front, raw_http.send(front, *pieces, pause_s=pause_s))
     assert_success_or_client_error(answer)
@@ -54,7 +54,7 @@ def send_and_check(front: RunningFront, *pieces: bytes, pause_s: float = 0) -> i
         pytest.param(post(b"Host: x\r\n", b"Content-Length: -5\r\n\r\n"), id="a negative length"),
     ],
 )
-def test_invalid_http_is_rejected_in_the_format_of_every_error(front: RunningFront, request_bytes: bytes) -> None:
+def test_invalid_http_is_rejected_in_the_format_of_every_error(front: RunningGateway, request_bytes: bytes) -> None:
     answer = raw_http.parse_response(front, raw_http.send(front, request_bytes))
 
     assert_well_formed(answer)
@@ -75,18 +75,18 @@ def test_invalid_http_is_rejected_in_the_format_of_every_error(front: RunningFro
     ],
     ids=["length", "chunks", "a length too small", "length and chunks", "gzip", "parts", "no body"],
 )
-def test_the_body_length_follows_http(front: RunningFront, own: bytes, more: bytes, status: int) -> None:
+def test_the_body_length_follows_http(front: RunningGateway, own: bytes, more: bytes, status: int) -> None:
     assert send_and_check(front, post(own, more)) == status
 
 
-def test_a_slowly_sent_body_is_accepted(front: RunningFront, own: bytes) -> None:
+def test_a_slowly_sent_body_is_accepted(front: RunningGateway, own: bytes) -> None:
     pieces = [BODY[start : start + 20] for start in range(0, len(BODY), 20)]
 
     assert send_and_check(front, post(own, b"Content-Length: %d\r\n\r\n" % len(BODY)), *pieces, pause_s=0.01) == 200
 
 
 def test_a_client_that_disconnects_within_the_body_causes_no_provider_call(
-    front: RunningFront, own: bytes, backends: Backends
+    front: RunningGateway, own: bytes, backends: Backends
 ) -> None:
     backends.provider.reset()
     request = post(b"Host: x\r\n", b"Content-Length: 5000\r\n\r\n{")
@@ -100,7 +100,7 @@ def test_a_client_that_disconnects_within_the_body_causes_no_provider_call(
     assert backends.provider.calls() == []
 
 
-def test_expect_100_continue_gets_an_interim_response(front: RunningFront, own: bytes) -> None:
+def test_expect_100_continue_gets_an_interim_response(front: RunningGateway, own: bytes) -> None:
     head = post(own, b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
 
     received = raw_http.send(front, head, BODY, pause_s=0.1)
@@ -109,7 +109,7 @@ def test_expect_100_continue_gets_an_interim_response(front: RunningFront, own: 
     assert b"\r\n\r\nHTTP/1.1 200 " in received
 
 
-def test_pipelined_requests_are_answered_in_order(front: RunningFront, own: bytes) -> None:
+def test_pipelined_requests_are_answered_in_order(front: RunningGateway, own: bytes) -> None:
     open_headers = own.replace(b"Connection: close\r\n", b"")
     first = post(open_headers, b"Content-Length: %d\r\n\r\n" % len(BODY)) + BODY
 
@@ -133,7 +133,7 @@ def test_pipelined_requests_are_answered_in_order(front: RunningFront, own: byte
         b"/v1/chat/completions/../../models",
     ],
 )
-def test_a_path_outside_the_api_is_an_unknown_route(front: RunningFront, own: bytes, target: bytes) -> None:
+def test_a_path_outside_the_api_is_an_unknown_route(front: RunningGateway, own: bytes, target: bytes) -> None:
     answer = raw_http.parse_response(front, raw_http.send(front, get(own, target)))
 
     assert_success_or_client_error(answer)
@@ -144,7 +144,7 @@ def test_a_path_outside_the_api_is_an_unknown_route(front: RunningFront, own: by
     "model",
     [b"%00", b"..%2f..", b"%2e%2e", b"%FF%ed%a0%80", b"a%0d%0ab", b"%E9%80%9A", b"a" * 9_000, b"a/b//c", b"%25"],
 )
-def test_a_path_with_an_unknown_model_is_a_404(front: RunningFront, own: bytes, model: bytes) -> None:
+def test_a_path_with_an_unknown_model_is_a_404(front: RunningGateway, own: bytes, model: bytes) -> None:
     answer = raw_http.parse_response(front, raw_http.send(front, get(own, b"/v1/models/" + model)))
 
     assert_success_or_client_error(answer)
@@ -152,7 +152,7 @@ def test_a_path_with_an_unknown_model_is_a_404(front: RunningFront, own: bytes, 
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/models/qwen-plus"])
-def test_every_route_supports_options_but_not_head(front: RunningFront, path: str) -> None:
+def test_every_route_supports_options_but_not_head(front: RunningGateway, path: str) -> None:
     preflight = front.ask(path, method="OPTIONS", headers={"origin": "https://app.example"})
     head = front.ask(path, method="HEAD")
 
@@ -162,7 +162,7 @@ def test_every_route_supports_options_but_not_head(front: RunningFront, path: st
 
 
 @pytest.mark.parametrize("method", [b"BREW", b"CONNECT", b"TRACE", b"DELETE", b"get"])
-def test_an_unsupported_method_is_an_unknown_route(front: RunningFront, own: bytes, method: bytes) -> None:
+def test_an_unsupported_method_is_an_unknown_route(front: RunningGateway, own: bytes, method: bytes) -> None:
     assert send_and_check(front, get(own).replace(b"GET", method, 1)) == 404
 
 
@@ -180,12 +180,12 @@ def test_an_unsupported_method_is_an_unknown_route(front: RunningFront, own: byt
     ],
     ids=["trace", "trace suffix", "latin", "upgrade", "forwarded", "authorization", "control", "a thousand"],
 )
-def test_unusual_headers_get_a_response(front: RunningFront, own: bytes, headers: bytes) -> None:
+def test_unusual_headers_get_a_response(front: RunningGateway, own: bytes, headers: bytes) -> None:
     assert send_and_check(front, get(own, more=headers)) in {200, 401}
 
 
 @pytest.mark.parametrize("size", [11_000, 100_000, 1_000_000])
-def test_headers_too_large_are_read_completely_and_rejected(front: RunningFront, own: bytes, size: int) -> None:
+def test_headers_too_large_are_read_completely_and_rejected(front: RunningGateway, own: bytes, size: int) -> None:
     answer = raw_http.parse_response(front, raw_http.send(front, get(own, more=b"X-Token: %b\r\n" % (b"a" * size))))
 
     assert_well_formed(answer)
@@ -193,7 +193,7 @@ def test_headers_too_large_are_read_completely_and_rejected(front: RunningFront,
 
 
 @pytest.mark.parametrize("size", [6 * MIB, 10 * MIB, 20 * MIB])
-def test_a_body_too_large_is_read_completely_and_rejected_with_the_limit(front: RunningFront, size: int) -> None:
+def test_a_body_too_large_is_read_completely_and_rejected_with_the_limit(front: RunningGateway, size: int) -> None:
     connection = front.connection()
     connection.request("POST", "/v1/chat/completions", PROMPT.encode().ljust(size, b"x"))
     refused = raw_http.add_logs(front, reply(connection))

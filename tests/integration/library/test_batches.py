@@ -10,13 +10,13 @@ from qwen_gateway import QwenClient
 from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
 from qwen_gateway.library import Answer
 from qwen_gateway.library.batch import RateLimiter
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 
 TEN = [f"Prompt {number}." for number in range(10)]
 
 
-def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: RunningProvider) -> None:
+def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control({"latency_ms": 50})
 
     results = list(client.batch(TEN, max_concurrency=5))
@@ -26,7 +26,7 @@ def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: R
     assert len(provider.calls()) == 10
 
 
-def test_a_batch_falls_back_when_a_quota_is_spent(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_batch_falls_back_when_a_quota_is_spent(client: QwenClient, provider: RunningMockQwen) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
     provider.control({"faults": [{"model": "qwen3-max", "times": 99, **spent}]})
 
@@ -35,7 +35,7 @@ def test_a_batch_falls_back_when_a_quota_is_spent(client: QwenClient, provider: 
     assert {result.model for result in results if isinstance(result, Answer)} == {"qwen-plus"}
 
 
-def test_each_failure_is_at_the_position_of_its_prompt(client: QwenClient, provider: RunningProvider) -> None:
+def test_each_failure_is_at_the_position_of_its_prompt(client: QwenClient, provider: RunningMockQwen) -> None:
     prompts: list[Any] = ["Say hello.", [], chat_request(model="gpt-4"), chat_request(model="qwen-turbo"), 7]
     provider.control({"faults": [{"model": "qwen-flash", "status": 400, "code": "invalid_parameter_error"}]})
 
@@ -45,13 +45,13 @@ def test_each_failure_is_at_the_position_of_its_prompt(client: QwenClient, provi
     assert [type(result) for result in results] == kinds
 
 
-def test_parameters_apply_to_every_prompt(client: QwenClient, provider: RunningProvider) -> None:
+def test_parameters_apply_to_every_prompt(client: QwenClient, provider: RunningMockQwen) -> None:
     list(client.batch(TEN[:3], "qwen-turbo", temperature=0))
 
     assert [(call["model"], call["body"]["temperature"]) for call in provider.calls()] == [("qwen-flash", 0)] * 3
 
 
-def test_requests_per_minute_spaces_the_calls(client: QwenClient, provider: RunningProvider) -> None:
+def test_requests_per_minute_spaces_the_calls(client: QwenClient, provider: RunningMockQwen) -> None:
     """A call may start late, but not before its slot."""
     before = time.time()
     assert len(list(client.batch(TEN[:4], requests_per_minute=1_200))) == 4
@@ -61,7 +61,7 @@ def test_requests_per_minute_spaces_the_calls(client: QwenClient, provider: Runn
 
 
 def test_retries_count_for_the_rate_and_rejected_prompts_do_not(
-    client: QwenClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    client: QwenClient, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled: list[int] = []
     monkeypatch.setattr(RateLimiter, "settle", lambda _, calls: settled.append(calls))

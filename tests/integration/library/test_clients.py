@@ -10,8 +10,8 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway.errors import InternalError, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
-from qwen_gateway_cli.local.provider import RunningProvider
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 from tests.builders import whole_stream
 from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.library.conftest import KEY, MakeClient
@@ -26,11 +26,11 @@ with QwenClient() as client:
 """
 
 
-def test_it_works_without_any_aws_package_and_with_only_a_key(provider: RunningProvider) -> None:
+def test_it_works_without_any_aws_package_and_with_only_a_key(provider: RunningMockQwen) -> None:
     """Importing a module that is None in `sys.modules` fails like one that is not installed."""
     environment = {
         "DASHSCOPE_API_KEY": KEY,
-        "GATEWAY_CONFIG": json.dumps(stand_in(provider.url).gateway_config),
+        "GATEWAY_CONFIG": json.dumps(build_mock_upstream(provider.url).gateway_config),
         "PATH": os.environ["PATH"],
     }
 
@@ -56,7 +56,7 @@ def test_a_provider_is_called_with_the_key_of_its_variable(
     monkeypatch.setenv(variable, KEY)
     with (
         run_fake_provider(respond_with(sse_response(whole_stream()))) as provider,
-        QwenClient(name, configuration=stand_in(provider.url).gateway_config) as client,
+        QwenClient(name, configuration=build_mock_upstream(provider.url).gateway_config) as client,
     ):
         assert client.chat("Say hello.").provider == (name or "dashscope")
 
@@ -70,7 +70,7 @@ def test_a_missing_key_is_rejected(make_client: MakeClient) -> None:
         make_client(api_key=None)
 
 
-def test_base_url_replaces_the_url_of_a_provider(provider: RunningProvider) -> None:
+def test_base_url_replaces_the_url_of_a_provider(provider: RunningMockQwen) -> None:
     with QwenClient("holysheep", base_url=f"{provider.url}/v1", api_key=KEY) as client:
         assert client.chat("Say hello.").provider == "holysheep"
     with pytest.raises(ProviderNotConfigured, match="HOLYSHEEP_API_KEY"):
@@ -78,7 +78,7 @@ def test_base_url_replaces_the_url_of_a_provider(provider: RunningProvider) -> N
 
 
 def test_a_custom_server_needs_no_key_and_gets_any_model_name(
-    provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not get the key of another provider either."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-invalid-here")
@@ -89,7 +89,7 @@ def test_a_custom_server_needs_no_key_and_gets_any_model_name(
 
 
 def test_an_unknown_model_of_a_provider_with_a_catalog_is_rejected(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     with pytest.raises(ModelUnknown):
         client.chat("Say hello.", "qwen3:8b")
@@ -97,7 +97,7 @@ def test_an_unknown_model_of_a_provider_with_a_catalog_is_rejected(
 
 
 def test_the_configuration_argument_takes_precedence_over_the_environment(
-    make_client: MakeClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     routes = {"routes": {"mine": [{"model": "qwen-flash"}], "yours": [{"model": "qwen-flash"}]}}
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(routes))
@@ -122,7 +122,7 @@ def test_the_error_for_an_invalid_configuration_names_the_key(make_client: MakeC
         make_client(base_url="no url")
 
 
-def test_errors_do_not_quote_the_key(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_errors_do_not_quote_the_key(make_client: MakeClient, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "message": f"Incorrect API key: {KEY}"}]})
 
     with pytest.raises(ProviderKeyRefused) as refused:
@@ -131,7 +131,7 @@ def test_errors_do_not_quote_the_key(make_client: MakeClient, provider: RunningP
     assert KEY not in repr(refused.value) + refused.value.message
 
 
-def test_the_error_for_a_refused_key_names_its_variable(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_the_error_for_a_refused_key_names_its_variable(make_client: MakeClient, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "code": "invalid_api_key"}]})
 
     with pytest.raises(ProviderKeyRefused, match=r"dashscope refuses.*DASHSCOPE_API_KEY") as error:
@@ -150,7 +150,7 @@ def test_an_internal_error_is_raised_from_its_cause(make_client: MakeClient) -> 
     assert failed.value.__cause__ is failed.value.cause
 
 
-def test_closing_the_client_closes_its_connections(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_closing_the_client_closes_its_connections(make_client: MakeClient, provider: RunningMockQwen) -> None:
     client = make_client()
     client.chat("Say hello.")
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.errors import ProviderAnswerBroken, ProviderFault, ProviderKeyRefused, RequestInvalid
 from qwen_gateway.library import AnswerStream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.library.conftest import MakeClient
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -15,7 +15,7 @@ def text_of(stream: AnswerStream) -> str:
     return "".join(delta.content for delta in stream)
 
 
-def test_deltas_are_streamed_and_usage_is_set_at_the_end(client: QwenClient, provider: RunningProvider) -> None:
+def test_deltas_are_streamed_and_usage_is_set_at_the_end(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control({"prompt_tokens": 7, "completion_tokens": 5, "chunks": 4})
 
     stream = client.stream("Say hello.")
@@ -51,7 +51,7 @@ def test_choices_are_numbered(client: QwenClient) -> None:
 
 
 def test_closing_early_closes_the_connection_and_the_next_call_succeeds(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     provider.control({"chunks": 50, "chunk_gap_ms": 100})
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def test_the_connection_is_reused_after_a_complete_stream(client: QwenClient) ->
 
 
 def test_a_failure_before_the_first_output_is_retried_or_raised_at_once(
-    make_client: MakeClient, provider: RunningProvider
+    make_client: MakeClient, provider: RunningMockQwen
 ) -> None:
     client = make_client(configuration={"retries": {"attempts": 2}})
     provider.control({"faults": [{"model": "qwen-plus", "times": 1, "kind": "truncate"}]})
@@ -93,7 +93,7 @@ def test_a_failure_before_the_first_output_is_retried_or_raised_at_once(
 
 
 def test_a_failure_after_the_first_output_is_raised_while_iterating(
-    client: QwenClient, provider: RunningProvider
+    client: QwenClient, provider: RunningMockQwen
 ) -> None:
     provider.control(
         {"chunks": 5, "chunk_gap_ms": 20, "faults": [{"model": "*", "kind": "disconnect", "after_chunks": 2}]}
@@ -108,7 +108,7 @@ def test_a_failure_after_the_first_output_is_raised_while_iterating(
     assert (attempt.cause, attempt.status, attempt.charged) == ("ProviderAnswerBroken", 200, "presumed")
 
 
-def test_the_error_for_a_refused_key_names_its_variable(client: QwenClient, provider: RunningProvider) -> None:
+def test_the_error_for_a_refused_key_names_its_variable(client: QwenClient, provider: RunningMockQwen) -> None:
     provider.control({"accepted_key": "another"})
 
     with pytest.raises(ProviderKeyRefused, match="DASHSCOPE_API_KEY"):

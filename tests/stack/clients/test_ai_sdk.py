@@ -44,7 +44,7 @@ def test_a_tool_result_is_sent_with_image_and_reasoning(
     answer = call("tools", messages=[{"role": "user", "content": [{"type": "text", "text": "Where is it?"}, image]}])
 
     assert answer["steps"] == 2
-    assert "The tool said: mild in stand-in" in answer["text"]
+    assert "The tool said: mild in mock" in answer["text"]
     _, second = received()
     user, assistant, tool = second["messages"]
     assert user["content"][1] == {"type": "image_url", "image_url": {"url": PICTURE}}

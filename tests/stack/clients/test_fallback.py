@@ -24,7 +24,7 @@ def test_an_exhausted_quota_of_qwen_max_falls_back_to_qwen_plus(
 
     answer = openai_client.call("chat", **chat_request(model="qwen-max"))
 
-    assert "stand-in for qwen-plus" in answer.message["content"]
+    assert "mock of qwen-plus" in answer.message["content"]
     assert [answer.headers[f"x-gateway-{name}"] for name in ("model", "attempts")] == ["qwen-plus", "2"]
     assert [body["model"] for body in received()] == CHAIN[:2]
 

@@ -7,7 +7,7 @@ import pytest
 
 from qwen_gateway_cli.doctor import asking
 from qwen_gateway_cli.doctor.asking import NoReply
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.chat.fake_provider import FakeProvider, close, hang, respond_with, run_fake_provider
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -56,13 +56,13 @@ def test_a_connection_that_closes_is_no_reply() -> None:
         asking.models(provider.url, "sk-any")
 
 
-def test_a_redirection_is_not_followed_with_the_key(provider: RunningProvider) -> None:
+def test_a_redirection_is_not_followed_with_the_key(provider: RunningMockQwen) -> None:
     moved = f"HTTP/1.1 301 Moved\r\nlocation: {provider.url}/v1/models\r\ncontent-length: 0\r\n\r\n".encode()
     with run_fake_provider(respond_with(moved)) as elsewhere:
         assert asking.models(elsewhere.url, "sk-any").status == 301
 
 
-def test_the_operators_proxies_are_passed_by(provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operators_proxies_are_passed_by(provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.doctor.clinic import (
     ALL_WELL,
     BEIJING,
@@ -21,7 +21,7 @@ from tests.integration.mock_server import serve_response
 
 
 def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
-    clinic: Clinic, servers: dict[str, RunningProvider]
+    clinic: Clinic, servers: dict[str, RunningMockQwen]
 ) -> None:
     clinic.keys(dashscope=KEYS[SINGAPORE])
     assert clinic.ends().status == 0
@@ -54,7 +54,7 @@ def test_what_is_no_key_is_told_and_not_tried(clinic: Clinic, key: str) -> None:
     assert heard == []
 
 
-def test_a_key_of_another_region_is_led_there(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_key_of_another_region_is_led_there(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     clinic.keys(dashscope=KEYS[BEIJING])
     rows = clinic.rows()
 
@@ -94,7 +94,7 @@ def test_a_refused_key_of_a_reseller_is_shown_to_no_region(clinic: Clinic) -> No
     assert heard == []
 
 
-def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     taking = {"base_url": f"{servers[BEIJING].url}/v1"}
     clinic.configure(providers={BEIJING: {"base_url": NOWHERE}, "dashscope-virginia": taking})
     clinic.keys(dashscope=KEYS[BEIJING])
