@@ -1,7 +1,7 @@
-"""Print what CloudFormation makes of our SAM template, as JSON, without an account.
+"""Print the SAM template as CloudFormation transforms it, as JSON, without an account.
 
-Run by the interpreter that carries sam: `.tools/sam/bin/python tests/transform.py template.yaml`. Intrinsic functions
-stay in, so that cfn-lint can judge them. Options tell of a deployment what the template itself does not know.
+Run it with the interpreter of sam's environment: `.tools/sam/bin/python tests/transform.py template.yaml`. Intrinsic
+functions are kept for cfn-lint. Options set the parameters and the time of the deployment.
 """
 
 import argparse
@@ -22,14 +22,14 @@ LOCAL_CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVer
 
 
 class NoManagedPolicies:
-    """Our roles are explicit: the template names no AWS managed policy."""
+    """Loader without managed policies: the template uses none, its roles are explicit."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
-def processed(template_file: Path, parameters: dict[str, str]) -> dict[str, Any]:
-    """Return the template as CloudFormation runs it, each folder of code at the address that `sam package` gives it."""
+def transform_template(template_file: Path, parameters: dict[str, str]) -> dict[str, Any]:
+    """Return the transformed template, with the S3 address of `sam package` for each code folder."""
     template = yaml_parse(template_file.read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
         if name := LOCAL_CODE.get(resource["Type"]):
@@ -39,20 +39,24 @@ def processed(template_file: Path, parameters: dict[str, str]) -> dict[str, Any]
     return transformed
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("template", type=Path)
-    parser.add_argument("--parameters", type=json.loads, default={}, help="the deployment's values, as a JSON object")
-    parser.add_argument("--at", type=int, help="its time, in seconds since 1970: SAM names an API's deployment by it")
+    parser.add_argument(
+        "--parameters", type=json.loads, default={}, help="parameters of the deployment, as a JSON object"
+    )
+    parser.add_argument(
+        "--at", type=int, help="time of the deployment, in seconds since 1970: SAM names an API's deployment by it"
+    )
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    # The translator asks boto3 for a region, to name the partition, and warns of switches that only the service has.
+    # The translator derives the partition from boto3's region, and warns about feature flags of the managed service.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
-    given = arguments()
-    clock = mock.patch("time.time", return_value=given.at) if given.at else contextlib.nullcontext()
+    options = parse_arguments()
+    clock = mock.patch("time.time", return_value=options.at) if options.at else contextlib.nullcontext()
     with clock:
-        document = processed(given.template, given.parameters)
+        document = transform_template(options.template, options.parameters)
     json.dump(document, sys.stdout, indent=2)

@@ -1,41 +1,39 @@
-"""What tests are made of: events, requests, provider answers, tokens, records; each valid until a test changes it."""
+"""Builders of valid test data: events, requests, provider responses, tokens, records. Tests override single fields."""
 
-from tests.builders.answers import (
-    broken_off,
+from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event
+from tests.builders.ledger import KEY_ID, api_key, garbage_token, key_item, mistype_token, token, usage_record
+from tests.builders.models import model, thinking_model
+from tests.builders.provider_responses import (
     chunk,
+    encode_chunks,
+    error_body,
     error_event,
     finish,
-    pieces,
-    refusal,
+    split_at,
     stream,
     text_chunks,
     usage,
     whole_stream,
 )
-from tests.builders.events import Context, chat_event, models_event, proxy_event
-from tests.builders.models import model, thinking_model
-from tests.builders.records import usage_record
-from tests.builders.requests import chat_request
-from tests.builders.tokens import KEY_ID, api_key, garbage_token, key_item, mistyped, token
 
 __all__ = [
     "KEY_ID",
     "Context",
     "api_key",
-    "broken_off",
     "chat_event",
     "chat_request",
     "chunk",
+    "encode_chunks",
+    "error_body",
     "error_event",
     "finish",
     "garbage_token",
     "key_item",
-    "mistyped",
+    "mistype_token",
     "model",
     "models_event",
-    "pieces",
     "proxy_event",
-    "refusal",
+    "split_at",
     "stream",
     "text_chunks",
     "thinking_model",

@@ -1,4 +1,4 @@
-"""REST API proxy events (version 1.0) as API Gateway sends them, and the context that Lambda gives with them."""
+"""Chat requests, REST API proxy events (version 1.0) as API Gateway sends them, and the Lambda context."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 class Context:
-    """As much of Lambda's context as a handler uses."""
+    """The part of the Lambda context that the handlers use."""
 
     function_name = "chat"
     memory_limit_in_mb = "512"
@@ -21,6 +21,11 @@ class Context:
         return self._milliseconds
 
 
+def chat_request(**fields: Any) -> dict[str, Any]:
+    """Return the smallest valid chat request, with `fields` added or replaced."""
+    return {"model": "qwen-plus", "messages": [{"role": "user", "content": "Say hello."}], **fields}
+
+
 def proxy_event(
     method: str,
     path: str,
@@ -29,7 +34,7 @@ def proxy_event(
     headers: dict[str, str] | None = None,
     path_parameters: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return an event; a body of bytes travels in base64, as API Gateway does it with what is no text."""
+    """Return an event. A bytes body is base64-encoded, as API Gateway encodes binary bodies."""
     sent = {"Host": "api.example.com", "X-Forwarded-For": "192.0.2.1", **(headers or {})}
     return {
         "resource": path,
@@ -54,14 +59,14 @@ def proxy_event(
 
 
 def chat_event(body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return a POST of a chat request; anything but a text, bytes or None is sent as JSON."""
+    """Return a POST of a chat request. A body other than str, bytes or None is serialized as JSON."""
     sent = body if isinstance(body, str | bytes | None) else json.dumps(body)
     own = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     return proxy_event("POST", "/v1/chat/completions", body=sent, headers=own | (headers or {}))
 
 
 def models_event(token: str | None = None, model: str | None = None) -> dict[str, Any]:
-    """Return a GET of the list, or of one model, whose name is percent-encoded as OpenAI's clients do it."""
+    """Return a GET of the list, or of one model, whose name is percent-encoded as OpenAI's clients encode it."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if model is None:
         return proxy_event("GET", "/v1/models", headers=headers)

@@ -1,4 +1,4 @@
-"""Models as a catalog describes them."""
+"""Models of the catalog."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ DASHSCOPE = Quirks(
 
 
 def model(name: str = "qwen-plus", **facts: Any) -> Model:
-    """Return a model of DashScope that thinks when it is told to, with `facts` put in or replaced."""
+    """Return a DashScope model with optional thinking, with `facts` added or replaced."""
     known: dict[str, Any] = {
         "owned_by": "qwen",
         "input_tokens": 100_000,
@@ -28,5 +28,5 @@ def model(name: str = "qwen-plus", **facts: Any) -> Model:
 
 
 def thinking_model(unasked: Any = "on", controls: tuple[str, ...] = SWITCHED, *efforts: str) -> Model:
-    """Return a model by how it thinks."""
+    """Return a model with these thinking controls and efforts."""
     return model("qwen-thinks", thinking=Thinking(unasked, controls, efforts))

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from qwen_gateway_cli.local import deployment
+from qwen_gateway_cli.local import sam
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.processes import Processes
-from tests.contract.transformed import ROOT, Template
+from tests.contract.template import ROOT, Template
 
 
 def read_by_the_command(what: str) -> set[str]:
@@ -52,7 +52,7 @@ def test_every_parameter_that_the_local_deployment_gives_exists(template: Templa
 
     layout = Layout(tmp_path)
     layout.local.mkdir()
-    deployment.deploy(layout, cast("Processes", NothingRuns()), "http://127.0.0.1:1", {"timeouts": {"connect": 1}})
+    sam.deploy(layout, cast("Processes", NothingRuns()), "http://127.0.0.1:1", {"timeouts": {"connect": 1}})
 
     given = json.loads(layout.parameters.read_text(encoding="utf-8"))
     assert "AwsEndpointUrl" in given

@@ -1,4 +1,4 @@
-"""What API Gateway answers by itself reads like an answer of the code: OpenAI's shape, request id, CORS."""
+"""Errors of API Gateway itself have the format of the functions' errors: OpenAI's error body, request id, CORS."""
 
 import ast
 import json
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from qwen_gateway.api.responses import EXPOSED_HEADERS
-from qwen_gateway_cli.local.front import refusals
-from qwen_gateway_cli.local.front.api import Api, GatewayResponse, Mock, api_of
-from qwen_gateway_cli.local.front.refusals import Refusal
-from tests.contract.transformed import ROOT, Template
+from qwen_gateway_cli.local.apigateway import gateway_errors
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
+from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
+from tests.contract.template import ROOT, Template
 
-# API Gateway's kind of error; the status, type and code that a client gets.
-TOLD = {
+# API Gateway's response type; the status, error type and error code that a client receives.
+EXPECTED_ERRORS = {
     "DEFAULT_4XX": (None, "invalid_request_error", "request_refused"),
     "DEFAULT_5XX": (None, "server_error", "gateway_failed"),
     "INTEGRATION_FAILURE": (502, "server_error", "gateway_failed"),
@@ -26,29 +26,31 @@ TOLD = {
     "THROTTLED": (429, "rate_limit_error", "gateway_throttled"),
 }
 ORIGIN = "https://app.example.com"
-FOR_A_REFUSAL = {"content-encoding"}
-"""Headers that the code reads only to refuse what they announce: no browser has to be let send them."""
-READS_OF_THE_REQUEST = ("functions", "layers/qwen_gateway/qwen_gateway/api")
+HEADERS_OF_REJECTED_REQUESTS = {"content-encoding"}
+"""Headers that the code reads only to reject the request: browsers need no permission to send them."""
+REQUEST_READERS = ("functions", "layers/qwen_gateway/qwen_gateway/api")
 
 
 @pytest.fixture(scope="module")
-def api(template: Template) -> Api:
-    """The API of a stack whose owner lets one origin in."""
-    return api_of(template, {"AllowedOrigin": ORIGIN})
+def api(template: Template) -> RestApi:
+    """Return the API of a stack that allows one origin."""
+    return parse_rest_api(template, {"AllowedOrigin": ORIGIN})
 
 
-def names(listed: str) -> set[str]:
+def split_header(listed: str) -> set[str]:
     return {name.strip() for name in listed.strip("'").split(",")}
 
 
-def test_every_kind_of_edge_error_is_worded(api: Api) -> None:
-    assert api.gateway_responses.keys() == TOLD.keys()
+def test_every_api_gateway_error_type_has_a_response(api: RestApi) -> None:
+    assert api.gateway_responses.keys() == EXPECTED_ERRORS.keys()
 
 
-@pytest.mark.parametrize("kind", TOLD)
-def test_an_edge_error_is_told_as_openai_tells_it(api: Api, kind: str) -> None:
-    status, error_type, code = TOLD[kind]
-    response = refusals.response_of(Refusal(kind, 400, 'the words "of" API Gateway', "x"), api, "edge-request-id")
+@pytest.mark.parametrize("kind", EXPECTED_ERRORS)
+def test_an_api_gateway_error_has_openais_format(api: RestApi, kind: str) -> None:
+    status, error_type, code = EXPECTED_ERRORS[kind]
+    response = gateway_errors.response_of(
+        ApiGatewayError(kind, 400, 'a "quoted" message of API Gateway', "x"), api, "edge-request-id"
+    )
 
     assert api.gateway_responses[kind].status == status
     error = json.loads(bytes(response.body))["error"]
@@ -58,55 +60,57 @@ def test_an_edge_error_is_told_as_openai_tells_it(api: Api, kind: str) -> None:
     assert response.headers["x-request-id"] == "edge-request-id"
 
 
-@pytest.mark.parametrize("kind", TOLD)
-def test_a_browser_may_read_an_edge_error_as_it_reads_any_answer(api: Api, kind: str) -> None:
+@pytest.mark.parametrize("kind", EXPECTED_ERRORS)
+def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, kind: str) -> None:
     headers = api.gateway_responses[kind].headers
 
     assert headers["access-control-allow-origin"] == f"'{ORIGIN}'"
-    assert names(headers["access-control-expose-headers"]) == names(EXPOSED_HEADERS)
+    assert split_header(headers["access-control-expose-headers"]) == split_header(EXPOSED_HEADERS)
 
 
-def test_whoever_was_throttled_learns_when_to_come_again(api: Api) -> None:
+def test_throttling_responses_have_retry_after(api: RestApi) -> None:
     assert {kind for kind, each in api.gateway_responses.items() if "retry-after" in each.headers} == {
-        kind for kind, (status, _, _) in TOLD.items() if status == 429
+        kind for kind, (status, _, _) in EXPECTED_ERRORS.items() if status == 429
     }
 
 
-def test_a_call_that_took_too_long_is_not_repeated(api: Api) -> None:
+def test_an_integration_timeout_tells_clients_not_to_retry(api: RestApi) -> None:
     assert api.gateway_responses["INTEGRATION_TIMEOUT"].headers["x-should-retry"] == "'false'"
 
 
-def test_every_header_of_an_edge_error_may_be_read(api: Api) -> None:
-    def own(response: GatewayResponse) -> set[str]:
+def test_every_header_of_an_api_gateway_error_is_exposed(api: RestApi) -> None:
+    def headers_without_cors(response: GatewayResponse) -> set[str]:
         return {name for name in response.headers if not name.startswith("access-control-")}
 
-    assert set().union(*(own(each) for each in api.gateway_responses.values())) <= names(EXPOSED_HEADERS)
+    assert set().union(*(headers_without_cors(each) for each in api.gateway_responses.values())) <= split_header(
+        EXPOSED_HEADERS
+    )
 
 
-def test_a_browser_may_ask_for_every_route_with_every_header_that_the_code_reads(api: Api) -> None:
+def test_the_preflight_of_every_route_allows_every_header_that_the_code_reads(api: RestApi) -> None:
     for path, methods in api.routes.items():
         preflight = methods["OPTIONS"]
-        assert isinstance(preflight, Mock)
+        assert isinstance(preflight, MockIntegration)
         assert preflight.status == 200
         assert preflight.headers["access-control-allow-origin"] == ORIGIN
-        assert names(preflight.headers["access-control-allow-methods"]) >= methods.keys(), path
-        allowed = names(preflight.headers["access-control-allow-headers"])
-        assert allowed >= {"content-type", *headers_read()} - FOR_A_REFUSAL, path
+        assert split_header(preflight.headers["access-control-allow-methods"]) >= methods.keys(), path
+        allowed = split_header(preflight.headers["access-control-allow-headers"])
+        assert allowed >= {"content-type", *find_headers_read()} - HEADERS_OF_REJECTED_REQUESTS, path
 
 
-def headers_read() -> set[str]:
-    """Every literal that the code asks a request's headers for."""
-    found = {name for folder in READS_OF_THE_REQUEST for tree in trees(folder) for name in literals(tree)}
+def find_headers_read() -> set[str]:
+    """Return every header name that the code reads as a literal."""
+    found = {name for folder in REQUEST_READERS for tree in parse_modules(folder) for name in find_header_names(tree)}
     assert {"authorization", "x-gateway-timeout-ms"} <= found
     return found
 
 
-def trees(folder: str) -> Iterator[ast.AST]:
+def parse_modules(folder: str) -> Iterator[ast.AST]:
     for path in (ROOT / folder).rglob("*.py"):
         yield ast.parse(path.read_text(encoding="utf-8"))
 
 
-def literals(tree: ast.AST) -> Iterator[str]:
+def find_header_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=owner, attr="get"), args=[ast.Constant(value=str(name)), *_]):

@@ -1,4 +1,4 @@
-"""What `sam build` puts into the layer, for each processor that the template offers."""
+"""Contents of the layer that `sam build` makes, for each architecture of the template."""
 
 import json
 import os
@@ -13,74 +13,76 @@ from typing import Any
 
 import pytest
 
-from tests.contract.transformed import ROOT, Template, functions, of_type, only
+from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources
 
 MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
 MACHINES = {"arm64": 183, "x86_64": 62}
-"""EM_AARCH64 and EM_X86_64 of ELF's header, by Lambda's names."""
+"""e_machine in the ELF header (EM_AARCH64, EM_X86_64), by Lambda's architecture names."""
 COMPILED = {"pydantic_core", "jiter"}
-"""Packages that the functions cannot start without, and that are machine code."""
+"""Packages with machine code that the functions need at start."""
 
 
-def make(*arguments: str | Path, settings: Mapping[str, str | Path] | None = None) -> str:
+def run_make(*arguments: str | Path, settings: Mapping[str, str | Path] | None = None) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LAYER_")}
     environment |= {name: str(value) for name, value in (settings or {}).items()}
     return subprocess.run(["make", *arguments], check=True, env=environment, capture_output=True, text=True).stdout
 
 
-def platform_of(architecture: str) -> str:
-    """What `make build` tells the layer's Makefile for a processor."""
-    asked = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
-    return make(*asked, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
+def get_platform(architecture: str) -> str:
+    """Return the platform that `make build` passes to the layer's Makefile."""
+    arguments = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
+    return run_make(*arguments, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
 
 
 @pytest.fixture(scope="module", params=sorted(MACHINES))
 def architecture(request: pytest.FixtureRequest) -> str:
-    """Lambda's name of the processor that the layer is built for."""
+    """Return Lambda's name of the architecture."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def layer(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The layer as `make build` has it built."""
+    """Build the layer as `make build` does, and return its folder."""
     target = tmp_path_factory.mktemp(architecture)
-    uv = next(path for path in (*_on_path("uv"), ROOT / ".tools/uv/bin/uv") if path.exists())
+    uv = next(path for path in (*_find_candidates("uv"), ROOT / ".tools/uv/bin/uv") if path.exists())
     settings = {
         "ARTIFACTS_DIR": target,
         "LAYER_UV": uv,
         "LAYER_PYTHON": os.path.realpath(sys.executable),
-        "LAYER_PLATFORM": platform_of(architecture),
+        "LAYER_PLATFORM": get_platform(architecture),
     }
-    make("-C", ROOT / "layers/qwen_gateway", "build-QwenGatewayLayer", settings=settings)
+    run_make("-C", ROOT / "layers/qwen_gateway", "build-QwenGatewayLayer", settings=settings)
     return target
 
 
-def _on_path(name: str) -> list[Path]:
+def _find_candidates(name: str) -> list[Path]:
     return [Path(folder) / name for folder in os.environ["PATH"].split(os.pathsep)]
 
 
-def test_the_template_offers_the_processors_that_can_be_built_for(template: Template) -> None:
+def test_the_template_offers_the_architectures_that_the_build_supports(template: Template) -> None:
     offered = template["Parameters"]["Architecture"]
 
     assert set(offered["AllowedValues"]) == MACHINES.keys()
-    assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in functions(template).values())
-    assert only(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+    assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in find_functions(template).values())
+    assert find_resource(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
 
 
-def test_what_is_built_when_nothing_is_said_is_what_the_template_deploys(template: Template) -> None:
+def test_the_default_architecture_of_the_build_is_that_of_the_template(template: Template) -> None:
     default = template["Parameters"]["Architecture"]["Default"]
 
-    said = make("-C", ROOT, "--no-print-directory", "--eval", "said: ; @echo $(ARCHITECTURE)", "said").strip()
-    layers_own = re.search(r"^LAYER_PLATFORM \?= (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    printed = run_make(
+        "-C", ROOT, "--no-print-directory", "--eval", "printed: ; @echo $(ARCHITECTURE)", "printed"
+    ).strip()
+    layer_default = re.search(r"^LAYER_PLATFORM \?= (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert said == default
-    assert layers_own is not None
-    assert layers_own[1] == platform_of(default)
+    assert printed == default
+    assert layer_default is not None
+    assert layer_default[1] == get_platform(default)
 
 
-def test_its_machine_code_is_that_of_the_processor(layer: Path, architecture: str) -> None:
-    machines = {path: machine(path) for path in layer.rglob("*") if path.is_file()}
+def test_the_machine_code_matches_the_architecture(layer: Path, architecture: str) -> None:
+    machines = {path: read_machine(path) for path in layer.rglob("*") if path.is_file()}
     compiled = {path: code for path, code in machines.items() if code is not None}
 
     assert {path for path in compiled if ".so" in path.suffixes} == set(layer.rglob("*.so"))
@@ -88,8 +90,8 @@ def test_its_machine_code_is_that_of_the_processor(layer: Path, architecture: st
     assert set(compiled.values()) == {MACHINES[architecture]}
 
 
-def machine(path: Path) -> int | None:
-    """Return the machine in the header of an ELF file, None of any other file."""
+def read_machine(path: Path) -> int | None:
+    """Return e_machine of an ELF file, or None for any other file."""
     with path.open("rb") as file:
         header = file.read(20)
     if header[:4] != b"\x7fELF":
@@ -98,7 +100,7 @@ def machine(path: Path) -> int | None:
     return int(code)
 
 
-def test_it_fits(layer: Path, tmp_path: Path) -> None:
+def test_the_layer_stays_within_its_size_limits(layer: Path, tmp_path: Path) -> None:
     files = [path for path in layer.rglob("*") if path.is_file()]
     with zipfile.ZipFile(tmp_path / "layer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
@@ -108,18 +110,17 @@ def test_it_fits(layer: Path, tmp_path: Path) -> None:
     assert (tmp_path / "layer.zip").stat().st_size <= 15_000_000
 
 
-def test_it_leaves_out_what_the_runtime_brings(layer: Path) -> None:
+def test_the_layer_excludes_the_packages_of_the_managed_runtime(layer: Path) -> None:
     assert not {"boto3", "botocore", "s3transfer"} & {path.name for path in (layer / "python").iterdir()}
     assert {path.name for path in layer.iterdir()} == {"python", "qwen-gateway-runtime"}
 
 
-def test_it_leaves_out_what_only_the_repository_needs(layer: Path) -> None:
-    """Neither the command nor tests, nor what the installer wrote for itself."""
+def test_the_layer_excludes_the_command_the_tests_and_installer_files(layer: Path) -> None:
     assert {path.name for path in layer.iterdir()} == {"python", "qwen-gateway-runtime"}
     assert not {"qwen_gateway_cli", "tests", "bin", ".lock"} & {path.name for path in (layer / "python").iterdir()}
 
 
-def test_every_module_has_bytecode_that_needs_no_look_at_the_source(layer: Path) -> None:
+def test_every_module_has_unchecked_hash_bytecode(layer: Path) -> None:
     sources = list((layer / "python").rglob("*.py"))
     compiled = [path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc" for path in sources]
 
@@ -127,14 +128,14 @@ def test_every_module_has_bytecode_that_needs_no_look_at_the_source(layer: Path)
     assert all(path.read_bytes()[4:8] == UNCHECKED_HASH for path in compiled)
 
 
-def test_its_data_is_json(layer: Path) -> None:
+def test_data_files_are_compiled_to_json(layer: Path) -> None:
     package = layer / "python/qwen_gateway"
 
     assert (package / "gateway.json").exists()
     assert not list(package.rglob("*.toml"))
 
 
-def test_its_wrapper_can_be_executed(layer: Path) -> None:
+def test_the_wrapper_is_executable(layer: Path) -> None:
     assert (layer / "qwen-gateway-runtime").stat().st_mode & 0o777 == 0o755
 
 
@@ -149,29 +150,31 @@ print(json.dumps([
 """
 
 
-def clients(package: Path, region: str) -> Any:
-    """Endpoint and operations of the functions' clients, as the runtime's own botocore makes them."""
+def describe_clients(package: Path, region: str) -> Any:
+    """Return endpoint and operations of the functions' clients, made by the managed runtime's botocore."""
     variables = {"PYTHONPATH": str(package), "AWS_DEFAULT_REGION": region}
-    look = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
-    return json.loads(subprocess.run(look, check=True, env=variables, capture_output=True, text=True).stdout)
+    command = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
+    return json.loads(subprocess.run(command, check=True, env=variables, capture_output=True, text=True).stdout)
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_its_copy_of_botocores_data_leads_to_the_same_endpoints(layer: Path, region: str) -> None:
-    whole, copied = clients(ROOT / "layers/qwen_gateway", region), clients(layer / "python", region)
+def test_the_reduced_botocore_data_resolves_the_same_endpoints(layer: Path, region: str) -> None:
+    whole, copied = describe_clients(ROOT / "layers/qwen_gateway", region), describe_clients(layer / "python", region)
 
     assert [endpoint for endpoint, _ in copied] == [endpoint for endpoint, _ in whole]
 
 
-def test_its_copy_of_botocores_data_knows_what_roles_allow_and_no_more(layer: Path, template: Template) -> None:
+def test_the_reduced_botocore_data_has_exactly_the_operations_that_the_roles_allow(
+    layer: Path, template: Template
+) -> None:
     allowed = {
         action
-        for role in of_type(template, "AWS::IAM::Role").values()
+        for role in find_resources(template, "AWS::IAM::Role").values()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
         if not action.startswith("logs:")
     }
-    (_, tables), (_, secrets) = clients(layer / "python", "us-east-1")
+    (_, tables), (_, secrets) = describe_clients(layer / "python", "us-east-1")
 
     assert {*(f"dynamodb:{name}" for name in tables), *(f"secretsmanager:{name}" for name in secrets)} == allowed

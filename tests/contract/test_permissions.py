@@ -1,5 +1,4 @@
-"""What a function asks of AWS is exactly what its role allows: nothing more, so that no call is refused; nothing less,
-so that no permission stands idle for whoever breaks in."""
+"""Each role allows exactly the AWS calls that its function makes: no call is denied, and no permission is unused."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,66 +7,68 @@ from typing import Any
 import botocore.client
 import pytest
 
-from qwen_gateway_cli.local.front.intrinsics import Intrinsics
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.contract.transformed import Template, functions
+from tests.contract.template import Template, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
+from tests.integration.fresh_import import import_fresh
 
 type Permission = tuple[str, str]
-"""An action, and the logical id of the resource that it is done to."""
+"""An action, and the logical id of its resource."""
 
 RESOURCE_PARAMETERS = {"dynamodb": "TableName", "secretsmanager": "SecretId"}
-"""Where a call names its resource; the emulated AWS names each by its logical id."""
+"""The parameter with the resource's name, by service. The emulated AWS names resources by logical id."""
 
-DONE_BY_LAMBDA = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
-"""Lambda writes a function's output to its log in the function's name: no call of the code shows it."""
+LAMBDA_ACTIONS = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
+"""Actions of the Lambda service itself, which writes the logs with the function's role."""
 
 
-def allowed(template: Template, function: str) -> set[Permission]:
-    """Return what the function's role allows."""
-    role = template["Resources"][functions(template)[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
+def list_allowed(template: Template, function: str) -> set[Permission]:
+    """Return the permissions of the function's role."""
+    role = template["Resources"][find_functions(template)[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
     statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
     assert {each["Effect"] for each in statements} == {"Allow"}
-    return {(action, logical_id(each["Resource"])) for each in statements for action in actions(each["Action"])}
+    return {
+        (action, get_logical_id(each["Resource"])) for each in statements for action in list_actions(each["Action"])
+    }
 
 
-def actions(named: str | list[str]) -> list[str]:
+def list_actions(named: str | list[str]) -> list[str]:
     return [named] if isinstance(named, str) else named
 
 
-def logical_id(resource: Mapping[str, Any]) -> str:
+def get_logical_id(resource: Mapping[str, Any]) -> str:
     match resource:
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Ref": str(name)}:
             return name
     raise ValueError(f"no resource of the template: {resource}")
 
 
-def done_by_lambda(template: Template, function: str) -> set[Permission]:
-    log = functions(template)[function]["LoggingConfig"]["LogGroup"]["Ref"]
-    return {(action, log) for action in DONE_BY_LAMBDA}
+def list_lambda_permissions(template: Template, function: str) -> set[Permission]:
+    log = find_functions(template)[function]["LoggingConfig"]["LogGroup"]["Ref"]
+    return {(action, log) for action in LAMBDA_ACTIONS}
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
-    """What AWS is asked from now on."""
-    asked: set[Permission] = set()
+    """Return the permissions used by AWS calls from now on."""
+    used: set[Permission] = set()
     call = botocore.client.BaseClient._make_api_call
 
-    def recorded(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    def record_call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name
-        asked.add((f"{service}:{operation}", parameters[RESOURCE_PARAMETERS[service]]))
+        used.add((f"{service}:{operation}", parameters[RESOURCE_PARAMETERS[service]]))
         return call(self, operation, parameters)
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
-    return asked
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record_call)
+    return used
 
 
 @pytest.fixture
-def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Put state into the account; return the token of a key that it knows."""
+def deployed(template: Template, aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Store a key and the provider keys; return the token of the key."""
     for name in ("KEYS_TABLE", "USAGE_TABLE", "PROVIDER_KEYS_SECRET"):
         monkeypatch.delenv(name)
     text = token()
@@ -76,60 +77,60 @@ def deployed(template: Template, aws: Aws, provider: RunningProvider, monkeypatc
     return text
 
 
-def give_environment(
-    template: Template, function: str, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+def set_environment(
+    template: Template, function: str, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Set the variables that the template gives a function: resources by their logical ids, defaults for the rest."""
+    """Set the function's variables of the template: logical ids for resources, defaults for parameters."""
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
     values = {name: name for name in template["Resources"]} | {"GatewayConfig": json.dumps(config)}
     intrinsics = Intrinsics(template, values)
-    for name, value in functions(template)[function]["Environment"]["Variables"].items():
+    for name, value in find_functions(template)[function]["Environment"]["Variables"].items():
         monkeypatch.setenv(name, intrinsics.text(value))
 
 
-def chat_life(key: str, provider: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
-    """Everything that befalls the chat function, event by event, with the status that it leads to."""
+def chat_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the chat function, with the expected status."""
     yield chat_event(chat_request(), key), 200
     yield chat_event(chat_request(), token()), 401
     yield chat_event(chat_request(model="no-such"), key), 404
-    for status, code, told in (
+    for status, code, client_status in (
         (429, "limit_requests", 429),
         (401, "invalid_api_key", 502),
         (500, "InternalError", 503),
     ):
         provider.control({"faults": [{"status": status, "code": code, "times": 9}]})
-        yield chat_event(chat_request(), key), told
+        yield chat_event(chat_request(), key), client_status
 
 
-def models_life(key: str, _: RunningProvider) -> Iterator[tuple[dict[str, Any], int]]:
-    """Everything that befalls the models function."""
+def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the models function, with the expected status."""
     yield models_event(key), 200
     yield models_event(key, "qwen-plus"), 200
     yield models_event(key, "no-such"), 404
     yield models_event(token()), 401
 
 
-LIVES = {"ChatFunction": chat_life, "ModelsFunction": models_life}
+SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
 
 
-def test_every_function_is_watched(template: Template) -> None:
-    assert LIVES.keys() == functions(template).keys()
+def test_every_function_has_scenarios(template: Template) -> None:
+    assert SCENARIOS.keys() == find_functions(template).keys()
 
 
-@pytest.mark.parametrize("function", LIVES)
-def test_a_function_asks_aws_for_exactly_what_its_role_allows(  # noqa: PLR0913, PLR0917 - a function's whole world
+@pytest.mark.parametrize("function", SCENARIOS)
+def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, PLR0917 - fixtures of a whole stack
     template: Template,
     deployed: str,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
     function: str,
 ) -> None:
-    give_environment(template, function, provider, monkeypatch)
-    handler = fresh_import(functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
+    set_environment(template, function, provider, monkeypatch)
+    handler = import_fresh(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
 
-    for event, status in LIVES[function](deployed, provider):
+    for event, status in SCENARIOS[function](deployed, provider):
         assert handler.lambda_handler(event, Context())["statusCode"] == status
 
-    assert calls | done_by_lambda(template, function) == allowed(template, function)
-    assert not calls & done_by_lambda(template, function)
+    assert calls | list_lambda_permissions(template, function) == list_allowed(template, function)
+    assert not calls & list_lambda_permissions(template, function)

@@ -1,7 +1,7 @@
-"""What happens when a provider fails: one table, which tests hold to what is seen over HTTP, and which the docs show.
+"""Expected behaviour for each provider failure: tests verify the table over HTTP, and the docs show it.
 
-The route has three targets: 1 and 2 are models of one provider, 3 is a model of another. One request may cost four
-calls. A course is written as the calls in their order, with the longest wait before each that has one.
+The route has three targets: 1 and 2 are models of one provider, 3 is a model of another. One request makes at most
+four provider calls. A sequence of calls lists the targets in order, with the longest possible wait before each retry.
 """
 
 from collections.abc import Mapping
@@ -10,288 +10,270 @@ from typing import Any, NamedTuple
 
 ATTEMPTS = 4
 ANY_OTHER = "any other"
-"""Stands for every code that no row names."""
+"""Placeholder for every error code that no row lists."""
 
 
-class Way(NamedTuple):
-    """One way in which a provider shows a cause.
+class Variant(NamedTuple):
+    """One form of a provider failure.
 
-    `fault` is what the stand-in provider is told to do, `http` the status that the attempt's record keeps.
-    Without a fault, `situation` names what has to be arranged around the call.
+    `fault` configures the mock provider; `http` is the status in the attempt's record. Without a fault, `situation`
+    names the setup that the test has to make.
     """
 
-    words: str
+    description: str
     http: int | None
     fault: Mapping[str, Any] = MappingProxyType({})
     situation: str = ""
 
     @property
-    def keeps_waiting(self) -> bool:
-        """Whether only a limit of ours ends the wait."""
+    def ends_by_timeout(self) -> bool:
+        """Whether one of the gateway's timeouts ends the attempt."""
         return self.situation == "TLS hangs" or self.fault.get("kind") in {"hang", "drip"}
 
 
 class Row(NamedTuple):
-    """A cause, and what is seen of it.
+    """A cause of failure and its expected effects.
 
-    `alone` is the course when target 1 alone shows it, or its provider where it is a matter of the provider: the last
-    target called answers, unless the failure `is_final`. `by_all` is the course when every target shows it, None where
-    there is no such thing; `status`, `code`, `retry_after` and `should_retry` are what the client then gets.
-    `recorded` and `charged` are what each failed attempt's record keeps. `route` is the model that the client names.
+    `calls_if_first_fails` applies when only target 1 fails, or all of its provider for a provider-wide cause: the last
+    target called answers, unless the failure `is_final`. `calls_if_all_fail` applies when every target fails (None
+    where that cannot happen); the client then receives `status`, `code`, `retry_after` and `should_retry`. The record
+    of each failed attempt holds `recorded_cause` and `charged`. `route` is the model in the client's request.
     """
 
     cause: str
-    ways: tuple[Way, ...]
-    alone: str
-    by_all: str | None
+    variants: tuple[Variant, ...]
+    calls_if_first_fails: str
+    calls_if_all_fail: str | None
     status: int
     code: str
-    recorded: str
-    charged: str
+    recorded_cause: str
+    charged: str = "none"
     retry_after: str = ""
     should_retry: str = "false"
     is_final: bool = False
     route: str = "ladder"
 
 
-def said(status: int, *codes: str, message: str = "") -> tuple[Way, ...]:
-    """Return the ways in which an error body says it."""
+def make_errors(status: int, *codes: str, message: str = "") -> tuple[Variant, ...]:
+    """Return one variant for each error code in the body of an HTTP error."""
     more = {"message": message} if message else {}
-    words = f' "{message}"' if message else ""
+    quoted = f' "{message}"' if message else ""
     return tuple(
-        Way(f"{status} {_shown(code)}{words}", status, {"status": status, "code": code, **more}) for code in codes
+        Variant(f"{status} {_format_code(code)}{quoted}", status, {"status": status, "code": code, **more})
+        for code in codes
     )
 
 
-def broken_off(words: str, http: int | None, **fault: Any) -> Way:
-    """Return a way in which an answer, or the wait for it, ends."""
-    return Way(words, http, fault)
+def make_fault(description: str, http: int | None, **fault: Any) -> Variant:
+    """Return a variant in which the response, or the wait for it, ends early."""
+    return Variant(description, http, fault)
 
 
-def _shown(code: str) -> str:
+def _format_code(code: str) -> str:
     return code if code == ANY_OTHER else f"`{code}`"
 
 
 FREE_QUOTA = "Free allocated quota exceeded."
 NO_MODEL = (
-    *said(403, "AccessDenied.Unpurchased", "Model.AccessDenied", "AllocationQuota.FreeTierOnly", "insufficient_quota"),
-    *said(404, "ModelNotFound", "model_not_found", "model_not_supported"),
-    *said(429, "insufficient_quota", "Throttling.AllocationQuota", message=FREE_QUOTA),
+    *make_errors(
+        403, "AccessDenied.Unpurchased", "Model.AccessDenied", "AllocationQuota.FreeTierOnly", "insufficient_quota"
+    ),
+    *make_errors(404, "ModelNotFound", "model_not_found", "model_not_supported"),
+    *make_errors(429, "insufficient_quota", "Throttling.AllocationQuota", message=FREE_QUOTA),
 )
 
 ROWS = (
     Row(
         "throttled: requests or tokens per minute",
-        said(
-            429,
-            "Throttling",
-            "Throttling.RateQuota",
-            "Throttling.AllocationQuota",
-            "LimitRequests",
-            "limit_requests",
-            "insufficient_quota",
+        (
+            *make_errors(429, "Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota"),
+            *make_errors(429, "LimitRequests", "limit_requests", "insufficient_quota"),
         ),
-        alone="1, 0.5 s, 1, 2",
-        by_all="1, 0.5 s, 1, 2, 3",
+        calls_if_first_fails="1, 0.5 s, 1, 2",
+        calls_if_all_fail="1, 0.5 s, 1, 2, 3",
         status=429,
         code="provider_throttled",
         retry_after="2",
-        recorded="ProviderThrottled",
-        charged="none",
+        recorded_cause="ProviderThrottled",
     ),
     Row(
         "throttled: burst",
-        said(429, "Throttling.BurstRate", "limit_burst_rate"),
-        alone="1, 2",
-        by_all="1, 2, 3, 5.5 s, 3",
+        make_errors(429, "Throttling.BurstRate", "limit_burst_rate"),
+        calls_if_first_fails="1, 2",
+        calls_if_all_fail="1, 2, 3, 5.5 s, 3",
         status=429,
         code="provider_throttled",
         retry_after="5",
-        recorded="ProviderBurstThrottled",
-        charged="none",
+        recorded_cause="ProviderBurstThrottled",
     ),
     Row(
         "overloaded",
-        (*said(500, "ModelServingError"), *said(503, "ModelUnavailable", ANY_OTHER)),
-        alone="1, 0.5 s, 1, 2",
-        by_all="1, 0.5 s, 1, 2, 3",
+        (*make_errors(500, "ModelServingError"), *make_errors(503, "ModelUnavailable", ANY_OTHER)),
+        calls_if_first_fails="1, 0.5 s, 1, 2",
+        calls_if_all_fail="1, 0.5 s, 1, 2, 3",
         status=503,
         code="provider_overloaded",
         retry_after="5",
-        recorded="ProviderOverloaded",
+        recorded_cause="ProviderOverloaded",
         charged="presumed",
     ),
     Row(
-        "fault inside the provider",
+        "internal error of the provider",
         (
-            *said(
-                500,
-                "InternalError",
-                "InternalError.Algo",
-                "InternalError.Timeout",
-                "SystemError",
-                "ModelServiceFailed",
-                ANY_OTHER,
-            ),
-            broken_off("an HTML page with 502", 502, kind="html", status=502),
-            broken_off("`InternalError` in mid-answer", 200, kind="error_event", after_chunks=2, code="InternalError"),
+            *make_errors(500, "InternalError", "InternalError.Algo", "InternalError.Timeout"),
+            *make_errors(500, "SystemError", "ModelServiceFailed", ANY_OTHER),
+            make_fault("an HTML page with 502", 502, kind="html", status=502),
+            make_fault("`InternalError` in mid-answer", 200, kind="error_event", after_chunks=2, code="InternalError"),
         ),
-        alone="1, 0.5 s, 1, 2",
-        by_all="1, 0.5 s, 1, 2, 3",
+        calls_if_first_fails="1, 0.5 s, 1, 2",
+        calls_if_all_fail="1, 0.5 s, 1, 2, 3",
         status=503,
         code="provider_failed",
-        recorded="ProviderFault",
+        recorded_cause="ProviderFault",
         charged="presumed",
     ),
     Row(
         "no connection",
         (
-            Way("connection refused", None, situation="nobody listens"),
-            Way("name unknown", None, situation="no such name"),
-            Way("TLS fails", None, situation="no TLS"),
+            Variant("connection refused", None, situation="connection refused"),
+            Variant("name unknown", None, situation="no such name"),
+            Variant("TLS fails", None, situation="no TLS"),
         ),
-        alone="1, 1, 2, 3",
-        by_all="1, 1, 2, 3",
+        calls_if_first_fails="1, 1, 2, 3",
+        calls_if_all_fail="1, 1, 2, 3",
         status=503,
         code="provider_unreachable",
-        recorded="ProviderUnreachable",
-        charged="none",
+        recorded_cause="ProviderUnreachable",
     ),
     Row(
         "no connection in time",
-        (Way("the handshake hangs", None, situation="TLS hangs"),),
-        alone="1, 2, 3",
-        by_all="1, 2, 3",
+        (Variant("the handshake hangs", None, situation="TLS hangs"),),
+        calls_if_first_fails="1, 2, 3",
+        calls_if_all_fail="1, 2, 3",
         status=503,
         code="provider_unreachable",
-        recorded="ProviderConnectTimeout",
-        charged="none",
+        recorded_cause="ProviderConnectTimeout",
     ),
     Row(
         "connection closed before an answer",
-        (broken_off("closed", None, kind="disconnect"), Way("reset", None, situation="resets")),
-        alone="1, 0.5 s, 1, 2",
-        by_all="1, 0.5 s, 1, 2, 3",
+        (make_fault("closed", None, kind="disconnect"), Variant("reset", None, situation="resets")),
+        calls_if_first_fails="1, 0.5 s, 1, 2",
+        calls_if_all_fail="1, 0.5 s, 1, 2, 3",
         status=503,
         code="provider_unreachable",
-        recorded="ProviderDisconnected",
+        recorded_cause="ProviderDisconnected",
         charged="presumed",
     ),
     Row(
-        "connection that served before",
-        (Way("reset", None, situation="reset when idle"), Way("closed", None, situation="closed when idle")),
-        alone="1, 1",
-        by_all=None,
+        "reused connection closed",
+        (Variant("reset", None, situation="reset when idle"), Variant("closed", None, situation="closed when idle")),
+        calls_if_first_fails="1, 1",
+        calls_if_all_fail=None,
         status=200,
         code="",
-        recorded="ProviderIdleDisconnected",
+        recorded_cause="ProviderIdleDisconnected",
         charged="presumed",
     ),
     Row(
         "timeout",
         (
-            *said(500, "RequestTimeOut"),
-            *said(408, ANY_OTHER),
-            *said(504, ANY_OTHER),
-            broken_off("no first token in time", None, kind="hang"),
-            broken_off("silence in mid-answer", 200, kind="hang", after_chunks=2),
-            broken_off("single bytes instead of a first token", 200, kind="drip"),
-            broken_off("single bytes in mid-answer", 200, kind="drip", after_chunks=2),
+            *make_errors(500, "RequestTimeOut"),
+            *make_errors(408, ANY_OTHER),
+            *make_errors(504, ANY_OTHER),
+            make_fault("no first token in time", None, kind="hang"),
+            make_fault("no data in mid-answer", 200, kind="hang", after_chunks=2),
+            make_fault("single bytes instead of a first token", 200, kind="drip"),
+            make_fault("single bytes in mid-answer", 200, kind="drip", after_chunks=2),
         ),
-        alone="1, 2",
-        by_all="1, 2, 3",
+        calls_if_first_fails="1, 2",
+        calls_if_all_fail="1, 2, 3",
         status=504,
         code="provider_timeout",
-        recorded="ProviderTimeout",
+        recorded_cause="ProviderTimeout",
         charged="presumed",
     ),
     Row(
-        "answer broken",
+        "malformed answer",
         (
-            broken_off("no `finish_reason`", 200, kind="truncate", after_chunks=2),
-            broken_off("an empty body", 200, kind="truncate"),
-            broken_off("connection closed in mid-answer", 200, kind="disconnect", after_chunks=2),
-            broken_off("no JSON", 200, kind="bad_json"),
-            broken_off("no JSON in mid-answer", 200, kind="bad_json", after_chunks=2),
-            broken_off("an HTML page with 200", 200, kind="html"),
+            make_fault("no `finish_reason`", 200, kind="truncate", after_chunks=2),
+            make_fault("an empty body", 200, kind="truncate"),
+            make_fault("connection closed in mid-answer", 200, kind="disconnect", after_chunks=2),
+            make_fault("no JSON", 200, kind="bad_json"),
+            make_fault("no JSON in mid-answer", 200, kind="bad_json", after_chunks=2),
+            make_fault("an HTML page with 200", 200, kind="html"),
         ),
-        alone="1, 0.5 s, 1, 2",
-        by_all="1, 0.5 s, 1, 2, 3",
+        calls_if_first_fails="1, 0.5 s, 1, 2",
+        calls_if_all_fail="1, 0.5 s, 1, 2, 3",
         status=502,
         code="provider_answer_broken",
-        recorded="ProviderAnswerBroken",
+        recorded_cause="ProviderAnswerBroken",
         charged="presumed",
     ),
     Row(
-        "out of credit, bill open",
+        "out of credit, unpaid bill",
         (
-            *said(400, "Arrearage"),
-            *said(402, ANY_OTHER),
-            *said(429, "CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue"),
+            *make_errors(400, "Arrearage"),
+            *make_errors(402, ANY_OTHER),
+            *make_errors(429, "CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue"),
         ),
-        alone="1, 3",
-        by_all="1, 3",
+        calls_if_first_fails="1, 3",
+        calls_if_all_fail="1, 3",
         status=503,
         code="provider_out_of_credit",
-        recorded="ProviderOutOfCredit",
-        charged="none",
+        recorded_cause="ProviderOutOfCredit",
     ),
     Row(
-        "provider key refused",
-        said(401, "InvalidApiKey", "invalid_api_key", ANY_OTHER),
-        alone="1, 3",
-        by_all="1, 3",
+        "provider key rejected",
+        make_errors(401, "InvalidApiKey", "invalid_api_key", ANY_OTHER),
+        calls_if_first_fails="1, 3",
+        calls_if_all_fail="1, 3",
         status=502,
         code="provider_auth_failed",
-        recorded="ProviderKeyRefused",
-        charged="none",
+        recorded_cause="ProviderKeyRefused",
     ),
     Row(
-        "provider key refused, but replaced in the secret meanwhile",
-        (Way("replaced", 401, situation="a new key"),),
-        alone="1, 1",
-        by_all=None,
+        "provider key rejected, replaced in the secret since",
+        (Variant("replaced", 401, situation="a new key"),),
+        calls_if_first_fails="1, 1",
+        calls_if_all_fail=None,
         status=200,
         code="",
-        recorded="ProviderKeyRefused",
-        charged="none",
+        recorded_cause="ProviderKeyRefused",
     ),
     Row(
         "no provider key in the secret",
-        (Way("missing", None, situation="no key"),),
-        alone="3",
-        by_all="",
+        (Variant("missing", None, situation="no key"),),
+        calls_if_first_fails="3",
+        calls_if_all_fail="",
         status=503,
         code="provider_not_configured",
-        recorded="",
+        recorded_cause="",
         charged="",
     ),
     Row(
         "no such model, or no access to it",
         NO_MODEL,
-        alone="1, 2",
-        by_all="1, 2, 3",
+        calls_if_first_fails="1, 2",
+        calls_if_all_fail="1, 2, 3",
         status=502,
         code="route_model_missing",
-        recorded="ProviderModelMissing",
-        charged="none",
+        recorded_cause="ProviderModelMissing",
     ),
     Row(
-        "the same, of the model that the client named",
-        said(404, "model_not_found"),
-        alone="1, 2",
-        by_all="1, 2, 3",
+        "the same for the model named in the request",
+        make_errors(404, "model_not_found"),
+        calls_if_first_fails="1, 2",
+        calls_if_all_fail="1, 2, 3",
         status=404,
         code="model_not_found",
         should_retry="",
-        recorded="ProviderModelMissing",
-        charged="none",
+        recorded_cause="ProviderModelMissing",
         route="qwen3-max",
     ),
     Row(
-        "request refused: a parameter, its content, its length",
+        "request rejected: parameter, content, length",
         (
-            *said(
+            *make_errors(
                 400,
                 "InvalidParameter",
                 "invalid_value",
@@ -301,22 +283,21 @@ ROWS = (
                 "IPInfringementSuspect",
                 ANY_OTHER,
             ),
-            *said(413, ANY_OTHER),
-            *said(422, ANY_OTHER),
+            *make_errors(413, ANY_OTHER),
+            *make_errors(422, ANY_OTHER),
         ),
-        alone="1",
-        by_all="1",
+        calls_if_first_fails="1",
+        calls_if_all_fail="1",
         is_final=True,
         status=400,
         code="provider_refused",
         should_retry="",
-        recorded="ProviderRefused",
-        charged="none",
+        recorded_cause="ProviderRefused",
     ),
     Row(
-        "content refused in mid-answer",
+        "content rejected in mid-answer",
         (
-            broken_off(
+            make_fault(
                 "`data_inspection_failed` in the stream",
                 200,
                 kind="error_event",
@@ -324,13 +305,13 @@ ROWS = (
                 code="data_inspection_failed",
             ),
         ),
-        alone="1",
-        by_all="1",
+        calls_if_first_fails="1",
+        calls_if_all_fail="1",
         is_final=True,
         status=400,
         code="provider_refused",
         should_retry="",
-        recorded="ProviderRefused",
+        recorded_cause="ProviderRefused",
         charged="presumed",
     ),
 )

@@ -1,4 +1,4 @@
-"""AWS by moto, with the tables and the secret that template.yaml describes."""
+"""AWS emulated by moto, with the tables and the secret of template.yaml."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 class Aws(NamedTuple):
-    """An emulated account that holds the stack's state. Names are the logical ids of the template."""
+    """An emulated account with the stack's state. Names are the logical ids of the template."""
 
     dynamodb: "DynamoDBClient"
     secretsmanager: "SecretsManagerClient"
@@ -33,13 +33,18 @@ class Aws(NamedTuple):
         self.secretsmanager.put_secret_value(SecretId=self.provider_keys_secret, SecretString=json.dumps(document))
 
 
+@functools.cache
+def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return clients for the whole session: making them takes longer than most tests."""
+    return boto3.client("dynamodb"), boto3.client("secretsmanager")
+
+
 @contextmanager
 def emulated_aws() -> Iterator[Aws]:
-    """Make tables and secret in an account of their own; the environment names region and credentials."""
+    """Create the tables and the secret in an empty account; the environment sets region and credentials."""
     resources = _template()["Resources"]
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        secretsmanager = boto3.client("secretsmanager")
+        dynamodb, secretsmanager = _clients()
         for name in ("KeysTable", "UsageTable"):
             _make_table(dynamodb, name, resources[name]["Properties"])
         secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]
@@ -48,7 +53,7 @@ def emulated_aws() -> Iterator[Aws]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's YAML; a short intrinsic function becomes its name and argument."""
+    """Loader for CloudFormation's YAML: a short intrinsic function becomes its name and argument."""
 
 
 def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

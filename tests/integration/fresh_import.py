@@ -1,4 +1,4 @@
-"""Importing a handler as a fresh environment of Lambda does."""
+"""Import of a handler as in a new Lambda environment."""
 
 import importlib
 import sys
@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 
-def fresh_import(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import a module anew, whatever was imported before."""
+def import_fresh(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import a module again, also if it was imported before."""
     monkeypatch.delitem(sys.modules, name, raising=False)
     before = set(threading.enumerate())
     try:

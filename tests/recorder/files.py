@@ -1,4 +1,4 @@
-"""The folder events/: an event per sample, in a file of its name."""
+"""The files of events/: one event per sample, under the sample's name."""
 
 import json
 from collections.abc import Mapping
@@ -8,31 +8,31 @@ from typing import Any
 EVENTS = Path(__file__).parents[2] / "events"
 
 
-def path_of(name: str) -> Path:
-    """Return where a sample's event lies."""
+def get_event_path(name: str) -> Path:
+    """Return the path of a sample's event."""
     return EVENTS / f"{name}.json"
 
 
-def function_of(event: Path) -> str:
-    """Return the logical id of the function that an event file is for: ChatFunction for the folder chat."""
+def get_function_id(event: Path) -> str:
+    """Return the logical id of an event file's function: ChatFunction for the folder chat."""
     return f"{event.resolve().parent.name.capitalize()}Function"
 
 
-def text_of(event: Mapping[str, Any]) -> str:
-    """Return an event as its file holds it."""
+def format_event(event: Mapping[str, Any]) -> str:
+    """Return the text of an event's file."""
     return json.dumps(event, indent=2, ensure_ascii=False) + "\n"
 
 
-def read(name: str) -> dict[str, Any]:
+def read_event(name: str) -> dict[str, Any]:
     """Return a sample's event."""
-    event: dict[str, Any] = json.loads(path_of(name).read_text(encoding="utf-8"))
+    event: dict[str, Any] = json.loads(get_event_path(name).read_text(encoding="utf-8"))
     return event
 
 
 def replace_all(events: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write these events, and remove every other one."""
+    """Write these events and delete all other event files."""
     for stale in EVENTS.rglob("*.json"):
         stale.unlink()
     for name, event in events.items():
-        path_of(name).parent.mkdir(parents=True, exist_ok=True)
-        path_of(name).write_text(text_of(event), encoding="utf-8")
+        get_event_path(name).parent.mkdir(parents=True, exist_ok=True)
+        get_event_path(name).write_text(format_event(event), encoding="utf-8")

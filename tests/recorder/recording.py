@@ -1,4 +1,4 @@
-"""Sample requests as the front hands them to functions: over HTTP, on the routes of template.yaml."""
+"""Record the events that functions receive for the sample requests, over HTTP on the routes of template.yaml."""
 
 import json
 import subprocess
@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
-from tests.integration.front.fronts import RunningFront, running, settings
-from tests.recorder.files import function_of, path_of
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
+from tests.integration.apigateway.gateways import RunningGateway, run_gateway, settings
+from tests.recorder.files import get_event_path, get_function_id
 from tests.recorder.samples import SAMPLES, Sample
 
 _ROOT = Path(__file__).parents[2]
-_FOLDERS = {function_of(path_of(name)): Path(name).parent for name in SAMPLES}
+_FOLDERS = {get_function_id(get_event_path(name)): Path(name).parent for name in SAMPLES}
 _ECHO = """
 import json
 
@@ -20,12 +20,12 @@ def handle(event, context):
     return {"statusCode": 200, "body": json.dumps({"function": context.function_name, "event": event})}
 """
 _STREAMED_ECHO = f"""
-from qwen_gateway.runtime import Streaming
+from qwen_gateway.runtime import StreamingHandler
 {_ECHO}
-handle = Streaming(handle)
+handle = StreamingHandler(handle)
 """
 
-# What differs from call to call stands still in a sample.
+# Fixed values for the fields that differ from call to call.
 _HEADERS = {"x-amzn-trace-id": "Root=1-6b057c40-000000000000000000000000", "x-forwarded-port": "80"}
 _CONTEXT = {
     "extendedRequestId": "AAAAAAAAAAAAAAA=",
@@ -35,30 +35,32 @@ _CONTEXT = {
 }
 
 
-def recorded() -> dict[str, dict[str, Any]]:
-    """Return the samples' events, named by the folder of the function that the front chose, and the sample."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        template = processed_template()
-        with running(folder, settings(folder, template, _echoes(template))) as front:
-            return dict(_recorded(front, name, sample) for name, sample in SAMPLES.items())
+def record_events() -> dict[str, dict[str, Any]]:
+    """Return the events by name: the folder of the invoked function, and the sample's name."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        template = transform_template()
+        with run_gateway(folder, settings(folder, template, _make_echo_functions(template))) as front:
+            return dict(_record_event(front, name, sample) for name, sample in SAMPLES.items())
 
 
-def _echoes(template: dict[str, Any]) -> dict[str, str]:
-    """Return a function for each of the template's: one whose route streams has to answer so."""
-    integrations = [each for methods in api_of(template, {}).routes.values() for each in methods.values()]
+def _make_echo_functions(template: dict[str, Any]) -> dict[str, str]:
+    """Return an echo function for each function of the template; those of streaming routes stream."""
+    integrations = [each for methods in parse_rest_api(template, {}).routes.values() for each in methods.values()]
     return {
-        each.function: _STREAMED_ECHO if each.streams else _ECHO for each in integrations if isinstance(each, Proxy)
+        each.function: _STREAMED_ECHO if each.streams else _ECHO
+        for each in integrations
+        if isinstance(each, ProxyIntegration)
     }
 
 
-def _recorded(front: RunningFront, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
+def _record_event(front: RunningGateway, name: str, sample: Sample) -> tuple[str, dict[str, Any]]:
     received = front.ask(sample.path, sample.body, sample.headers, sample.method).json
     folder = _FOLDERS[received["function"].removeprefix("stack-")]
-    return str(folder / Path(name).name), _stable(received["event"])
+    return str(folder / Path(name).name), _normalize(received["event"])
 
 
-def _stable(event: dict[str, Any]) -> dict[str, Any]:
+def _normalize(event: dict[str, Any]) -> dict[str, Any]:
     return event | {
         "headers": {name: _HEADERS.get(name, value) for name, value in event["headers"].items()},
         "multiValueHeaders": {
@@ -68,8 +70,8 @@ def _stable(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def processed_template() -> dict[str, Any]:
-    """Return template.yaml as CloudFormation runs it."""
+def transform_template() -> dict[str, Any]:
+    """Return template.yaml as CloudFormation transforms it."""
     command = [_ROOT / ".tools/sam/bin/python", _ROOT / "tests/transform.py", _ROOT / "template.yaml"]
     template: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return template

@@ -1,6 +1,6 @@
-"""What callers do: a request per route and per kind of mistake that reaches a function, and what each is told.
+"""Sample requests, one for each route and each client error that reaches a function, with the expected response.
 
-A body above the size limit is left out: its event would fill five megabytes of the repository.
+There is no sample above the size limit: its event would take five megabytes of the repository.
 """
 
 import dataclasses
@@ -8,9 +8,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.builders import chat_request, garbage_token, mistyped
+from tests.builders import chat_request, garbage_token, mistype_token
 from tests.recorder import keys
-from tests.recorder.telling import ANSWERED, STREAMED, STREAMED_WITH_USAGE, Told
+from tests.recorder.summary import ANSWERED, STREAMED, STREAMED_WITH_USAGE, AnswerSummary
 
 _CLIENT = {
     "host": "gateway.example",
@@ -22,80 +22,82 @@ _CLIENT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A request, and what its caller is told."""
+    """A request and the expected response."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes | None = None
-    told: Told = ANSWERED
+    expected: AnswerSummary = ANSWERED
 
-    def refused(self, status: int, code: str, param: str | None = None) -> Self:
-        """Expect a refusal."""
-        return self.telling(Told(status, code, param))
+    def expect_error(self, status: int, code: str, param: str | None = None) -> Self:
+        """Return this sample with an expected error."""
+        return self.expect(AnswerSummary(status, code, param))
 
-    def telling(self, told: Told) -> Self:
-        """Expect this."""
-        return dataclasses.replace(self, told=told)
+    def expect(self, summary: AnswerSummary) -> Self:
+        """Return this sample with another expected response."""
+        return dataclasses.replace(self, expected=summary)
 
 
 def _headers(token: str | None) -> dict[str, str]:
     return _CLIENT if token is None else _CLIENT | {"authorization": f"Bearer {token}"}
 
 
-def _chat(token: str | None = keys.OPEN, **fields: Any) -> Sample:
-    """The smallest good chat call, with `fields` put in or replaced."""
-    return _chat_of(json.dumps(chat_request(**fields)).encode(), token)
+def _chat(token: str | None = keys.ACTIVE, **fields: Any) -> Sample:
+    """Return the smallest valid chat call, with `fields` added or replaced."""
+    return _chat_body(json.dumps(chat_request(**fields)).encode(), token)
 
 
-def _chat_of(body: bytes, token: str | None = keys.OPEN) -> Sample:
+def _chat_body(body: bytes, token: str | None = keys.ACTIVE) -> Sample:
     headers = _headers(token) | {"content-type": "application/json"}
     return Sample(method="POST", path="/v1/chat/completions", headers=headers, body=body)
 
 
 def _chat_without(field: str) -> Sample:
-    return _chat_of(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
+    return _chat_body(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
 
 
-def _models(path: str = "", token: str | None = keys.OPEN) -> Sample:
+def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
     return Sample(method="GET", path=f"/v1/models{path}", headers=_headers(token))
 
 
 _CHAT = {
     "answered": _chat(),
-    "streamed": _chat(stream=True).telling(STREAMED),
-    "streamed-with-usage": _chat(stream=True, stream_options={"include_usage": True}).telling(STREAMED_WITH_USAGE),
-    "key-missing": _chat(None).refused(401, "missing_api_key"),
-    "key-of-another-service": _chat(garbage_token()).refused(401, "invalid_api_key"),
-    "key-mistyped": _chat(mistyped(keys.OPEN)).refused(401, "invalid_api_key"),
-    "key-never-issued": _chat(keys.UNISSUED).refused(401, "invalid_api_key"),
-    "key-revoked": _chat(keys.REVOKED).refused(401, "revoked_api_key"),
-    "key-expired": _chat(keys.EXPIRED).refused(401, "expired_api_key"),
-    "body-empty": _chat_of(b"").refused(400, "invalid_request"),
-    "body-not-json": _chat_of(b'{"model": qwen-plus}').refused(400, "invalid_request"),
-    "body-not-utf8": _chat_of(b'{"model": "qwen\xff"}').refused(400, "invalid_request"),
-    "body-no-object": _chat_of(b'["qwen-plus"]').refused(400, "invalid_request"),
-    "body-with-nan": _chat_of(b'{"model": "qwen-plus", "temperature": NaN}').refused(400, "invalid_request"),
-    "body-with-half-a-surrogate": _chat_of(b'{"model": "\\ud83d"}').refused(400, "invalid_request"),
-    "model-missing": _chat_without("model").refused(400, "invalid_request", "model"),
-    "model-unknown": _chat(model="qwen-imaginary").refused(404, "model_not_found", "model"),
-    "messages-missing": _chat_without("messages").refused(400, "invalid_request", "messages"),
-    "messages-empty": _chat(messages=[]).refused(400, "invalid_request", "messages"),
-    "role-unknown": _chat(messages=[{"role": "wizard", "content": "Hello."}]).refused(
+    "streamed": _chat(stream=True).expect(STREAMED),
+    "streamed-with-usage": _chat(stream=True, stream_options={"include_usage": True}).expect(STREAMED_WITH_USAGE),
+    "key-missing": _chat(None).expect_error(401, "missing_api_key"),
+    "key-of-another-service": _chat(garbage_token()).expect_error(401, "invalid_api_key"),
+    "key-mistyped": _chat(mistype_token(keys.ACTIVE)).expect_error(401, "invalid_api_key"),
+    "key-never-issued": _chat(keys.UNISSUED).expect_error(401, "invalid_api_key"),
+    "key-revoked": _chat(keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "key-expired": _chat(keys.EXPIRED).expect_error(401, "expired_api_key"),
+    "body-empty": _chat_body(b"").expect_error(400, "invalid_request"),
+    "body-not-json": _chat_body(b'{"model": qwen-plus}').expect_error(400, "invalid_request"),
+    "body-not-utf8": _chat_body(b'{"model": "qwen\xff"}').expect_error(400, "invalid_request"),
+    "body-no-object": _chat_body(b'["qwen-plus"]').expect_error(400, "invalid_request"),
+    "body-with-nan": _chat_body(b'{"model": "qwen-plus", "temperature": NaN}').expect_error(400, "invalid_request"),
+    "body-with-half-a-surrogate": _chat_body(b'{"model": "\\ud83d"}').expect_error(400, "invalid_request"),
+    "model-missing": _chat_without("model").expect_error(400, "invalid_request", "model"),
+    "model-unknown": _chat(model="qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "messages-missing": _chat_without("messages").expect_error(400, "invalid_request", "messages"),
+    "messages-empty": _chat(messages=[]).expect_error(400, "invalid_request", "messages"),
+    "role-unknown": _chat(messages=[{"role": "wizard", "content": "Hello."}]).expect_error(
         400, "invalid_request", "messages[0].role"
     ),
-    "stream-option-mistyped": _chat(stream=True, stream_options={"include_usage": "yes"}).refused(
+    "stream-option-mistyped": _chat(stream=True, stream_options={"include_usage": "yes"}).expect_error(
         400, "invalid_request", "stream_options.include_usage"
     ),
-    "n-too-large": _chat(n=5).refused(400, "invalid_request", "n"),
-    "max-tokens-zero": _chat(max_tokens=0).refused(400, "invalid_request", "max_tokens"),
-    "temperature-out-of-range": _chat(temperature=2.5).refused(400, "invalid_request", "temperature"),
-    "top-p-out-of-range": _chat(top_p=1.5).refused(400, "invalid_request", "top_p"),
-    "response-format-unknown": _chat(response_format={"type": "poem"}).refused(
+    "n-too-large": _chat(n=5).expect_error(400, "invalid_request", "n"),
+    "max-tokens-zero": _chat(max_tokens=0).expect_error(400, "invalid_request", "max_tokens"),
+    "temperature-out-of-range": _chat(temperature=2.5).expect_error(400, "invalid_request", "temperature"),
+    "top-p-out-of-range": _chat(top_p=1.5).expect_error(400, "invalid_request", "top_p"),
+    "response-format-unknown": _chat(response_format={"type": "poem"}).expect_error(
         400, "invalid_request", "response_format.type"
     ),
-    "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").refused(400, "provider_refused"),
-    "stream-refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme", stream=True).refused(
+    "refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme").expect_error(
+        400, "provider_refused"
+    ),
+    "stream-refused-by-the-provider": _chat(model="qwen3.8-max", reasoning_effort="extreme", stream=True).expect_error(
         400, "provider_refused"
     ),
 }
@@ -103,13 +105,13 @@ _MODELS = {
     "listed": _models(),
     "shown": _models("/qwen-plus"),
     "shown-with-trailing-slash": _models("/qwen-plus/"),
-    "key-missing": _models(token=None).refused(401, "missing_api_key"),
-    "key-mistyped": _models(token=mistyped(keys.OPEN)).refused(401, "invalid_api_key"),
-    "key-revoked": _models("/qwen-plus", keys.REVOKED).refused(401, "revoked_api_key"),
-    "model-unknown": _models("/qwen-imaginary").refused(404, "model_not_found", "model"),
-    "model-with-slash-unknown": _models("/qwen%2Fimaginary").refused(404, "model_not_found", "model"),
+    "key-missing": _models(token=None).expect_error(401, "missing_api_key"),
+    "key-mistyped": _models(token=mistype_token(keys.ACTIVE)).expect_error(401, "invalid_api_key"),
+    "key-revoked": _models("/qwen-plus", keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "model-unknown": _models("/qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "model-with-slash-unknown": _models("/qwen%2Fimaginary").expect_error(404, "model_not_found", "model"),
 }
 SAMPLES = {f"chat/{name}": sample for name, sample in _CHAT.items()} | {
     f"models/{name}": sample for name, sample in _MODELS.items()
 }
-"""By the name of the event's file below events/: the folder of the function, and what happens."""
+"""Samples by the name of the event file below events/: function folder, then case."""

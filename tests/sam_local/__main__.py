@@ -1,4 +1,4 @@
-"""The gateway in containers, by hand.
+"""Run the gateway under `sam local`.
 
 python -m tests.sam_local                             start-api, until Ctrl-C
 python -m tests.sam_local events/chat/answered.json   one invoke with that event
@@ -12,20 +12,20 @@ from pathlib import Path
 
 import typer
 
-from tests.recorder.files import function_of
-from tests.recorder.keys import OPEN
+from tests.recorder.files import get_function_id
+from tests.recorder.keys import ACTIVE
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import DockerMissing
+from tests.sam_local.environment import start_environment
 from tests.sam_local.sam import Sam
-from tests.sam_local.scene import scene
 
 
 def main(events: list[str]) -> int:
-    """Start everything, serve or show the answers, and stop everything."""
+    """Start the environment, serve HTTP or invoke the events, and stop it again."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    typer.echo("Building, and starting Docker, an emulated AWS and a stand-in provider ...")
+    typer.echo("Building, and starting Docker, an emulated AWS and the mock provider ...")
     try:
-        with scene() as running:
+        with start_environment() as running:
             typer.echo(f"Base image: {running.image.description}.")
             if events:
                 _invoke(running.sam, [Path(event) for event in events])
@@ -41,21 +41,21 @@ def main(events: list[str]) -> int:
 
 def _serve(sam: Sam) -> None:
     with sam.start_api() as api:
-        typer.echo(f"A function's first call starts its container. Their log: {api.log}")
-        typer.echo(_line(api.base_url))
+        typer.echo(f"The first call of each function starts its container. Log: {api.log}")
+        typer.echo(_format_curl_command(api.base_url))
         signal.pause()
 
 
 def _invoke(sam: Sam, events: list[Path]) -> None:
     for event in events:
-        answer = sam.invoke(function_of(event), event)
+        answer = sam.invoke(get_function_id(event), event)
         typer.echo(json.dumps(answer | {"body": json.loads(answer["body"])}, indent=2, ensure_ascii=False))
 
 
-def _line(base_url: str) -> str:
+def _format_curl_command(base_url: str) -> str:
     body = '{"model": "qwen-plus", "messages": [{"role": "user", "content": "Hello"}]}'
     return (
-        f"curl {base_url}/chat/completions -H 'authorization: Bearer {OPEN}' "
+        f"curl {base_url}/chat/completions -H 'authorization: Bearer {ACTIVE}' "
         f"-H 'content-type: application/json' -d '{body}'"
     )
 

@@ -1,48 +1,48 @@
-"""The image that sam puts functions into: AWS's own where it can be had, else a stand-in built here.
+"""The base image of the functions: AWS's image where it can be pulled, else a substitute built here.
 
-The stand-in has a name of its own, so that nobody's `sam local` takes it for AWS's.
+The substitute has its own repository name, so that no other `sam local` uses it by mistake.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sam_local import stand_in_image
+from tests.sam_local import substitute_image
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import Docker
 
 _AWS_REPOSITORY = "public.ecr.aws/lambda/python"
-_STAND_IN_REPOSITORY = "qwen-gateway/lambda-stand-in"
+_SUBSTITUTE_REPOSITORY = "qwen-gateway/lambda-substitute"
 _PULL_S = 180
 _IMPORT_S = 120
 
 
 class BaseImage(NamedTuple):
-    """An image that the daemon holds, and in a sentence what it is."""
+    """An image of the daemon, with a description."""
 
     reference: str
     description: str
 
 
-def base_image(daemon: Docker, architecture: str, scratch: Path) -> BaseImage:
-    """Return the image for functions on `architecture`, as Lambda calls it, from the first place that has one.
+def get_base_image(daemon: Docker, architecture: str, folder: Path) -> BaseImage:
+    """Return the image for an architecture (Lambda's name): from the daemon, else pulled, else built.
 
     Raises:
-        CommandFailed: the stand-in cannot be built; the message says why AWS's image was not to be had.
+        CommandFailed: the substitute cannot be built; the message also tells why AWS's image is not available.
     """
     aws = f"{_AWS_REPOSITORY}:3.13-{architecture}"
-    refusal = None if _has(daemon, aws) else _pull(daemon, aws)
-    if refusal is None:
+    pull_error = None if _has_image(daemon, aws) else _pull(daemon, aws)
+    if pull_error is None:
         return BaseImage(aws, f"AWS's image {aws}")
-    reference = f"{_STAND_IN_REPOSITORY}:{architecture}-{stand_in_image.recipe()}"
-    if not _has(daemon, reference):
+    reference = f"{_SUBSTITUTE_REPOSITORY}:{architecture}-{substitute_image.compute_digest()}"
+    if not _has_image(daemon, reference):
         try:
-            _import(daemon, stand_in_image.file_system(architecture, scratch), reference)
+            _import(daemon, substitute_image.get_file_system(architecture, folder), reference)
         except CommandFailed as failure:
-            raise CommandFailed(f"{refusal}\nand the stand-in cannot be built: {failure}") from None
-    return BaseImage(reference, f"stand-in image, not AWS's: {stand_in_image.DESCRIPTION}")
+            raise CommandFailed(f"{pull_error}\nand the substitute cannot be built: {failure}") from None
+    return BaseImage(reference, f"substitute image, not AWS's: {substitute_image.DESCRIPTION}")
 
 
-def _has(daemon: Docker, reference: str) -> bool:
+def _has_image(daemon: Docker, reference: str) -> bool:
     try:
         daemon.run("image", "inspect", "--format", "{{.Id}}", reference)
     except CommandFailed:
@@ -51,7 +51,7 @@ def _has(daemon: Docker, reference: str) -> bool:
 
 
 def _pull(daemon: Docker, reference: str) -> str | None:
-    """Return why the image cannot be pulled; offline, the daemon knows at once."""
+    """Pull the image. Return the error if that fails, which it does at once when offline."""
     try:
         daemon.run("pull", "--quiet", reference, seconds=_PULL_S)
     except CommandFailed as failure:
@@ -60,6 +60,6 @@ def _pull(daemon: Docker, reference: str) -> str | None:
 
 
 def _import(daemon: Docker, file_system: Path, reference: str) -> None:
-    changes = [f"--change=ENV {name}={value}" for name, value in stand_in_image.ENVIRONMENT.items()]
-    changes.append(f"--change=WORKDIR {stand_in_image.ENVIRONMENT['LAMBDA_TASK_ROOT']}")
+    changes = [f"--change=ENV {name}={value}" for name, value in substitute_image.ENVIRONMENT.items()]
+    changes.append(f"--change=WORKDIR {substitute_image.ENVIRONMENT['LAMBDA_TASK_ROOT']}")
     daemon.run("import", *changes, file_system, reference, seconds=_IMPORT_S)

@@ -1,4 +1,4 @@
-"""Commands of the system: whose failure says what they said, and which do not outlive us."""
+"""Subprocesses that end with this process, and whose errors include their output."""
 
 import shutil
 import signal
@@ -14,25 +14,25 @@ _STOP_S = 30
 
 
 class CommandFailed(Exception):
-    """A command failed or took too long; the message holds the end of its output."""
+    """A command failed or timed out; the message includes the last lines of its output."""
 
 
 def run(
     *command: str | Path,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
-    may_outlive_us: bool = False,
+    may_outlive_parent: bool = False,
     seconds: float,
 ) -> str:
-    """Run a command to its end, at most `seconds`, and return its standard output.
+    """Run a command for at most `seconds` and return its standard output.
 
     Raises:
-        CommandFailed: it cannot be started, ended with another status than 0, or took longer.
+        CommandFailed: the command cannot be started, fails, or times out.
     """
     name = " ".join(str(part) for part in command[:3])
     try:
         done = subprocess.run(
-            command if may_outlive_us else _tied(command),
+            command if may_outlive_parent else _tie_to_parent(command),
             env=environment,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -44,26 +44,28 @@ def run(
     except (OSError, subprocess.TimeoutExpired) as failure:
         raise CommandFailed(f"{name}: {failure}") from None
     if done.returncode != 0:
-        raise CommandFailed(f"{name} ended with status {done.returncode}:\n{_end_of(done.stdout + done.stderr)}")
+        raise CommandFailed(
+            f"{name} ended with status {done.returncode}:\n{_get_last_lines(done.stdout + done.stderr)}"
+        )
     return done.stdout
 
 
 @contextmanager
-def server(
+def run_server(
     *command: str | Path,
     environment: Mapping[str, str] | None = None,
     log: Path,
     is_ready: Callable[[], bool],
 ) -> Iterator[None]:
-    """Keep a server running for a while; its output goes to `log`, beside which it works.
+    """Run a server within the context. Its output goes to `log`, whose folder is its working directory.
 
     Raises:
-        CommandFailed: it ends, or is not ready in time.
+        CommandFailed: the server ends or is not ready in time.
     """
     with log.open("wb") as output:
-        # In a session of its own, so that Ctrl-C reaches us alone.
+        # A session of its own keeps Ctrl-C away from the server.
         process = subprocess.Popen(
-            _tied(command),
+            _tie_to_parent(command),
             env=environment,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
@@ -72,18 +74,18 @@ def server(
             start_new_session=True,
         )
     try:
-        limit = time.monotonic() + _START_S
+        deadline = time.monotonic() + _START_S
         while not is_ready():
-            if process.poll() is not None or time.monotonic() > limit:
-                raise CommandFailed(f"{command[0]} does not start:\n{_end_of(log.read_text(errors='replace'))}")
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise CommandFailed(f"{command[0]} does not start:\n{_get_last_lines(log.read_text(errors='replace'))}")
             time.sleep(0.1)
         yield
     finally:
         _stop(process)
 
 
-def _tied(command: Sequence[str | Path]) -> Sequence[str | Path]:
-    """Have the system terminate the command when we end, however that comes, where it can do so (Linux)."""
+def _tie_to_parent(command: Sequence[str | Path]) -> Sequence[str | Path]:
+    """Wrap the command so that Linux terminates it when this process ends, also after SIGKILL."""
     setpriv = shutil.which("setpriv")
     return command if setpriv is None else (setpriv, "--pdeathsig", signal.SIGTERM.name, "--", *command)
 
@@ -97,5 +99,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _end_of(output: str) -> str:
+def _get_last_lines(output: str) -> str:
     return "\n".join(output.splitlines()[-_LAST_LINES:])

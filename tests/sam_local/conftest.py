@@ -1,4 +1,4 @@
-"""The gateway in containers, once for all tests of this tier."""
+"""Fixtures of the tests under `sam local`: one environment for all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,18 +6,17 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.recorder.keys import OPEN
+from tests.recorder.keys import ACTIVE
 from tests.sam_local import daemon
-from tests.sam_local.machine import Machine
-from tests.sam_local.neighbours import Neighbours
+from tests.sam_local.backends import Backends
+from tests.sam_local.environment import SamEnvironment, start_environment
+from tests.sam_local.fake_machine import FakeMachine
 from tests.sam_local.sam import RunningApi
-from tests.sam_local.scene import Scene
-from tests.sam_local.scene import scene as started
 
 HERE = Path(__file__).parent
-REACHED = ["127.0.0.1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
-"""This machine, also by the address of Docker's bridge."""
-CALLERS_SHELL = {
+ALLOWED_HOSTS = ["127.0.0.1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+"""Loopback, and the private ranges of Docker's bridge."""
+SHELL_VARIABLES = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
     "AWS_SECRET_ACCESS_KEY": "real-looking",
@@ -26,14 +25,14 @@ CALLERS_SHELL = {
     "KEYS_TABLE": "another-table",
     "GATEWAY_CONFIG": "no JSON",
 }
-"""What a caller's shell may hold, and sam would hand on to containers."""
+"""Variables of a developer's shell that sam would pass to containers."""
 IMAGE = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(REACHED), append=False)
+            item.add_marker(pytest.mark.allow_hosts(ALLOWED_HOSTS), append=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -43,42 +42,42 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine with no command and no network device."""
-    bare = Machine(tmp_path / "machine")
-    monkeypatch.setenv("PATH", str(bare.commands))
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    """Return a machine without commands and network devices."""
+    fake = FakeMachine(tmp_path / "machine")
+    monkeypatch.setenv("PATH", str(fake.commands))
     monkeypatch.setattr(daemon, "_NETWORK_DEVICES", tmp_path / "devices")
-    return bare
+    return fake
 
 
 @pytest.fixture(scope="session")
-def scene(pytestconfig: pytest.Config) -> Iterator[Scene]:
-    """Everything that `sam local` needs."""
+def sam_environment(pytestconfig: pytest.Config) -> Iterator[SamEnvironment]:
+    """Start everything that `sam local` needs."""
     with pytest.MonkeyPatch.context() as shell:
-        for name, value in CALLERS_SHELL.items():
+        for name, value in SHELL_VARIABLES.items():
             shell.setenv(name, value)
-        with started() as running:
+        with start_environment() as running:
             pytestconfig.stash[IMAGE] = running.image.description
             yield running
 
 
 @pytest.fixture(scope="session")
-def api(scene: Scene) -> Iterator[RunningApi]:
-    """One `sam local start-api`, whose containers stay warm."""
-    with scene.sam.start_api() as running:
+def api(sam_environment: SamEnvironment) -> Iterator[RunningApi]:
+    """Start one `sam local start-api` with warm containers."""
+    with sam_environment.sam.start_api() as running:
         yield running
 
 
 @pytest.fixture
-def around(scene: Scene) -> Iterator[Neighbours]:
-    """What the functions talk to; each test finds a provider that was told nothing."""
-    scene.around.provider.reset()
-    yield scene.around
-    scene.around.provider.reset()
+def backends(sam_environment: SamEnvironment) -> Iterator[Backends]:
+    """Return the backends of the functions, with the mock provider reset."""
+    sam_environment.backends.provider.reset()
+    yield sam_environment.backends
+    sam_environment.backends.provider.reset()
 
 
 @pytest.fixture
-def client(api: RunningApi, around: Neighbours) -> Iterator[openai.OpenAI]:
-    """The real client with its defaults."""
-    with openai.OpenAI(base_url=api.base_url, api_key=OPEN) as opened:
+def client(api: RunningApi, backends: Backends) -> Iterator[openai.OpenAI]:
+    """Return OpenAI's client with its defaults."""
+    with openai.OpenAI(base_url=api.base_url, api_key=ACTIVE) as opened:
         yield opened

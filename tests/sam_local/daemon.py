@@ -1,7 +1,7 @@
-"""A Docker daemon: the one that runs, or else one of our own for as long as the tier takes.
+"""The Docker daemon: the running one, else a private one for the duration of the tests.
 
-Our own is installed from Debian's packages when it has to be. Its containers reach this machine and nothing beyond:
-no packet is forwarded, and no rule of the firewall is touched.
+The private daemon is installed from Debian's packages if necessary. Its containers reach only this machine: it forwards
+no packets and changes no firewall rule.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.sam_local import debian
-from tests.sam_local.commands import CommandFailed, run, server
+from tests.sam_local.commands import CommandFailed, run, run_server
 
 _NETWORK_DEVICES = Path("/sys/class/net")
 _PROCESSES = Path("/proc")
@@ -24,139 +24,143 @@ _END_S = 30
 
 
 class DockerMissing(Exception):
-    """There is no Docker and none can be started; the message says what helps."""
+    """Docker does not run and cannot be started; the message tells what to do."""
 
 
 class Docker(NamedTuple):
-    """A daemon by its address."""
+    """A Docker daemon."""
 
     host: str
-    is_ours: bool
+    is_private: bool
 
     def run(self, *arguments: str | Path, seconds: float = _COMMAND_S) -> str:
-        """Run a docker command and return its output; raises CommandFailed."""
+        """Run a docker command and return its output.
+
+        Raises:
+            CommandFailed: the command fails.
+        """
         return run("docker", "--host", self.host, *arguments, seconds=seconds)
 
-    def answers(self) -> bool:
-        """Whether the daemon can be talked to."""
+    def is_available(self) -> bool:
+        """Whether the daemon responds."""
         try:
             self.run("version", "--format", "{{.Server.Version}}")
         except CommandFailed:
             return False
         return True
 
-    def reach(self) -> "Reach":
-        """Return the one address through which containers and this machine meet."""
+    def find_host_address(self) -> "HostAddress":
+        """Return the address of this machine for servers here and for clients in containers."""
         if sys.platform == "darwin":
-            # There the daemon lives in a virtual machine that has a name for the loopback interface outside.
-            return Reach("127.0.0.1", "host.docker.internal")
+            # On macOS the daemon runs in a virtual machine, which has a name for the host's loopback interface.
+            return HostAddress("127.0.0.1", "host.docker.internal")
         options = json.loads(self.run("network", "inspect", "bridge", "--format", "{{json .Options}}"))
         bridge = options["com.docker.network.bridge.name"]
         (device,) = json.loads(run("ip", "-json", "-4", "address", "show", "dev", bridge, seconds=_COMMAND_S))
         address = device["addr_info"][0]["local"]
-        return Reach(address, address)
+        return HostAddress(address, address)
 
 
-class Reach(NamedTuple):
-    """Where a server has to listen, and the name by which containers call it."""
+class HostAddress(NamedTuple):
+    """The address on which a server listens, and its host name inside containers."""
 
     listen: str
     name: str
 
 
 @contextmanager
-def docker(scratch: Path) -> Iterator[Docker]:
-    """Give a daemon; one that was started here keeps all that it holds in `scratch`, and is gone afterwards.
+def provide_docker(folder: Path) -> Iterator[Docker]:
+    """Yield the running daemon, else start a private one that keeps its data in `folder` and stops afterwards.
 
     Raises:
-        DockerMissing: none runs and none can be started.
+        DockerMissing: no daemon runs and none can be started.
         CommandFailed: the installation or the start failed.
     """
-    running = _running()
+    running = _find_running_daemon()
     if running is not None:
         yield running
         return
     if not debian.can_install():
         raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
-    _install_what_is_missing()
-    with _own(scratch) as own:
-        yield own
+    _install_missing_packages()
+    with _start_private_daemon(folder) as started:
+        yield started
 
 
-def remove_remains(scratch: Path) -> None:
-    """Remove what a daemon that was started in `scratch` left on this machine, when it has ended.
+def remove_leftovers(folder: Path) -> None:
+    """Wait for the private daemon of `folder` to end, then remove its network bridge.
 
     Raises:
-        CommandFailed: it does not end.
+        CommandFailed: the daemon does not end in time.
     """
-    _await_end(_process_file(scratch))
-    # Who started a Docker in the meantime uses the bridge as it stands.
-    if _bridge_mark(scratch).exists() and _has_bridge() and _running() is None:
+    _wait_for_end(_get_process_file(folder))
+    # A Docker daemon started in the meantime uses the bridge.
+    if _get_bridge_marker(folder).exists() and _has_bridge() and _find_running_daemon() is None:
         run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
-def _running() -> Docker | None:
+def _find_running_daemon() -> Docker | None:
     try:
         host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", seconds=_COMMAND_S)
     except CommandFailed:
         return None
-    daemon = Docker(host.strip(), is_ours=False)
-    return daemon if daemon.answers() else None
+    daemon = Docker(host.strip(), is_private=False)
+    return daemon if daemon.is_available() else None
 
 
-def _install_what_is_missing() -> None:
+def _install_missing_packages() -> None:
     if not all(shutil.which(command) for command in ("dockerd", "ip")):
         debian.install("docker.io", "iproute2")
     if shutil.which("docker") is None:
-        # A package of its own from Debian 13 on.
+        # From Debian 13 on, the client is a separate package.
         debian.install("docker-cli")
 
 
 @contextmanager
-def _own(scratch: Path) -> Iterator[Docker]:
-    daemon = Docker(f"unix://{scratch}/docker.sock", is_ours=True)
+def _start_private_daemon(folder: Path) -> Iterator[Docker]:
+    daemon = Docker(f"unix://{folder}/docker.sock", is_private=True)
     if not _has_bridge():
-        _bridge_mark(scratch).touch()
+        _get_bridge_marker(folder).touch()
     try:
-        with server(*_command(daemon.host, scratch), log=scratch / "dockerd.log", is_ready=daemon.answers):
+        with run_server(*_build_command(daemon.host, folder), log=folder / "dockerd.log", is_ready=daemon.is_available):
             yield daemon
     finally:
-        remove_remains(scratch)
+        remove_leftovers(folder)
 
 
-def _command(host: str, scratch: Path) -> list[str]:
-    command = ["dockerd", "--host", host, "--pidfile", str(_process_file(scratch))]
-    command += ["--data-root", f"{scratch}/docker", "--exec-root", f"{scratch}/docker-run"]
-    # The machine's own settings are meant for a daemon that stays, and clash with these.
-    settings = scratch / "docker.json"
+def _build_command(host: str, folder: Path) -> list[str]:
+    command = ["dockerd", "--host", host, "--pidfile", str(_get_process_file(folder))]
+    command += ["--data-root", f"{folder}/docker", "--exec-root", f"{folder}/docker-run"]
+    # The system-wide settings file may conflict with these options.
+    settings = folder / "docker.json"
     settings.write_text("{}", encoding="utf-8")
     command += ["--config-file", str(settings)]
     return [*command, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
 
 
-def _process_file(scratch: Path) -> Path:
-    """The daemon removes it when it ends."""
-    return scratch / "docker.pid"
+def _get_process_file(folder: Path) -> Path:
+    """Return the path of the process id file, which the daemon removes when it ends."""
+    return folder / "docker.pid"
 
 
-def _bridge_mark(scratch: Path) -> Path:
-    """Says that the bridge was not there before."""
-    return scratch / "bridge-is-ours"
+def _get_bridge_marker(folder: Path) -> Path:
+    """Return the path of the marker file for a bridge that this daemon created."""
+    return folder / "bridge-is-ours"
 
 
 def _has_bridge() -> bool:
     return (_NETWORK_DEVICES / _BRIDGE).exists()
 
 
-def _await_end(process_file: Path) -> None:
-    limit = time.monotonic() + _END_S
-    while _lives(process_file):
-        if time.monotonic() > limit:
+def _wait_for_end(process_file: Path) -> None:
+    deadline = time.monotonic() + _END_S
+    while _is_alive(process_file):
+        if time.monotonic() > deadline:
             raise CommandFailed(f"the Docker daemon of {process_file} does not end")
         time.sleep(0.1)
 
 
-def _lives(process_file: Path) -> bool:
+def _is_alive(process_file: Path) -> bool:
     try:
         process = _PROCESSES / process_file.read_text(encoding="utf-8").strip()
         return (process / "comm").read_text(encoding="utf-8") == "dockerd\n"

@@ -1,4 +1,4 @@
-"""What Debian's package archive gives when the tier runs as root on Debian, as in CI."""
+"""Debian packages, when the tests run as root on Debian, as in CI."""
 
 import os
 import shutil
@@ -14,16 +14,16 @@ def can_install() -> bool:
 
 
 def install(*packages: str) -> None:
-    """Install packages from where apt is configured to get them."""
+    """Install packages from the configured apt sources."""
     _apt_get("update")
     _apt_get("install", "--yes", "--no-install-recommends", *packages)
 
 
-def archive() -> str:
+def get_archive_url() -> str:
     """Return the address of the Debian archive that apt is configured with.
 
     Raises:
-        CommandFailed: apt knows of none.
+        CommandFailed: no Debian archive is configured.
     """
     filters = ("Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main")
     listed = run("apt-get", "indextargets", "--format", "$(REPO_URI)", *filters, seconds=30).split()
@@ -34,5 +34,5 @@ def archive() -> str:
 
 def _apt_get(*arguments: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    # Cut off, it would leave the machine's packages half installed.
-    run("apt-get", "-qq", *arguments, environment=environment, may_outlive_us=True, seconds=_INSTALL_S)
+    # If apt-get were killed, packages would stay half installed.
+    run("apt-get", "-qq", *arguments, environment=environment, may_outlive_parent=True, seconds=_INSTALL_S)

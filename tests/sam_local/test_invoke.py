@@ -1,29 +1,29 @@
-"""`sam local invoke`: one event, one container, one answer as API Gateway would get it."""
+"""`sam local invoke`: one event, one container, one response as API Gateway would receive it."""
 
 import json
 
 import pytest
 
-from tests.recorder.files import function_of, path_of
+from tests.recorder.files import get_event_path, get_function_id
 from tests.recorder.samples import SAMPLES
-from tests.recorder.telling import STREAMED_WITH_USAGE, told
-from tests.sam_local.scene import Scene
+from tests.recorder.summary import STREAMED_WITH_USAGE, summarize
+from tests.sam_local.environment import SamEnvironment
 
 
 @pytest.mark.parametrize(("name", "object_"), [("chat/answered", "chat.completion"), ("models/listed", "list")])
-def test_an_event_starts_its_function_and_gets_its_answer(scene: Scene, name: str, object_: str) -> None:
-    event = path_of(name)
+def test_an_event_is_invoked_on_its_function(sam_environment: SamEnvironment, name: str, object_: str) -> None:
+    event = get_event_path(name)
 
-    answer = scene.sam.invoke(function_of(event), event)
+    answer = sam_environment.sam.invoke(get_function_id(event), event)
 
-    assert told(answer) == SAMPLES[name].told
+    assert summarize(answer) == SAMPLES[name].expected
     assert json.loads(answer["body"])["object"] == object_
 
 
-def test_a_streamed_call_is_answered_whole_as_a_stream_reads(scene: Scene) -> None:
-    event = path_of("chat/streamed-with-usage")
+def test_a_streaming_call_returns_its_events_buffered(sam_environment: SamEnvironment) -> None:
+    event = get_event_path("chat/streamed-with-usage")
 
-    answer = scene.sam.invoke(function_of(event), event)
+    answer = sam_environment.sam.invoke(get_function_id(event), event)
 
-    assert told(answer) == STREAMED_WITH_USAGE
+    assert summarize(answer) == STREAMED_WITH_USAGE
     assert answer["headers"]["content-type"].startswith("text/event-stream")

@@ -1,27 +1,27 @@
-"""`sam local start-lambda`: the functions in containers that stay, met by every sample event.
+"""`sam local start-lambda`: every sample event, invoked on functions in warm containers.
 
-A `sam local invoke` puts the layer into an image first, which takes seconds each time; these containers do it once.
+`sam local invoke` builds the layer into an image each time, which takes seconds; warm containers do so once.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.recorder.files import function_of, path_of
+from tests.recorder.files import get_event_path, get_function_id
 from tests.recorder.samples import SAMPLES
-from tests.recorder.telling import told
+from tests.recorder.summary import summarize
+from tests.sam_local.environment import SamEnvironment
 from tests.sam_local.sam import RunningLambda
-from tests.sam_local.scene import Scene
 
 
 @pytest.fixture(scope="module")
-def functions(scene: Scene) -> Iterator[RunningLambda]:
-    with scene.sam.start_lambda() as running:
+def functions(sam_environment: SamEnvironment) -> Iterator[RunningLambda]:
+    with sam_environment.sam.start_lambda() as running:
         yield running
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_an_event_gets_the_answer_of_its_sample(functions: RunningLambda, name: str) -> None:
-    event = path_of(name)
+def test_an_event_gets_the_expected_response(functions: RunningLambda, name: str) -> None:
+    event = get_event_path(name)
 
-    assert told(functions.invoke(function_of(event), event)) == SAMPLES[name].told
+    assert summarize(functions.invoke(get_function_id(event), event)) == SAMPLES[name].expected

@@ -1,4 +1,4 @@
-"""`python -m tests.smoke`: examine a deployed gateway. Without one that is a failure, not a skipped test."""
+"""`python -m tests.smoke`: test a deployed gateway. It fails if there is none, instead of skipping the tests."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from qwen_gateway_cli.console import CommandRefused
 from qwen_gateway_cli.failures import AWS_FAILURES, explain
-from tests.smoke.target import TARGET, NoTarget, Target, target
+from tests.smoke.target import TARGET, Target, TargetMissing, find_target
 
 
-class Given:
-    """Tells the tests which gateway they examine."""
+class TargetPlugin:
+    """Pytest plugin that passes the target to the tests."""
 
     def __init__(self, found: Target) -> None:
         self._found = found
@@ -22,10 +22,10 @@ class Given:
 
 if __name__ == "__main__":
     try:
-        with target() as found:
-            print(f"examining {found.base_url}", flush=True)
-            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[Given(found)])
-    except (NoTarget, CommandRefused) as refused:
+        with find_target() as found:
+            print(f"testing {found.base_url}", flush=True)
+            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[TargetPlugin(found)])
+    except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))
     except AWS_FAILURES as failure:
         sys.exit(explain(failure))

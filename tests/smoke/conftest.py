@@ -1,4 +1,4 @@
-"""The gateway that is examined, and how it is called."""
+"""Fixtures of the smoke tests: the target gateway, its clients and its records."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import httpx2
 import openai
 import pytest
 
-from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.ledger.dynamodb import from_item
 from tests.smoke.target import TARGET, Account, Target
 
-type Record = Callable[[str], dict[str, Any]]
+type ReadRecord = Callable[[str], dict[str, Any]]
 
-PATIENCE_S = 20
-"""A client has its last event before the record is written."""
+RECORD_TIMEOUT_S = 20
+"""The record is written after the last event of a stream."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,54 +25,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> Target:
-    """The gateway."""
+    """Return the gateway under test."""
     if TARGET not in pytestconfig.stash:
-        pytest.skip("`make smoke STACK=NAME` runs this against a gateway that is deployed, on AWS or by `make up`")
+        pytest.skip("`make smoke STACK=NAME` tests a gateway deployed on AWS or by `make up`")
     return pytestconfig.stash[TARGET]
 
 
 @pytest.fixture(scope="session")
 def account(target: Target) -> Account:
-    """The account in which it is deployed."""
+    """Return the account of the gateway."""
     if target.account is None:
-        pytest.skip("only who may read the gateway's account can tell: name its STACK")
+        pytest.skip("this test reads the gateway's account: set STACK")
     return target.account
 
 
 @pytest.fixture(scope="session")
 def client(target: Target) -> openai.OpenAI:
-    """The real client with its defaults."""
+    """Return OpenAI's client with its defaults."""
     return openai.OpenAI(base_url=target.base_url, api_key=target.api_key)
 
 
 @pytest.fixture(scope="session")
 def http(target: Target) -> httpx2.Client:
-    """Any other client, with the key."""
+    """Return a plain HTTP client with the key."""
     authorization = {"authorization": f"Bearer {target.api_key}"}
     return httpx2.Client(base_url=target.base_url, headers=authorization, timeout=60)
 
 
 @pytest.fixture
-def pace(target: Target) -> Callable[[int, int], None]:
-    """Return a function that sets how many pieces an answer has, and the milliseconds between them.
+def set_pace(target: Target) -> Callable[[int, int], None]:
+    """Return a function that sets the number of chunks of an answer and the gap between them in milliseconds.
 
-    The real Qwen has a pace of its own.
+    It has an effect on the mock provider only.
     """
 
-    def set_pace(pieces: int, gap_ms: int) -> None:
+    def configure(pieces: int, gap_ms: int) -> None:
         if target.provider_url:
             control = {"chunks": pieces, "chunk_gap_ms": gap_ms}
             httpx2.put(f"{target.provider_url}/_control", json=control).raise_for_status()
 
-    return set_pace
+    return configure
 
 
 @pytest.fixture
-def record(target: Target, account: Account) -> Record:
+def read_record(target: Target, account: Account) -> ReadRecord:
     """Return a function that reads the one usage record of a request id."""
     key_id = target.api_key.split("-")[2]
 
-    def found(request_id: str) -> list[dict[str, Any]]:
+    def query(request_id: str) -> list[dict[str, Any]]:
         answer = account.stack.clients.dynamodb.query(
             TableName=account.stack.usage_table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
@@ -84,11 +84,11 @@ def record(target: Target, account: Account) -> Record:
         )
         return [dict(from_item(item)) for item in answer["Items"]]
 
-    def of(request_id: str) -> dict[str, Any]:
-        limit = time.monotonic() + PATIENCE_S
-        while not found(request_id) and time.monotonic() < limit:
+    def wait_for_record(request_id: str) -> dict[str, Any]:
+        deadline = time.monotonic() + RECORD_TIMEOUT_S
+        while not query(request_id) and time.monotonic() < deadline:
             time.sleep(0.2)
-        (only,) = found(request_id)
+        (only,) = query(request_id)
         return only
 
-    return of
+    return wait_for_record

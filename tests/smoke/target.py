@@ -1,9 +1,9 @@
-"""Which gateway is examined. Its environment says it:
+"""The gateway under test, from environment variables:
 
-STACK         a stack on AWS by its name; without one, the local stack that runs
-BASE_URL      where it answers, when its output does not say so
-API_KEY       together with BASE_URL: any gateway; what only its account can tell is then left out
-PROVIDER_URL  the stand-in that it calls, when that is not the real Qwen
+STACK         name of a stack on AWS; default: the running local stack
+BASE_URL      base URL, if it differs from the stack's output
+API_KEY       with BASE_URL: test any gateway, without the tests that read its account
+PROVIDER_URL  URL of the mock provider, if the gateway does not call the real Qwen
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Account(NamedTuple):
-    """Where a gateway is deployed."""
+    """The account and the stack of a gateway."""
 
     name: str
     stack: Stack
@@ -34,7 +34,7 @@ class Account(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A gateway. `base_url` ends in /v1; without `provider_url` it calls the real Qwen."""
+    """A gateway. `base_url` ends in /v1; if `provider_url` is None, it calls the real Qwen."""
 
     base_url: str
     api_key: str
@@ -43,26 +43,26 @@ class Target(NamedTuple):
 
 
 TARGET = pytest.StashKey[Target]()
-"""Where pytest keeps it."""
+"""Key of the target in pytest's stash."""
 
 
-class NoTarget(Exception):
-    """Nothing says which gateway is meant; the message says how."""
+class TargetMissing(Exception):
+    """No gateway is configured and none runs here; the message tells what to set."""
 
 
 @contextmanager
-def target() -> Iterator[Target]:
-    """Find the gateway. In an account it is given a key of its own, which is revoked afterwards.
+def find_target() -> Iterator[Target]:
+    """Yield the gateway. With access to its account, create an API key and revoke it afterwards.
 
     Raises:
-        NoTarget: none is named and none runs here.
-        CommandRefused: there is no such stack.
+        TargetMissing: no gateway is configured and none runs here.
+        CommandRefused: the stack does not exist.
     """
     base_url, api_key, provider_url = (os.environ.get(name) for name in ("BASE_URL", "API_KEY", "PROVIDER_URL"))
     if base_url and api_key:
         yield Target(base_url, api_key, None, provider_url)
         return
-    account = _account(os.environ.get("STACK"))
+    account = _find_account(os.environ.get("STACK"))
     keys = KeyAdministration(account.stack.clients.dynamodb, account.stack.keys_table)
     issued = keys.create("smoke", time.time())
     try:
@@ -71,10 +71,12 @@ def target() -> Iterator[Target]:
         keys.revoke(issued.settings.id)
 
 
-def _account(name: str | None) -> Account:
+def _find_account(name: str | None) -> Account:
     found = stack.find(name or None)
     if found is None:
-        raise NoTarget("Nothing to examine: name STACK, or BASE_URL and API_KEY, or start a local stack (make up).")
+        raise TargetMissing(
+            "There is no gateway to test: set STACK, or BASE_URL and API_KEY, or start a local stack (make up)."
+        )
     if name:
         return Account(name, found, boto3.client("lambda"))
     local = stackfile.read(stack.repository_root())

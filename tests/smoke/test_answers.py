@@ -1,4 +1,4 @@
-"""Whole answers, and refusals by the function and by API Gateway itself."""
+"""Answers, and errors of the function and of API Gateway."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ import openai
 import pytest
 
 from tests.builders import chat_request, garbage_token
-from tests.smoke.conftest import Record
+from tests.smoke.conftest import ReadRecord
 
 CHAT = "chat/completions"
 
-type Ask = Callable[[httpx2.Client], httpx2.Response]
-REFUSALS: dict[str, tuple[Ask, int, str]] = {
+type Send = Callable[[httpx2.Client], httpx2.Response]
+ERRORS: dict[str, tuple[Send, int, str]] = {
     "a wrong key": (
         lambda http: http.post(CHAT, json=chat_request(), headers={"authorization": f"Bearer {garbage_token()}"}),
         401,
@@ -35,19 +35,19 @@ REFUSALS: dict[str, tuple[Ask, int, str]] = {
 }
 
 
-def test_a_call_is_answered_and_leaves_one_record(client: openai.OpenAI, record: Record) -> None:
+def test_a_call_returns_an_answer_and_writes_one_record(client: openai.OpenAI, read_record: ReadRecord) -> None:
     answer = client.chat.completions.with_raw_response.create(**chat_request())
 
     completion = answer.parse()
     assert completion.choices[0].message.content
-    recorded = record(answer.headers["x-request-id"])
-    assert recorded["outcome"] == "answered"
-    assert recorded["tokens_out"] == completion.usage.completion_tokens
+    record = read_record(answer.headers["x-request-id"])
+    assert record["outcome"] == "answered"
+    assert record["tokens_out"] == completion.usage.completion_tokens
 
 
-@pytest.mark.parametrize(("ask", "status", "code"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_has_openais_shape(http: httpx2.Client, ask: Ask, status: int, code: str) -> None:
-    answer = ask(http)
+@pytest.mark.parametrize(("send", "status", "code"), ERRORS.values(), ids=ERRORS)
+def test_an_error_has_openais_format(http: httpx2.Client, send: Send, status: int, code: str) -> None:
+    answer = send(http)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
     error: dict[str, Any] = answer.json()["error"]

@@ -1,4 +1,4 @@
-"""Streams arrive while they are made, also those that last longer than a buffered integration may."""
+"""Streams are delivered incrementally, also longer than the timeout of a buffered integration."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 import openai
 import pytest
 
-from tests.smoke.conftest import Record
+from tests.smoke.conftest import ReadRecord
 
 BUFFERED_S = 29
-"""The longest that API Gateway waits for a whole answer unless it is told otherwise."""
+"""API Gateway's default integration timeout."""
 SHORT: Any = [{"role": "user", "content": "Count from 1 to 100 in words, a number a line."}]
 LONG: Any = [{"role": "user", "content": "Write a story of at least 6000 words. Do not stop before."}]
 
-type Pace = Callable[[int, int], None]
+type SetPace = Callable[[int, int], None]
 
 
 class Stream(NamedTuple):
-    """A stream that was read to its end, and the seconds after which the first output and the end came."""
+    """A complete stream, with the seconds until its first output and its end."""
 
     chunks: list[Any]
     request_id: str
@@ -27,40 +27,42 @@ class Stream(NamedTuple):
 
 
 @pytest.fixture
-def read(client: openai.OpenAI) -> Iterator[Callable[[Any], Stream]]:
-    """Return a function that reads the answer to a conversation."""
+def read_stream(client: openai.OpenAI) -> Iterator[Callable[[Any], Stream]]:
+    """Return a function that reads the streamed answer to messages."""
 
-    def stream(messages: Any) -> Stream:
-        begun = time.monotonic()
+    def read(messages: Any) -> Stream:
+        started = time.monotonic()
         answer = client.chat.completions.with_raw_response.create(
             model="qwen-plus", messages=messages, stream=True, stream_options={"include_usage": True}
         )
-        arrived = [(chunk, time.monotonic() - begun) for chunk in answer.parse()]
+        arrived = [(chunk, time.monotonic() - started) for chunk in answer.parse()]
         first_s = next(at for chunk, at in arrived if chunk.choices and chunk.choices[0].delta.content)
         return Stream([chunk for chunk, _ in arrived], answer.headers["x-request-id"], first_s, arrived[-1][1])
 
-    return stream
+    return read
 
 
-def test_the_first_output_comes_long_before_the_end_and_the_call_leaves_one_record(
-    read: Callable[[Any], Stream], pace: Pace, record: Record
+def test_the_first_output_precedes_the_end_and_the_call_writes_one_record(
+    read_stream: Callable[[Any], Stream], set_pace: SetPace, read_record: ReadRecord
 ) -> None:
-    pace(10, 200)
+    set_pace(10, 200)
 
-    stream = read(SHORT)
+    stream = read_stream(SHORT)
 
     assert stream.end_s - stream.first_s >= 1
-    recorded = record(stream.request_id)
+    record = read_record(stream.request_id)
     usage = stream.chunks[-1].usage
-    assert (recorded["outcome"], recorded["status"], recorded["streamed"]) == ("answered", 200, True)
-    assert (recorded["tokens_in"], recorded["tokens_out"]) == (usage.prompt_tokens, usage.completion_tokens)
+    assert (record["outcome"], record["status"], record["streamed"]) == ("answered", 200, True)
+    assert (record["tokens_in"], record["tokens_out"]) == (usage.prompt_tokens, usage.completion_tokens)
 
 
-def test_a_stream_may_last_longer_than_an_answer_that_is_buffered(read: Callable[[Any], Stream], pace: Pace) -> None:
-    pace(16, 2_000)
+def test_a_stream_can_exceed_the_timeout_of_a_buffered_integration(
+    read_stream: Callable[[Any], Stream], set_pace: SetPace
+) -> None:
+    set_pace(16, 2_000)
 
-    stream = read(LONG)
+    stream = read_stream(LONG)
 
     assert [chunk.choices[0].finish_reason for chunk in stream.chunks if chunk.choices][-1] in {"stop", "length"}
     if stream.end_s < BUFFERED_S:
-        pytest.skip(f"the model was done after {stream.end_s:.0f} s: nothing is shown")
+        pytest.skip(f"the model finished after {stream.end_s:.0f} s, which proves nothing")

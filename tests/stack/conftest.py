@@ -1,4 +1,4 @@
-"""One stack that `up --detach` starts for all tests that only call it, and a repository for those that stop theirs."""
+"""Fixtures of the stack tests: one shared stack, and a private repository for the life-cycle tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture(scope="session")
 def welcome(repository: Repository) -> Iterator[str]:
-    """Return what `up --detach` printed; the shared stack runs."""
+    """Start the shared stack and return the output of `up --detach`."""
     started = repository.run("up", "--detach")
     assert started.returncode == 0, started.stderr
     yield started.stdout
@@ -37,26 +37,26 @@ def _second_repository(
     repository: Repository, stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Repository:
     second = Repository(tmp_path_factory.mktemp("own"))
-    second.take_build_of(repository)
+    second.copy_build(repository)
     return second
 
 
 @pytest.fixture
 def own(_second_repository: Repository) -> Iterator[Repository]:
-    """Return a repository in which no stack runs, and in which none runs afterwards."""
+    """Return a repository without a running stack; stop its stack afterwards."""
     yield _second_repository
     _second_repository.run("down")
 
 
 @pytest.fixture
 def client(stack: dict[str, Any]) -> openai.OpenAI:
-    """Return the real client with its defaults."""
+    """Return OpenAI's client with its defaults."""
     return openai.OpenAI(base_url=stack["base_url"], api_key=stack["api_key"])
 
 
 @pytest.fixture
 def provider(stack: dict[str, Any]) -> Iterator[httpx2.Client]:
-    """Return a client of the stand-in's control interface; every test leaves it as it was."""
+    """Return a client of the mock provider's control interface, which is reset before and after each test."""
     with httpx2.Client(base_url=stack["provider_url"], trust_env=False) as control:
         control.delete("/_control")
         yield control

@@ -1,4 +1,4 @@
-"""A repository of its own for a stack, so that tests never meet the stack that a developer runs in this one."""
+"""Copies of the repository for stacks, so that tests never touch the stack of a developer."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("qwen-gateway")
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
-HOSTILE = {
+CALLER_ENV = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
     "AWS_SECRET_ACCESS_KEY": "real-looking",
@@ -25,11 +25,11 @@ HOSTILE = {
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     "AWS_USE_FIPS_ENDPOINT": "true",
 }
-"""What a caller's shell may hold. With it in force, whatever left loopback would fail or reach a real account."""
+"""Variables of a developer's shell. Any call that obeys them and leaves loopback fails or reaches a real account."""
 
 
 class Repository:
-    """A copy of what the local stack is made from, and the operator's command in it."""
+    """A copy of the sources of the local stack, and the operator's command in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,41 +39,43 @@ class Repository:
         for name in ("events", "functions", "layers", "requirements"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".tools").symlink_to(ROOT / ".tools")
-        self._let_targets_keep_their_order()
+        self._disable_cooldown()
 
     @property
     def stack(self) -> dict[str, Any]:
-        """What stack.json says."""
+        """The contents of stack.json."""
         document: dict[str, Any] = json.loads((self.local / "stack.json").read_text(encoding="utf-8"))
         return document
 
-    def take_build_of(self, other: "Repository") -> None:
-        """Start from what was built from the same sources already."""
+    def copy_build(self, other: "Repository") -> None:
+        """Copy the build of another repository with the same sources."""
         shutil.copytree(other.local / "build", self.local / "build")
         shutil.copy(other.local / "build.stamp", self.local / "build.stamp")
 
-    def run(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end; it would not come while a process that was left running held the pipes."""
+    def run(self, *arguments: str, environment: Mapping[str, str] = CALLER_ENV) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end. It would hang if a remaining process held the pipes."""
         return subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
             env=os.environ | environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
 
-    def _let_targets_keep_their_order(self) -> None:
-        """What fails in one test is not to be asked last in the next."""
+    def _disable_cooldown(self) -> None:
+        """Set the cooldown to 0, so that a failure in one test does not reorder the targets in the next."""
         settings = self.folder / "layers" / "qwen_gateway" / "qwen_gateway" / "gateway.toml"
         text = settings.read_text(encoding="utf-8")
         assert text.count("cooldown = 10") == 1
         settings.write_text(text.replace("cooldown = 10", "cooldown = 0"), encoding="utf-8")
 
     @contextmanager
-    def in_front(self, *arguments: str, environment: Mapping[str, str] = HOSTILE) -> Iterator["InFront"]:
-        """Run `up` in the foreground for a while."""
+    def run_in_foreground(
+        self, *arguments: str, environment: Mapping[str, str] = CALLER_ENV
+    ) -> Iterator["ForegroundCommand"]:
+        """Run `up` in the foreground within the context."""
         output = self.folder / "output"
         with output.open("wb") as file:
             process = subprocess.Popen(
@@ -85,59 +87,61 @@ class Repository:
                 start_new_session=True,
             )
         try:
-            yield InFront(process, output)
+            yield ForegroundCommand(process, output)
         finally:
             process.kill()
             process.wait()
             self.run("down")
 
-    def processes(self) -> list[int]:
-        """Return the processes that were started for this repository's stack: their home lies in it."""
+    def list_processes(self) -> list[int]:
+        """Return the processes of this repository's stack: their HOME lies in it."""
         mark = f"HOME={self.local}/".encode()
         if Path("/proc/self/environ").exists():
             return [
-                int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and mark in seen(entry)
+                int(entry.name)
+                for entry in Path("/proc").iterdir()
+                if entry.name.isdigit() and mark in read_environment(entry)
             ]
         listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], check=True, capture_output=True)
         return [int(line.split(None, 1)[0]) for line in listing.stdout.splitlines() if mark in line]
 
 
-class InFront:
-    """An `up` that was started in the foreground."""
+class ForegroundCommand:
+    """A running `up` in the foreground."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
         self._process = process
-        self._output = output
+        self._output_file = output
 
     @property
-    def said(self) -> str:
-        """All that it printed so far."""
-        return self._output.read_text(encoding="utf-8")
+    def output(self) -> str:
+        """The output so far."""
+        return self._output_file.read_text(encoding="utf-8")
 
     def wait_until_ready(self) -> None:
-        """Return when the pasteable lines are printed."""
-        wait_until(lambda: "Ctrl-C stops it." in self.said or self._process.poll() is not None)
-        assert self._process.poll() is None, self.said
+        """Wait until the welcome lines are printed."""
+        wait_until(lambda: "Ctrl-C stops it." in self.output or self._process.poll() is not None)
+        assert self._process.poll() is None, self.output
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the command alone, not to what it started."""
+        """Send a signal to the command only, not to its child processes."""
         self._process.send_signal(number)
 
-    def status(self) -> int:
+    def wait(self) -> int:
         """Wait for the end and return the exit status."""
-        return self._process.wait(timeout=PATIENCE_S)
+        return self._process.wait(timeout=TIMEOUT_S)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; fail when that takes too long."""
-    limit = time.monotonic() + PATIENCE_S
+    """Wait until the condition holds; fail after the timeout."""
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < limit, "it did not come"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)
 
 
-def seen(entry: Path) -> bytes:
-    """Return the environment of a process of ours, or nothing."""
+def read_environment(entry: Path) -> bytes:
+    """Return the environment of a process, or nothing if it cannot be read."""
     try:
         return (entry / "environ").read_bytes()
     except OSError:

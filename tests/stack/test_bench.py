@@ -1,4 +1,4 @@
-"""The benchmark, with a few calls instead of thousands: every figure is there, for every contender."""
+"""The benchmark with few calls: it reports every figure for every contender."""
 
 import json
 import sys
@@ -20,14 +20,14 @@ CONTENDERS = {"plain", "plain + bytecode", "gateway"}
 
 @pytest.fixture
 def built(repository: Repository, welcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The working directory is a repository that has been built."""
-    Repository(tmp_path).take_build_of(repository)
+    """Change to the folder of a built repository."""
+    Repository(tmp_path).copy_build(repository)
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def figures(built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """What `qwen-gateway bench --json` prints after a short run."""
+    """Return the output of a short `qwen-gateway bench --json`."""
     for module, name, value in (
         (rounds, "_STARTS", 2),
         (rounds, "_CALLS", 50),
@@ -39,7 +39,7 @@ def figures(built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return json.loads(capsys.readouterr().out)
 
 
-def test_each_contender_is_measured_over_http_and_over_tls(figures: Any) -> None:
+def test_each_contender_is_measured_over_http_and_tls(figures: Any) -> None:
     assert set(figures["connections"]) == {"http", "tls"}
     for contenders in figures["connections"].values():
         assert set(contenders) == CONTENDERS
@@ -54,7 +54,7 @@ def test_each_contender_is_measured_over_http_and_over_tls(figures: Any) -> None
     assert next(iter(figures["imports_ms"])) == "openai"
 
 
-def test_streams_are_measured_beside_the_providers_own_and_a_relay_that_reads_nothing(
+def test_streams_are_measured_against_the_provider_and_a_plain_relay(
     built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in (("_ROUNDS", {20: 2, 300: 1}), ("_RELAY_ROUNDS", 4), ("_STREAMS", 20), ("_EARLY", 10)):

@@ -1,4 +1,4 @@
-"""The main job, through front, function processes, built layer, emulated AWS and the stand-in provider."""
+"""Calls through the whole local stack: API Gateway emulation, functions, built layer, emulated AWS, mock provider."""
 
 import time
 from collections.abc import Callable
@@ -22,13 +22,13 @@ def test_starting_a_stack_makes_no_chat_call(stack: dict[str, Any], provider: ht
     assert provider.get("/_control").json()["calls"] == []
 
 
-def test_a_chat_call_is_answered_and_leaves_one_record(client: openai.OpenAI, records: Records) -> None:
+def test_a_chat_call_returns_an_answer_and_writes_one_record(client: openai.OpenAI, records: Records) -> None:
     before = len(records())
 
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "stand-in for qwen3-max" in (completion.choices[0].message.content or "")
+    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
     assert answer.headers["x-gateway-provider"] == "dashscope"
     assert answer.headers["x-gateway-model"] == "qwen3-max"
@@ -40,7 +40,7 @@ def test_a_chat_call_is_answered_and_leaves_one_record(client: openai.OpenAI, re
     assert record["outcome"]["S"] == "answered"
 
 
-def test_the_provider_is_always_asked_for_a_stream_with_usage(client: openai.OpenAI, provider: httpx2.Client) -> None:
+def test_the_provider_request_always_streams_with_usage(client: openai.OpenAI, provider: httpx2.Client) -> None:
     client.chat.completions.create(model="qwen-plus", messages=MESSAGES, extra_body={"top_k": 7})
 
     (call,) = provider.get("/_control").json()["calls"]
@@ -49,7 +49,7 @@ def test_the_provider_is_always_asked_for_a_stream_with_usage(client: openai.Ope
     assert call["body"]["top_k"] == 7
 
 
-def test_total_failure_costs_four_calls_of_the_provider_and_one_of_the_client(
+def test_total_failure_costs_four_provider_calls_and_one_client_call(
     client: openai.OpenAI, provider: httpx2.Client, records: Records
 ) -> None:
     before = len(records())
@@ -68,38 +68,38 @@ def test_total_failure_costs_four_calls_of_the_provider_and_one_of_the_client(
     assert len(records()) == before + 1
 
 
-def test_calls_run_side_by_side(client: openai.OpenAI, provider: httpx2.Client) -> None:
-    """Six calls of 1.5 s each, one after another, would take the client longer than its timeout."""
+def test_calls_run_concurrently(client: openai.OpenAI, provider: httpx2.Client) -> None:
+    """Six sequential calls of 1.5 s each would exceed the client's timeout."""
     provider.put("/_control", json={"latency_ms": 1500})
-    hurried = client.with_options(timeout=7.5, max_retries=0)
+    impatient = client.with_options(timeout=7.5, max_retries=0)
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(
-            pool.map(lambda _: hurried.chat.completions.create(model="qwen-plus", messages=MESSAGES), range(6))
+            pool.map(lambda _: impatient.chat.completions.create(model="qwen-plus", messages=MESSAGES), range(6))
         )
 
     assert len({answer.id for answer in answers}) == 6
 
 
-def test_the_same_call_through_the_emulators_own_gateway_and_lambda(stack: dict[str, Any]) -> None:
+def test_a_call_through_ministacks_own_api_gateway_and_lambda(stack: dict[str, Any]) -> None:
     client = openai.OpenAI(base_url=f"{stack['rest_api_url']}/v1", api_key=stack["api_key"], timeout=60)
 
     answer = client.chat.completions.create(model="qwen-plus", messages=MESSAGES)
 
-    assert "stand-in" in (answer.choices[0].message.content or "")
+    assert "mock" in (answer.choices[0].message.content or "")
 
 
-def test_a_stream_shows_as_it_comes(client: openai.OpenAI, provider: httpx2.Client) -> None:
+def test_a_stream_is_delivered_incrementally(client: openai.OpenAI, provider: httpx2.Client) -> None:
     provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": 200})
 
     stream = client.chat.completions.create(model="qwen-plus", messages=MESSAGES, stream=True)
-    came = [time.monotonic() for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+    arrivals = [time.monotonic() for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
 
-    assert len(came) == 10
-    assert came[-1] - came[0] >= 1.7
+    assert len(arrivals) == 10
+    assert arrivals[-1] - arrivals[0] >= 1.7
 
 
-def test_the_same_stream_through_the_emulators_own_gateway_comes_whole(stack: dict[str, Any]) -> None:
+def test_a_stream_through_ministacks_own_api_gateway_is_buffered(stack: dict[str, Any]) -> None:
     client = openai.OpenAI(base_url=f"{stack['rest_api_url']}/v1", api_key=stack["api_key"], timeout=60)
 
     stream = client.chat.completions.create(
@@ -108,11 +108,11 @@ def test_the_same_stream_through_the_emulators_own_gateway_comes_whole(stack: di
     chunks = list(stream)
 
     assert stream.response.headers["content-type"].startswith("text/event-stream")
-    assert "stand-in" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert "mock" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert chunks[-1].usage is not None
 
 
-def test_models_with_and_without_a_slash(client: openai.OpenAI) -> None:
+def test_models_are_listed_and_retrieved_with_and_without_a_slash(client: openai.OpenAI) -> None:
     assert "qwen-max" in [model.id for model in client.models.list()]
     assert client.models.retrieve("qwen-max").to_dict()["max_output_tokens"] == 65_536
     with pytest.raises(openai.NotFoundError) as caught:
@@ -120,7 +120,7 @@ def test_models_with_and_without_a_slash(client: openai.OpenAI) -> None:
     assert "some/model" in str(caught.value)
 
 
-def test_the_edges_own_errors_have_openais_shape(stack: dict[str, Any]) -> None:
+def test_api_gateway_errors_have_openais_format(stack: dict[str, Any]) -> None:
     unknown = httpx2.post(f"{stack['base_url']}/responses", json={})
     wrong_method = httpx2.get(f"{stack['base_url']}/chat/completions")
 
@@ -131,7 +131,7 @@ def test_the_edges_own_errors_have_openais_shape(stack: dict[str, Any]) -> None:
         assert answer.headers["x-request-id"]
 
 
-def test_a_browser_may_ask_first_without_a_key(stack: dict[str, Any]) -> None:
+def test_a_preflight_needs_no_key(stack: dict[str, Any]) -> None:
     answer = httpx2.options(f"{stack['base_url']}/chat/completions", headers={"origin": "https://app.example"})
 
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""`make smoke`, which examines a deployed gateway, examines the local one: what it asks of AWS is asked here too."""
+"""`make smoke`, against the local stack, with the same AWS calls as against a deployed one."""
 
 import os
 import subprocess
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.stack.repository import HOSTILE, ROOT
+from tests.stack.repository import CALLER_ENV, ROOT
 
-MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-"""A make that runs these tests would hand its settings on."""
+MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""An outer make would pass its settings on."""
 
 
-def smoke(**target: str) -> subprocess.CompletedProcess[str]:
-    caller = {name: value for name, value in os.environ.items() if name not in {*MAKES_OWN, *HOSTILE}}
+def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
+    caller = {name: value for name, value in os.environ.items() if name not in {*MAKE_VARIABLES, *CALLER_ENV}}
     return subprocess.run(
         ["make", "smoke"], cwd=ROOT, env=caller | target, capture_output=True, text=True, timeout=300, check=False
     )
@@ -21,7 +21,7 @@ def smoke(**target: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def account(stack: dict[str, Any]) -> dict[str, str]:
-    """The emulated account, as a caller's shell names one."""
+    """Return the variables of the emulated account."""
     return {
         "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
         "AWS_ACCESS_KEY_ID": "test",
@@ -31,19 +31,21 @@ def account(stack: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def test_a_stack_passes_by_its_name(stack: dict[str, Any], account: dict[str, str], provider: object) -> None:
+def test_a_stack_named_in_the_environment_passes(
+    stack: dict[str, Any], account: dict[str, str], provider: object
+) -> None:
     places = {"BASE_URL": stack["base_url"], "PROVIDER_URL": stack["provider_url"]}
 
-    examined = smoke(STACK=stack["stack_name"], **places, **account)
+    result = run_smoke(STACK=stack["stack_name"], **places, **account)
 
-    assert examined.returncode == 0, examined.stdout + examined.stderr
-    assert " passed" in examined.stdout
-    assert "skipped" not in examined.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
 
 
-def test_a_stack_that_is_not_there_is_refused(stack: dict[str, Any], account: dict[str, str]) -> None:
-    examined = smoke(STACK="no-such-stack", **account)
+def test_an_unknown_stack_is_rejected(stack: dict[str, Any], account: dict[str, str]) -> None:
+    result = run_smoke(STACK="no-such-stack", **account)
 
-    assert examined.returncode != 0
-    assert "There is no stack 'no-such-stack'" in examined.stderr
-    assert "Traceback" not in examined.stderr
+    assert result.returncode != 0
+    assert "There is no stack 'no-such-stack'" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,4 +1,4 @@
-"""What a function logs, where a test can read it."""
+"""Fixtures of the unit tests: the log output of the code under test."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ type Logged = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Logged:
-    """Return a reader of the lines logged since it was last asked; a logger keeps the stream that it was made with."""
+    """Return a function that reads the lines logged since its last call. A new logger writes to the captured stdout."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     fresh = functools.cache(lambda: Logger(service=f"test-{uuid.uuid4()}", stream=sys.stdout))
     monkeypatch.setattr(observability, "logger", fresh)

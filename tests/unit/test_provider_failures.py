@@ -17,7 +17,7 @@ from qwen_gateway.errors import (
     ProviderTimeout,
 )
 from qwen_gateway.provider_failures import ErrorBody, classify, parse_error_body
-from tests.builders import refusal
+from tests.builders import error_body
 
 WORDS = "429 Throttling insufficient_quota Arrearage invalid_api_key model_not_found"
 
@@ -25,11 +25,11 @@ WORDS = "429 Throttling insufficient_quota Arrearage invalid_api_key model_not_f
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (refusal("m", "Arrearage"), ErrorBody("m", "Arrearage", None)),
-        (refusal("m", "invalid_value", param="n"), ErrorBody("m", "invalid_value", "n")),
-        (refusal("m", None, type="Throttling"), ErrorBody("m", "Throttling", None)),
-        (refusal("m", 500), ErrorBody("m", "500", None)),
-        (refusal("m", "c", param=7), ErrorBody("m", "c", None)),
+        (error_body("m", "Arrearage"), ErrorBody("m", "Arrearage", None)),
+        (error_body("m", "invalid_value", param="n"), ErrorBody("m", "invalid_value", "n")),
+        (error_body("m", None, type="Throttling"), ErrorBody("m", "Throttling", None)),
+        (error_body("m", 500), ErrorBody("m", "500", None)),
+        (error_body("m", "c", param=7), ErrorBody("m", "c", None)),
         ({"code": "InvalidApiKey", "message": "m", "request_id": "r"}, ErrorBody("m", "InvalidApiKey", None)),
         ({"error": {"message": "m", "code": "c"}}, ErrorBody("m", "c", None)),
         ({"error": "words alone"}, ErrorBody("", "", None)),

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import qwen_gateway
 from qwen_gateway import config
 from qwen_gateway.api import error_object
-from qwen_gateway.environment_keys import key_of
 from qwen_gateway.errors import GatewayError, ProviderNotConfigured
+from qwen_gateway.provider_keys.environment import read_key
 from qwen_gateway.routing import Target
 from qwen_gateway_cli.batch.lines import Line, read
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.console import err, note, refuse, show
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
 
 if TYPE_CHECKING:
     from qwen_gateway.library import Answer, QwenClient, Result
@@ -60,7 +60,7 @@ def batch(  # noqa: PLR0913, PLR0917 - the options of the command
     failed is. The exit status is 0 when every line is answered, else 1.
     """
     target = output or file.with_name(f"{file.name}.results.jsonl")
-    with as_keyboard_interrupt(), _client(provider) as client:
+    with interrupt_on_signals(), _client(provider) as client:
         lines = read(file, lambda prompt: client.request(prompt, model))
         with Results(target, lines) as results:
             open_lines = [line for line in lines if line.number not in results.answered]
@@ -74,7 +74,7 @@ def batch(  # noqa: PLR0913, PLR0917 - the options of the command
 
 def _client(provider: str | None) -> "QwenClient":
     if provider and "://" in provider:
-        chosen = upstream.chosen(provider)
+        chosen = upstream.resolve_upstream(provider)
         return qwen_gateway.QwenClient(
             configuration=chosen.gateway_config, api_key=next(iter(chosen.keys.values()), None)
         )
@@ -88,7 +88,7 @@ def _of_the_environment() -> str:
     """The default provider when its key is there, else the first one whose key is."""
     settings = config.parse(os.environ.get("GATEWAY_CONFIG", ""))
     names = (settings.default_provider, *settings.providers)
-    return next(filter(key_of, names), None) or refuse(_NO_KEY)
+    return next(filter(read_key, names), None) or refuse(_NO_KEY)
 
 
 def _run(  # noqa: PLR0913, PLR0917 - everything meets here

@@ -13,10 +13,10 @@ from qwen_gateway_cli.bench.report import Measured, Report
 from qwen_gateway_cli.bench.sizes import size
 from qwen_gateway_cli.console import refuse, show_json
 from qwen_gateway_cli.local import preflight
-from qwen_gateway_cli.local.build import architecture
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.local.lock import held
-from qwen_gateway_cli.local.progress import step
+from qwen_gateway_cli.local.output import show_step
+from qwen_gateway_cli.local.preflight import hold_lock
+from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, repository_root
 
 
@@ -25,7 +25,7 @@ def bench(as_json: JsonOption = False) -> None:
     layout = Layout(repository_root())
     if sys.platform != "linux":
         refuse("Lambda's runtime emulator is a Linux program: run `qwen-gateway bench` there, or in a container.")
-    with held(layout.lock):
+    with hold_lock(layout.lock):
         contenders = packaged(layout, preflight.check(layout, port=0))
     report = _measure(layout, contenders)
     if as_json:
@@ -35,7 +35,9 @@ def bench(as_json: JsonOption = False) -> None:
 
 
 def _measure(layout: Layout, contenders: tuple[Contender, ...]) -> Report:
-    (rie,) = layout.sam.parents[1].glob(f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{architecture()}")
+    (rie,) = layout.sam.parents[1].glob(
+        f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{detect_architecture()}"
+    )
     gateway = next(contender for contender in contenders if contender.name == GATEWAY)
     measured: dict[str, Measured] = {}
     imported: dict[str, float] = {}
@@ -51,9 +53,9 @@ def _over(
     connection: str, layout: Layout, rie: Path, contenders: tuple[Contender, ...], around: Neighbours
 ) -> Measured:
     event = recorded_event(layout, around.token)
-    with step(f"cold starts, {connection.upper()}"):
+    with show_step(f"cold starts, {connection.upper()}"):
         cold = rounds.cold(layout, rie, contenders, around, event)
-    with step(f"warm calls, {connection.upper()}"):
+    with show_step(f"warm calls, {connection.upper()}"):
         return Measured(cold, rounds.warm(layout, rie, contenders, around, event))
 
 

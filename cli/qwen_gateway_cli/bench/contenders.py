@@ -16,11 +16,10 @@ from typing import NamedTuple
 from qwen_gateway_cli.bench.emulator import Program
 from qwen_gateway_cli.bench.replay import STREAM, WHOLE, Neighbours
 from qwen_gateway_cli.console import refuse
-from qwen_gateway_cli.local import build, clean_environment
+from qwen_gateway_cli.local import clean_environment, sam
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.local.processes import Processes
-from qwen_gateway_cli.local.progress import step
-from qwen_gateway_cli.local.readiness import last_words
+from qwen_gateway_cli.local.output import show_step
+from qwen_gateway_cli.local.processes import Processes, quote_log_end
 
 GATEWAY, PLAIN, PLAIN_WITH_BYTECODE = "gateway", "plain", "plain + bytecode"
 _PLAIN_SOURCE = Path(__file__).parent / "plain"
@@ -49,7 +48,7 @@ class Contender(NamedTuple):
     def program(self, layout: Layout, around: Neighbours) -> Program:
         """Return what starts it, with modules found in Lambda's order."""
         variables = {
-            **clean_environment.clean(layout),
+            **clean_environment.create(layout),
             **_VARIABLES,
             **self.settings(around),
             "AWS_ENDPOINT_URL": around.url,
@@ -67,7 +66,7 @@ class Contender(NamedTuple):
 def packaged(layout: Layout, uv: Path) -> tuple[Contender, ...]:
     """Build all of them with `sam build`, and return them in the order in which they are called."""
     gateway = built_gateway(layout, uv)
-    with step("sam build of the plain handler"):
+    with show_step("sam build of the plain handler"):
         plain = _plain(layout, _processes(layout), uv)
     with_bytecode = layout.bench / "plain-with-bytecode"
     shutil.rmtree(with_bytecode, ignore_errors=True)
@@ -84,9 +83,9 @@ def built_gateway(layout: Layout, uv: Path) -> Contender:
     """Build the gateway with `sam build`, unless it is built."""
     for folder in (*layout.transient_folders, layout.logs, layout.bench):
         folder.mkdir(parents=True, exist_ok=True)
-    if not build.is_current(layout):
-        with step("sam build of the gateway"):
-            build.build(layout, _processes(layout), uv)
+    if not sam.is_build_current(layout):
+        with show_step("sam build of the gateway"):
+            sam.build(layout, _processes(layout), uv)
     # The managed runtime brings boto3 with its bytecode.
     _compile(layout.runtime_python.parents[1])
     return Contender(
@@ -110,11 +109,11 @@ def _plain(layout: Layout, processes: Processes, uv: Path) -> Path:
     shutil.copy(layout.root / "requirements" / "plain.txt", source / "requirements.txt")
     command: list[str | Path] = [layout.sam, "build", "--cached", "--template-file", source / "template.yaml"]
     command += ["--build-dir", target, "--cache-dir", layout.bench / "plain-cache"]
-    command += ["--parameter-overrides", f"Architecture={build.architecture()}"]
-    environment = clean_environment.for_build(layout, uv)
+    command += ["--parameter-overrides", f"Architecture={sam.detect_architecture()}"]
+    environment = clean_environment.create_for_build(layout, uv)
     environment["PATH"] = f"{_python_with_pip(layout)}:{environment['PATH']}"
     if processes.run("sam build", command, environment, directory=layout.temporary, log=log) != 0:
-        refuse(f"sam build of the plain handler failed. {last_words(log)}")
+        refuse(f"sam build of the plain handler failed. {quote_log_end(log)}")
     return target / "PlainFunction"
 
 

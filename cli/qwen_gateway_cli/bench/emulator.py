@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from qwen_gateway_cli.bench import footprint
 from qwen_gateway_cli.console import refuse
-from qwen_gateway_cli.local import preflight
-from qwen_gateway_cli.local.readiness import last_words
+from qwen_gateway_cli.local import sockets
+from qwen_gateway_cli.local.processes import quote_log_end
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
 _CALL_S = 60
@@ -44,7 +44,7 @@ class Function:
         # A function that streams sends its head, 8 NUL bytes and its body, of which the emulator knows nothing.
         head, _, _ = answer.partition(bytes(8))
         if json.loads(head).get("statusCode") != http.client.OK:
-            refuse(f"The function answered {answer[:500]!r}. {last_words(self._log)}")
+            refuse(f"The function answered {answer[:500]!r}. {quote_log_end(self._log)}")
         return took
 
     def invoke(self, event: Mapping[str, Any]) -> bytes:
@@ -53,7 +53,7 @@ class Function:
             self._connection.request("POST", _INVOKE, json.dumps(event).encode())
             return self._connection.getresponse().read()
         except OSError as failure:
-            refuse(f"The function does not answer: {failure}. {last_words(self._log)}")
+            refuse(f"The function does not answer: {failure}. {quote_log_end(self._log)}")
 
     def memory_mb(self) -> float:
         """Return what the function's process holds in memory now, in MB of 2^20 bytes."""
@@ -73,10 +73,10 @@ class Function:
 @contextmanager
 def running(emulator: Path, program: Program, log: Path) -> Iterator[Function]:
     """Give a function that nobody called yet, so that no process of it runs; the first call starts it."""
-    port = preflight.free_port()
+    port = sockets.find_free_port()
     command = [str(emulator), "--log-level", "error"]
     command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{preflight.free_port()}", *program.command]
+    command += ["--runtime-api-address", f"127.0.0.1:{sockets.find_free_port()}", *program.command]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -103,7 +103,7 @@ def _await(connection: http.client.HTTPConnection, process: subprocess.Popen[byt
             connection.connect()
         except OSError:
             if process.poll() is not None or time.monotonic() > limit:
-                refuse(f"Lambda's runtime emulator does not start. {last_words(log)}")
+                refuse(f"Lambda's runtime emulator does not start. {quote_log_end(log)}")
             time.sleep(_POLL_S)
         else:
             return

@@ -19,8 +19,8 @@ import uvicorn
 
 from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.listening import listen
-from qwen_gateway_cli.local.provider import running_provider
+from qwen_gateway_cli.local.mock_qwen import run_mock_qwen
+from qwen_gateway_cli.local.sockets import listen
 
 MODEL = "qwen-plus"
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me something about Hangzhou in two sentences."}]}
@@ -48,7 +48,7 @@ class Neighbours(NamedTuple):
     @property
     def gateway_config(self) -> str:
         """The configuration that leads every provider here."""
-        return json.dumps(upstream.stand_in(self.url).gateway_config)
+        return json.dumps(upstream.build_mock_upstream(self.url).gateway_config)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def api_key() -> tuple[str, Mapping[str, Any]]:
 
 def of_aws(item: Mapping[str, Any]) -> dict[str, Answer]:
     """Return what AWS answers, by operation."""
-    keys = {provider: {"key": key} for provider, key in upstream.stand_in(f"http://{_HOST}").keys.items()}
+    keys = {provider: {"key": key} for provider, key in upstream.build_mock_upstream(f"http://{_HOST}").keys.items()}
     said = {"GetItem": {"Item": item}, "PutItem": {}, "GetSecretValue": {"SecretString": json.dumps(keys)}}
     return {name: Answer(b"application/x-amz-json-1.0", json.dumps(body).encode()) for name, body in said.items()}
 
@@ -121,7 +121,7 @@ def of_qwen() -> dict[str, Answer]:
         STREAM: {**CHAT, "stream": True, "stream_options": {"include_usage": True}},
         WHOLE: CHAT,
     }
-    with running_provider() as provider, httpx2.Client(trust_env=False) as http:
+    with run_mock_qwen() as provider, httpx2.Client(trust_env=False) as http:
         provider.control({"chunks": _CHUNKS})
         recorded = {}
         for name, body in asked.items():

@@ -12,16 +12,16 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from qwen_gateway import config
-from qwen_gateway.environment_keys import EnvironmentKeys
 from qwen_gateway.library import Answer, QwenClient
+from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import Deadline, Transport, Upstream
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway_cli.bench.report import circumstances
 from qwen_gateway_cli.console import refuse, show, show_table
-from qwen_gateway_cli.local.progress import step
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
+from qwen_gateway_cli.local.output import show_step
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 
 _ROUNDS = 3
 _PROMPTS = 400
@@ -99,19 +99,19 @@ class Measured(NamedTuple):
 
 def measure() -> Measured:
     """Measure both in one run."""
-    with running_provider() as provider:
-        with step("throughput of a batch"):
+    with run_mock_qwen() as provider:
+        with show_step("throughput of a batch"):
             rates = [_calls_per_s(provider) for _ in range(_ROUNDS)]
         provider.reset()
-        with step("processor time of a call"):
+        with show_step("processor time of a call"):
             bare, whole = _processor_ms(provider)
     return Measured(rates, bare, whole)
 
 
-def _calls_per_s(provider: RunningProvider) -> float:
+def _calls_per_s(provider: RunningMockQwen) -> float:
     provider.control({"latency_ms": _LATENCY_MS})
     prompts = [f"Prompt {number}." for number in range(_PROMPTS)]
-    with QwenClient(configuration=stand_in(provider.url).gateway_config, api_key=_KEY) as client:
+    with QwenClient(configuration=build_mock_upstream(provider.url).gateway_config, api_key=_KEY) as client:
         began = time.perf_counter()
         results = list(client.batch(prompts, _MODEL, max_concurrency=_CONCURRENCY))
         seconds = time.perf_counter() - began
@@ -120,9 +120,9 @@ def _calls_per_s(provider: RunningProvider) -> float:
     return _PROMPTS / seconds
 
 
-def _processor_ms(provider: RunningProvider) -> tuple[list[float], list[float]]:
+def _processor_ms(provider: RunningMockQwen) -> tuple[list[float], list[float]]:
     """Return milliseconds of bare and of whole calls, taken in turns."""
-    settings = config.parse("", stand_in(provider.url).gateway_config)
+    settings = config.parse("", build_mock_upstream(provider.url).gateway_config)
     transport = Transport()
     targets = Routes(settings).targets(_MODEL)
     upstream = Upstream(settings, EnvironmentKeys({targets[0].provider: _KEY}), transport)

@@ -1,1 +1,1 @@
-"""The whole gateway on one machine."""
+"""The local stack: the gateway on one machine."""

@@ -1,9 +1,10 @@
-"""ministack, which stands for AWS on this machine. Nothing else in the house knows it.
+"""ministack, the emulated AWS of the local stack. This is the only module that depends on it.
 
-Its gaps are listed in the design (reference/platform.md). It holds the state and rehearses the deployment; requests
-go through the front, except those to `rest_api_url`, its own API Gateway and Lambda.
+ministack stores the state and runs the real deployment. Requests go through the API Gateway emulation, except those to
+`rest_api_url`, which is ministack's own API Gateway and Lambda.
 """
 
+import http.client
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
@@ -14,7 +15,6 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.local.readiness import answers
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 _SERVICES = "apigateway,cloudformation,dynamodb,iam,lambda,logs,s3,secretsmanager,sts"
-_HEALTH = "/_ministack/health"
-_STREAMING_ACTION, _BUFFERED_ACTION = "/response-streaming-invocations", "/invocations"
+_HEALTH_PATH = "/_ministack/health"
+_STREAMING_PATH, _BUFFERED_PATH = "/response-streaming-invocations", "/invocations"
 
-# botocore with neither a variable nor a file: every setting is left with its default alone.
-_NOTHING_READ = {
+# Session variables without environment variables and files: every setting keeps its default.
+_DEFAULTS_ONLY = {
     name: (None, None, default, conversion)
     for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
 } | {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-# An empty mapping keeps botocore from asking the environment for proxies.
+# With an empty mapping botocore does not read proxies from the environment.
 _CONFIG = Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=20)
 
 
 def command(layout: Layout) -> list[Path]:
-    """The program to start."""
+    """Return the command that starts ministack."""
     return [layout.ministack]
 
 
-def environment(layout: Layout, port: int) -> dict[str, str]:
-    """The program's environment; ministack hands it on to the functions that it runs itself."""
+def build_environment(layout: Layout, port: int) -> dict[str, str]:
+    """Return ministack's environment, which the functions that it runs inherit."""
     return {
-        **clean_environment.clean(layout),
+        **clean_environment.create(layout),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
@@ -56,28 +56,35 @@ def environment(layout: Layout, port: int) -> dict[str, str]:
     }
 
 
-def is_ready(port: int) -> bool | None:
-    """Return True when ministack serves on this port, else None."""
-    return answers(port, _HEALTH)
+def is_ready(port: int) -> bool:
+    """Return whether ministack is ready on this loopback port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", _HEALTH_PATH)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def rest_api_url(endpoint: str, api_id: str, stage: str) -> str:
-    """The address of a deployed REST API's stage; the template's paths follow it."""
+    """Return the URL of a deployed REST API's stage, without the template's paths."""
     return f"{endpoint}/restapis/{api_id}/{stage}/_user_request_"
 
 
-def answer_streams_whole(endpoint: str) -> None:
-    """Let ministack's own API Gateway call a function by Lambda's buffered action where the deployed API streams.
+def use_buffered_integrations(endpoint: str) -> None:
+    """Replace the streaming integrations in ministack's own API Gateway by buffered ones.
 
-    It does not know the streaming one, and answers 500. The template that was deployed still says what is true.
+    ministack does not support response streaming and returns a 500. The deployed template stays unchanged.
     """
     gateway = client("apigateway", endpoint)
     for api in gateway.get_rest_apis()["items"]:
         for resource in gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]:
-            for method, described in resource.get("resourceMethods", {}).items():
-                uri = described["methodIntegration"].get("uri") or ""
-                if _STREAMING_ACTION in uri:
-                    buffered = uri.replace(_STREAMING_ACTION, _BUFFERED_ACTION)
+            for method, details in resource.get("resourceMethods", {}).items():
+                uri = details["methodIntegration"].get("uri") or ""
+                if _STREAMING_PATH in uri:
+                    buffered = uri.replace(_STREAMING_PATH, _BUFFERED_PATH)
                     gateway.update_integration(
                         restApiId=api["id"],
                         resourceId=resource["id"],
@@ -97,8 +104,8 @@ def client(service: Literal["lambda"], endpoint: str) -> "LambdaClient": ...
 @overload
 def client(service: Literal["secretsmanager"], endpoint: str) -> "SecretsManagerClient": ...
 def client(service: str, endpoint: str) -> object:
-    """Return a client that can reach `endpoint` alone, whatever the caller's environment and files say."""
-    session = botocore.session.Session(session_vars=_NOTHING_READ)
+    """Return a client for `endpoint` that ignores the caller's environment variables and AWS files."""
+    session = botocore.session.Session(session_vars=_DEFAULTS_ONLY)
     return cast(
         "object",
         session.create_client(

@@ -1,7 +1,6 @@
-"""The environment of everything that the local stack starts.
+"""The environment variables of everything that the local stack starts.
 
-It is made from nothing, so that no profile, key, endpoint or proxy of the caller takes part: nothing local can
-reach a real account.
+It inherits no profile, key, endpoint or proxy from the caller, so that no local process can reach a real account.
 """
 
 import os
@@ -15,9 +14,9 @@ from qwen_gateway_cli.local.layout import Layout
 REGION = "us-east-1"
 KEY = "test"
 
-# What uv and pip need to reach a package registry, and no more: their own settings, certificates and proxies.
+# Variables that uv and pip need to reach a package registry: their settings, certificates and proxies.
 _REGISTRY_PREFIXES = ("PIP_", "UV_")
-_REGISTRY = frozenset(
+_REGISTRY_NAMES = frozenset(
     {
         "ALL_PROXY",
         "HTTPS_PROXY",
@@ -34,10 +33,10 @@ _REGISTRY = frozenset(
 )
 
 
-def clean(layout: Layout) -> dict[str, str]:
-    """Return an environment with dummy AWS keys, no AWS file and folders of its own."""
+def create(layout: Layout) -> dict[str, str]:
+    """Return an environment with dummy AWS keys, no AWS files, and the stack's own home and temporary folder."""
     return {
-        "PATH": _path(),
+        "PATH": _build_path(),
         "HOME": str(layout.home),
         "TMPDIR": str(layout.temporary),
         "LANG": "C.UTF-8",
@@ -53,24 +52,26 @@ def clean(layout: Layout) -> dict[str, str]:
     }
 
 
-def for_build(layout: Layout, uv: Path) -> dict[str, str]:
-    """Return the clean environment with the way to the package registry, and what the layer's Makefile asks for."""
+def create_for_build(layout: Layout, uv: Path) -> dict[str, str]:
+    """Return the environment with access to the package registry and the variables of the layer's Makefile."""
     registry = {
-        name: value for name, value in os.environ.items() if name in _REGISTRY or name.startswith(_REGISTRY_PREFIXES)
+        name: value
+        for name, value in os.environ.items()
+        if name in _REGISTRY_NAMES or name.startswith(_REGISTRY_PREFIXES)
     }
     return {
-        **clean(layout),
+        **create(layout),
         **registry,
         "UV_NO_CONFIG": "1",
-        "UV_CACHE_DIR": _uv_cache(uv),
+        "UV_CACHE_DIR": _find_uv_cache(uv),
         "LAYER_UV": str(uv),
         "LAYER_PYTHON": os.path.realpath(sys.executable),
         "LAYER_PLATFORM": "host",
     }
 
 
-def _path() -> str:
-    """This Python, the system's commands, and make wherever it stands."""
+def _build_path() -> str:
+    """Return the folders of this Python, of the system's commands and of make."""
     make = shutil.which("make")
     folders = [str(Path(sys.executable).parent), "/usr/bin", "/bin"]
     if make is not None:
@@ -78,6 +79,6 @@ def _path() -> str:
     return os.pathsep.join(dict.fromkeys(folders))
 
 
-def _uv_cache(uv: Path) -> str:
-    """The caller's own cache: a home of the stack's would make each build download everything again."""
+def _find_uv_cache(uv: Path) -> str:
+    """Return the caller's cache folder; with one below the stack's home each build would download everything."""
     return subprocess.run([uv, "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()

@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 
 from qwen_gateway_cli.console import note, refuse, show, show_json
-from qwen_gateway_cli.local import stackfile, welcome
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local import stackfile
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.lifecycle import Lifecycle
-from qwen_gateway_cli.local.processes import Process
-from qwen_gateway_cli.local.readiness import tail
+from qwen_gateway_cli.local.output import format_summary
+from qwen_gateway_cli.local.processes import Process, read_tail
 from qwen_gateway_cli.stack import JsonOption, repository_root
 
-_STAND_IN = "the stand-in provider, which costs nothing and knows nothing"
-_DETACHED_END = "`qwen-gateway down` (or `make down`) stops it."
-_FOREGROUND_END = "Ctrl-C stops it."
+_MOCK_QWEN = "a mock of Qwen, which costs nothing"
+_STOP_DETACHED = "`qwen-gateway down` (or `make down`) stops it."
+_STOP_FOREGROUND = "Ctrl-C stops it."
 
 
 def up(
@@ -36,10 +36,10 @@ def up(
 ) -> None:
     """Run the gateway on this machine, without Docker, account or key."""
     lifecycle = Lifecycle(repository_root())
-    with as_keyboard_interrupt():
+    with interrupt_on_signals():
         try:
             stack = lifecycle.start(port, provider)
-            show(welcome.text(stack, provider or _STAND_IN, _DETACHED_END if detach else _FOREGROUND_END))
+            show(format_summary(stack, provider or _MOCK_QWEN, _STOP_DETACHED if detach else _STOP_FOREGROUND))
         except KeyboardInterrupt:
             lifecycle.stop()
             raise
@@ -49,7 +49,7 @@ def up(
 
 def down() -> None:
     """Stop the gateway on this machine, and remove its state."""
-    with as_keyboard_interrupt():
+    with interrupt_on_signals():
         stopped = Lifecycle(repository_root()).stop()
     if stopped:
         show(f"Stopped: {', '.join(process.name for process in stopped)}.")
@@ -58,17 +58,17 @@ def down() -> None:
 
 
 def status(as_json: JsonOption = False) -> None:
-    """Tell what runs of the local stack, and where it answers."""
+    """Show the processes of the local stack and the address of the gateway."""
     root = repository_root()
     stack = stackfile.read(root)
     processes = Lifecycle(root).processes()
     if as_json:
-        state = {process.name: {"pid": process.pid, "lives": lives} for process, lives in processes.items()}
+        state = {process.name: {"pid": process.pid, "lives": is_alive} for process, is_alive in processes.items()}
         show_json({"base_url": stack.base_url if stack else None, "processes": state})
         return
-    show(f"The gateway's address is {stack.base_url}" if stack else _without_address(processes))
-    for process, lives in processes.items():
-        show(f"  {process.name:<12} {'runs' if lives else 'ended'}, process {process.pid}")
+    show(f"The gateway's address is {stack.base_url}" if stack else _describe_missing_stack(processes))
+    for process, is_alive in processes.items():
+        show(f"  {process.name:<12} {'runs' if is_alive else 'ended'}, process {process.pid}")
 
 
 def logs(
@@ -82,8 +82,8 @@ def logs(
         refuse(f"There is no log {name!r}; there are: {', '.join(found) or 'none yet'}.")
     for stem in [name] if name else found:
         note(f"{found[stem]}:")
-        show(tail(found[stem], lines))
+        show(read_tail(found[stem], lines))
 
 
-def _without_address(processes: dict[Process, bool]) -> str:
+def _describe_missing_stack(processes: dict[Process, bool]) -> str:
     return "A local stack is being started." if any(processes.values()) else "No local stack runs."

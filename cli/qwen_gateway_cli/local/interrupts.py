@@ -1,4 +1,4 @@
-"""Ctrl-C, and the other two ways of being told to end, as one thing: KeyboardInterrupt, at a moment that suits."""
+"""Termination signals: SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, which critical sections can defer."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,37 +8,37 @@ from typing import NoReturn
 
 type _Handler = Callable[[int, FrameType | None], object]
 
-_TOLD_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def as_keyboard_interrupt() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C."""
-    with _handled_by(_interrupt):
+def interrupt_on_signals() -> Iterator[None]:
+    """Raise KeyboardInterrupt also on SIGTERM and SIGHUP."""
+    with _handle_signals(_raise_interrupt):
         yield
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """Let an interrupt wait until the block is done, so that nothing is started and not written down."""
-    waiting: list[int] = []
-    with _handled_by(lambda number, _: waiting.append(number)):
+def defer_interrupts() -> Iterator[None]:
+    """Delay an interrupt until the end of the block, so that a started process is always recorded."""
+    received: list[int] = []
+    with _handle_signals(lambda number, _: received.append(number)):
         yield
-    if waiting:
+    if received:
         raise KeyboardInterrupt
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+def _raise_interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
 @contextmanager
-def _handled_by(handler: _Handler) -> Iterator[None]:
-    """Handle the signals for a while, but for those that the caller ignores (nohup)."""
-    heeded = [number for number in _TOLD_TO_END if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heeded}
+def _handle_signals(handler: _Handler) -> Iterator[None]:
+    """Install a handler for the block, except for signals that the parent process ignores (nohup)."""
+    handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous_handlers = {number: signal.signal(number, handler) for number in handled}
     try:
         yield
     finally:
-        for number, previous in before.items():
+        for number, previous in previous_handlers.items():
             signal.signal(number, previous)

@@ -1,4 +1,4 @@
-"""Where the local stack keeps its things: all below `.local`, the tools below `.tools`."""
+"""Paths of the local stack: its files below `.local`, the tools below `.tools`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from qwen_gateway_cli.local import stackfile
 
 
 class Layout:
-    """The paths of one repository. `down` keeps build, cache, logs, lock and what `bench` built."""
+    """The paths of one repository. `down` keeps the build, its cache, the logs, the lock and the builds of `bench`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -34,18 +34,18 @@ class Layout:
         self.state = self.local / "state"
         self.processes = self.local / "processes.json"
         self.parameters = self.local / "parameters.yaml"
-        self.front_settings = self.local / "front.json"
+        self.apigateway_settings = self.local / "front.json"
 
     @property
     def transient_folders(self) -> tuple[Path, ...]:
-        """The folders that live and die with one stack."""
+        """The folders that `down` removes."""
         return self.home, self.temporary, self.state
 
     @property
     def transient_files(self) -> tuple[Path, ...]:
-        """The files that live and die with one stack, beside stack.json."""
-        return self.parameters, self.front_settings
+        """The files that `down` removes, beside stack.json."""
+        return self.parameters, self.apigateway_settings
 
     def log(self, name: str) -> Path:
-        """The log of one process or one step."""
+        """Return the log file of a process or a step."""
         return self.logs / f"{name}.log"

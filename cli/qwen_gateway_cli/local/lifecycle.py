@@ -1,23 +1,24 @@
-"""The life of the local stack: started, watched, stopped."""
+"""Start, watch and stop the local stack of one repository."""
 
 import shutil
 import time
 from pathlib import Path
 
 from qwen_gateway_cli.console import note, refuse
-from qwen_gateway_cli.local import preflight, stackfile, startup, upstream
-from qwen_gateway_cli.local.interrupts import deferred
+from qwen_gateway_cli.local import preflight, stackfile
+from qwen_gateway_cli.local.interrupts import defer_interrupts
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.local.lock import held
-from qwen_gateway_cli.local.processes import Process, Processes
-from qwen_gateway_cli.local.readiness import last_words
+from qwen_gateway_cli.local.preflight import hold_lock
+from qwen_gateway_cli.local.processes import Process, Processes, quote_log_end
 from qwen_gateway_cli.local.stackfile import LocalStack
+from qwen_gateway_cli.local.startup import start_stack
+from qwen_gateway_cli.local.upstream import resolve_upstream
 
 _WATCH_S = 0.2
 
 
 class Lifecycle:
-    """The stack of one repository."""
+    """The local stack of one repository."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -25,13 +26,13 @@ class Lifecycle:
         self._processes = Processes(self._layout.processes)
 
     def start(self, port: int, provider: str | None) -> LocalStack:
-        """Bring the stack up and return its addresses. Whatever goes wrong, nothing is left running."""
-        with held(self._layout.lock):
-            self._refuse_running_and_clear_left_over()
+        """Start the stack and return its addresses. On any failure everything is stopped again."""
+        with hold_lock(self._layout.lock):
+            self._check_not_running()
             uv = preflight.check(self._layout, port)
-            choice = upstream.chosen(provider) if provider else None
+            upstream = resolve_upstream(provider) if provider else None
             try:
-                stack = startup.bring_up(self._layout, self._processes, uv, port, choice)
+                stack = start_stack(self._layout, self._processes, uv, port, upstream)
                 stackfile.write(self._root, stack)
             except BaseException:
                 self._stop()
@@ -39,51 +40,53 @@ class Lifecycle:
             return stack
 
     def stop(self) -> list[Process]:
-        """Stop everything that was started, remove its state, and return what was stopped."""
-        with held(self._layout.lock):
+        """Stop every process of the stack, remove its state, and return the stopped processes."""
+        with hold_lock(self._layout.lock):
             return self._stop()
 
     def watch(self) -> None:
-        """Stay until Ctrl-C, which stops the stack, or until `down` is called elsewhere.
+        """Wait until Ctrl-C, which stops the stack, or until another command stops it.
 
-        A process that ends by itself is refused, after the others were stopped.
+        When a process ends unexpectedly, the others are stopped and the command fails.
         """
         try:
-            ended = self._first_to_end()
+            ended = self._wait_for_exit()
         except KeyboardInterrupt:
             note("Stopping.")
             self.stop()
             return
         if stackfile.read(self._root) is None:
             return
-        words = last_words(self._layout.log(ended.name))
+        log_end = quote_log_end(self._layout.log(ended.name))
         self.stop()
-        refuse(f"{ended.name} ended by itself, so the rest was stopped. {words}")
+        refuse(f"{ended.name} ended unexpectedly, so the rest was stopped. {log_end}")
 
     def processes(self) -> dict[Process, bool]:
-        """Return what was started and not stopped, and whether it lives."""
-        return {process: self._processes.lives(process) for process in self._processes.recorded()}
+        """Return the recorded processes, and whether each of them runs."""
+        return {process: self._processes.is_alive(process) for process in self._processes.recorded()}
 
-    def _refuse_running_and_clear_left_over(self) -> None:
+    def _check_not_running(self) -> None:
+        """Fail when a complete stack runs; stop the remains of an incomplete one."""
         stack = stackfile.read(self._root)
-        earlier = self.processes()
-        if stack is not None and earlier and all(earlier.values()):
-            refuse(f"The local stack runs already, at {stack.base_url}: `qwen-gateway down` stops it.")
-        if stack is not None or earlier:
-            note("Clearing what an earlier stack left.")
+        recorded = self.processes()
+        if stack is not None and recorded and all(recorded.values()):
+            refuse(f"The local stack already runs at {stack.base_url}: `qwen-gateway down` stops it.")
+        if stack is not None or recorded:
+            note("Removing the remains of an earlier stack.")
             self._stop()
 
-    def _first_to_end(self) -> Process:
-        mine = self._processes.recorded()
+    def _wait_for_exit(self) -> Process:
+        """Return the first process that ends."""
+        watched = self._processes.recorded()
         while True:
-            ended = [process for process in mine if not self._processes.lives(process)]
+            ended = [process for process in watched if not self._processes.is_alive(process)]
             if ended:
                 return ended[0]
             time.sleep(_WATCH_S)
 
     def _stop(self) -> list[Process]:
-        with deferred():
-            # First of all: it tells a watching `up` that the end is meant.
+        with defer_interrupts():
+            # Removed first: without this file a watching `up` treats the exit of its processes as intended.
             stackfile.remove(self._root)
             stopped = self._processes.recorded()
             self._processes.stop(stopped)

@@ -1,7 +1,10 @@
-"""What has to be right before anything is started; each refusal says what helps."""
+"""Preconditions of `up`: no other command at work, a valid configuration, the tools and a free port."""
 
+import fcntl
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_gateway import config
@@ -9,8 +12,23 @@ from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local.layout import Layout
 
 
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold the lock that only one command may hold, or fail immediately.
+
+    The operating system releases it when the process ends, however that happens.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refuse("Another `qwen-gateway up` or `down` is running in this folder: wait for it, or end it with Ctrl-C.")
+        yield
+
+
 def check(layout: Layout, port: int) -> Path:
-    """Check configuration, tools and port, and return where uv stands."""
+    """Check configuration, tools and port, and return the path of uv. Every error message contains the remedy."""
     config.parse("")
     for tool in (layout.sam, layout.ministack, layout.runtime_python):
         if not tool.exists():
@@ -18,24 +36,18 @@ def check(layout: Layout, port: int) -> Path:
     if shutil.which("make") is None:
         refuse("make is missing, and the layer is built with it: install it (Debian: apt-get install make).")
     if port:
-        _refuse_taken(port)
-    return _uv(layout)
+        _check_port(port)
+    return _find_uv(layout)
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _refuse_taken(port: int) -> None:
+def _check_port(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as failure:
         refuse(f"Port {port} cannot be used ({failure.strerror}): choose another with --port, or none for a free one.")
 
 
-def _uv(layout: Layout) -> Path:
+def _find_uv(layout: Layout) -> Path:
     found = shutil.which("uv")
     if found is not None:
         return Path(found)

@@ -1,4 +1,4 @@
-"""What the operating system says of a process: /proc where there is one, `ps` elsewhere (macOS)."""
+"""The operating system's process table, from /proc or else from `ps` (macOS)."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self" / "stat").exists()
 
-# Positions in /proc/PID/stat behind the command's name (proc(5) counts the state as field 3).
+# Positions in /proc/PID/stat after the command's name (in proc(5) the state is field 3).
 _STATE, _GROUP, _START = 0, 2, 19
 
 
-class Seen(NamedTuple):
-    """One process. `started` tells it from a later process of the same number; `ended` means a zombie."""
+class ProcessEntry(NamedTuple):
+    """One process. `started` distinguishes it from a later process with the same pid; `ended` means a zombie."""
 
     pid: int
     group: int
@@ -21,38 +21,38 @@ class Seen(NamedTuple):
     ended: bool
 
 
-def look(pid: int) -> Seen | None:
-    """Return the process of this number, or None."""
+def find(pid: int) -> ProcessEntry | None:
+    """Return the process with this pid, or None."""
     if _HAS_PROC:
-        return _from_proc(_PROC / str(pid))
-    return next((seen for seen in _from_ps() if seen.pid == pid), None)
+        return _read_proc(_PROC / str(pid))
+    return next((entry for entry in _read_ps() if entry.pid == pid), None)
 
 
-def group(leader: int) -> list[Seen]:
-    """Return the processes of a group, zombies left out."""
+def find_group(leader: int) -> list[ProcessEntry]:
+    """Return the processes of a group, without zombies."""
     if _HAS_PROC:
-        found = (_from_proc(entry) for entry in _PROC.iterdir() if entry.name.isdigit())
-        everything: Iterator[Seen] = (seen for seen in found if seen is not None)
+        found = (_read_proc(folder) for folder in _PROC.iterdir() if folder.name.isdigit())
+        entries: Iterator[ProcessEntry] = (entry for entry in found if entry is not None)
     else:
-        everything = _from_ps()
-    return [seen for seen in everything if seen.group == leader and not seen.ended]
+        entries = _read_ps()
+    return [entry for entry in entries if entry.group == leader and not entry.ended]
 
 
-def _from_proc(entry: Path) -> Seen | None:
+def _read_proc(folder: Path) -> ProcessEntry | None:
     try:
-        stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+        stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The command's name stands in brackets and may hold anything, brackets too.
+    # The command's name is in brackets and may itself contain brackets.
     fields = stat.rpartition(")")[2].split()
-    return Seen(int(entry.name), int(fields[_GROUP]), fields[_START], fields[_STATE] in "ZX")
+    return ProcessEntry(int(folder.name), int(fields[_GROUP]), fields[_START], fields[_STATE] in "ZX")
 
 
-def _from_ps() -> Iterator[Seen]:
+def _read_ps() -> Iterator[ProcessEntry]:
     command = ["ps", "-A", "-o", "pid=,pgid=,stat=,lstart="]
     listing = subprocess.run(
         command, check=True, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
     )
     for line in listing.stdout.splitlines():
         pid, group_id, state, started = line.split(None, 3)
-        yield Seen(int(pid), int(group_id), started.strip(), state.startswith("Z"))
+        yield ProcessEntry(int(pid), int(group_id), started.strip(), state.startswith("Z"))

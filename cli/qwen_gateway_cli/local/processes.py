@@ -1,8 +1,8 @@
-"""The processes of the local stack: started apart from the caller, written down, and stopped exactly.
+"""The processes of the local stack: started in their own sessions, recorded in a file, and stopped.
 
-Each is the leader of a session of its own, so that Ctrl-C on the terminal reaches `up` alone, and its output goes
-to a log. What was started stands in a file before it does anything, with the time of its start: whoever comes
-later stops these processes, and never another one that was given the same number.
+Each process leads its own session, so that Ctrl-C on the terminal reaches only `up`, and writes its output to a log.
+The record contains a process and its start time before the process runs its command, so that a later command stops
+exactly these processes and never another one with the same pid.
 """
 
 import json
@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from qwen_gateway_cli.local import process_table
-from qwen_gateway_cli.local.interrupts import deferred
+from qwen_gateway_cli.local.interrupts import defer_interrupts
 
-GRACE_S = 5.0
-_GATE = 'read -r go && exec /usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ "$@" </dev/null'
-"""A process begins with a line on its standard input. A starter that is killed before it wrote the process down closes
-the pipe instead, and the process ends without having begun. What a shell adds to the environment is taken out again."""
+STOP_TIMEOUT_S = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+_START_GATE = 'read -r go && exec /usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ "$@" </dev/null'
+"""The process waits for a line on its standard input before it runs its command. When the parent is killed before it
+has recorded the process, the pipe closes and the process exits. `env -u` removes the variables that a shell adds."""
 _POLL_S = 0.02
+_TAIL_LINES = 15
 
 
 class Process(NamedTuple):
-    """A process that was started for the stack."""
+    """A process of the stack. `started` distinguishes it from a later process with the same pid."""
 
     name: str
     pid: int
@@ -34,14 +37,14 @@ class Process(NamedTuple):
 
 
 class Processes:
-    """Starts and stops processes, and keeps their list in the file `record`."""
+    """Starts and stops processes, and records the running ones in the file `record`."""
 
     def __init__(self, record: Path) -> None:
         self._record = record
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def recorded(self) -> list[Process]:
-        """Return what was started and not yet stopped, by this command or an earlier one."""
+        """Return the processes that this or an earlier command started and that are not stopped yet."""
         try:
             rows = json.loads(self._record.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -51,10 +54,10 @@ class Processes:
     def start(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], directory: Path, log: Path
     ) -> Process:
-        """Start a process that lives on by itself; its output goes to `log`, which starts empty."""
-        with deferred(), log.open("wb") as output:
+        """Start a process that outlives this command; `log` is truncated and receives its output."""
+        with defer_interrupts(), log.open("wb") as output:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _GATE, "sh", *command],
+                ["/bin/sh", "-c", _START_GATE, "sh", *command],
                 cwd=directory,
                 env=environment,
                 stdin=subprocess.PIPE,
@@ -63,8 +66,8 @@ class Processes:
                 start_new_session=True,
             )
             self._children[child.pid] = child
-            seen = process_table.look(child.pid)
-            process = Process(name, child.pid, seen.started if seen else "")
+            entry = process_table.find(child.pid)
+            process = Process(name, child.pid, entry.started if entry else "")
             with suppress(BrokenPipeError), cast("IO[bytes]", child.stdin) as gate:
                 self._write([*self.recorded(), process])
                 gate.write(b"\n")
@@ -73,51 +76,51 @@ class Processes:
     def run(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], directory: Path, log: Path
     ) -> int:
-        """Run a process to its end and return its exit status. Interrupted, it leaves nothing running."""
+        """Run a process to its end and return its exit status. An interrupt stops the process."""
         before = self.recorded()
         try:
             process = self.start(name, command, environment, directory, log)
             return self._children[process.pid].wait()
         finally:
-            # An interrupt may come out of `start` itself, after the process was written down.
+            # `start` itself may raise the interrupt, after it has recorded the process.
             self.stop([process for process in self.recorded() if process not in before])
 
-    def lives(self, process: Process) -> bool:
-        """Whether this very process still runs."""
+    def is_alive(self, process: Process) -> bool:
+        """Return whether the process runs; false for another process with the same pid."""
         if (child := self._children.get(process.pid)) is not None:
             return child.poll() is None
-        seen = process_table.look(process.pid)
-        return seen is not None and seen.started == process.started and not seen.ended
+        entry = process_table.find(process.pid)
+        return entry is not None and entry.started == process.started and not entry.ended
 
     def stop(self, processes: Sequence[Process]) -> None:
-        """Stop these processes and whatever they started in their groups; return when they are gone."""
+        """Stop these processes and their process groups; return when all have ended."""
         for process in processes:
-            if self.lives(process):
+            if self.is_alive(process):
                 _send(process.pid, signal.SIGTERM)
-        self._wait_until(lambda: not any(self.lives(process) for process in processes))
+        self._wait_until(lambda: not any(self.is_alive(process) for process in processes))
         for process in processes:
-            for seen in self._left_of(process):
-                _send(seen.pid, signal.SIGKILL)
+            for entry in self._find_group(process):
+                _send(entry.pid, signal.SIGKILL)
         self._wait_until(lambda: not any(self._is_listed(process) for process in processes))
         stopped = {process.pid for process in processes}
         self._write([process for process in self.recorded() if process.pid not in stopped])
 
-    def _left_of(self, process: Process) -> list[process_table.Seen]:
-        """The group of a process. A group's number is not given anew while a member lives, so these are ours."""
-        leader = process_table.look(process.pid)
+    def _find_group(self, process: Process) -> list[process_table.ProcessEntry]:
+        """Return the group of a process. The system does not reuse a group's id while it has members."""
+        leader = process_table.find(process.pid)
         if leader is not None and leader.started != process.started:
             return []
-        return process_table.group(process.pid)
+        return process_table.find_group(process.pid)
 
     def _is_listed(self, process: Process) -> bool:
-        """Whether the system still shows the process, if only because its parent did not yet take note."""
-        self.lives(process)
-        seen = process_table.look(process.pid)
-        return (seen is not None and seen.started == process.started) or bool(self._left_of(process))
+        """Return whether the process table contains the process or its group, also as a zombie."""
+        self.is_alive(process)
+        entry = process_table.find(process.pid)
+        return (entry is not None and entry.started == process.started) or bool(self._find_group(process))
 
-    def _wait_until(self, done: Callable[[], bool]) -> None:
-        limit = time.monotonic() + GRACE_S
-        while not done() and time.monotonic() < limit:
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not condition() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
 
     def _write(self, processes: Sequence[Process]) -> None:
@@ -127,6 +130,17 @@ class Processes:
         draft = self._record.with_suffix(".new")
         draft.write_text(json.dumps([process._asdict() for process in processes]), encoding="utf-8")
         draft.replace(self._record)
+
+
+def quote_log_end(log: Path, lines: int = _TAIL_LINES) -> str:
+    """Return a sentence with the last lines of a log, for an error message."""
+    end = read_tail(log, lines)
+    return f"The end of {log}:\n{end}" if end else f"Its log is empty: {log}"
+
+
+def read_tail(log: Path, lines: int) -> str:
+    """Return the last lines of a log."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -1,6 +1,6 @@
-"""`.local/stack.json`: what the running local stack tells other commands, tests and scripts.
+"""`.local/stack.json`: the running local stack's addresses, for other commands, tests and scripts.
 
-The file exists exactly while a stack is meant to run. It is the only file in which a token stands.
+The file exists only from the end of `up` until the stack is stopped. No other file contains the token.
 """
 
 import json
@@ -27,7 +27,7 @@ class LocalStack(NamedTuple):
 
 
 def read(root: Path) -> LocalStack | None:
-    """Return the stack that runs in the repository `root`, or None when none was started."""
+    """Return the running stack of the repository `root`, or None."""
     try:
         return LocalStack(**json.loads((root / FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def read(root: Path) -> LocalStack | None:
 
 
 def write(root: Path, stack: LocalStack) -> None:
-    """Write the file whole or not at all, readable by its owner only."""
+    """Write the file atomically, readable by its owner only."""
     target = root / FILE
     draft = target.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -45,5 +45,5 @@ def write(root: Path, stack: LocalStack) -> None:
 
 
 def remove(root: Path) -> None:
-    """Forget the stack."""
+    """Delete the file."""
     (root / FILE).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which Qwen the local stack calls: the stand-in, a provider of gateway.toml, or an OpenAI-compatible URL."""
+"""The provider of the local stack: the mock Qwen, a provider of gateway.toml, or an OpenAI-compatible URL."""
 
 import json
 from typing import Any, NamedTuple
@@ -7,24 +7,27 @@ from urllib.parse import urlsplit
 import httpx2
 
 from qwen_gateway import config
-from qwen_gateway.environment_keys import ANY_PROVIDER, key_of, variable
+from qwen_gateway.provider_keys.environment import ANY_PROVIDER, get_variable, read_key
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
 _URL_PROVIDER = "local"
-_CHECK_S = 10
+_CHECK_TIMEOUT_S = 10
 
 
 class Upstream(NamedTuple):
-    """The provider's root without a path, what is merged over gateway.toml for it, and the keys of the secret."""
+    """A provider of the local stack."""
 
     root: str
+    """The URL without a path."""
     gateway_config: dict[str, Any]
+    """Merged over gateway.toml."""
     keys: dict[str, str]
+    """Key of each provider, for the secret."""
 
 
-def stand_in(url: str) -> Upstream:
-    """Point every provider of gateway.toml at the stand-in, so that no route can leave this machine."""
+def build_mock_upstream(url: str) -> Upstream:
+    """Replace the URL of every provider of gateway.toml by the mock's, so that no route leaves this machine."""
     providers = config.parse("").providers
     return Upstream(
         root=url,
@@ -33,62 +36,66 @@ def stand_in(url: str) -> Upstream:
                 name: {"base_url": url + urlsplit(provider.base_url).path} for name, provider in providers.items()
             }
         },
-        keys={name: f"sk-stand-in-{name}" for name in providers},
+        keys={name: f"sk-mock-{name}" for name in providers},
     )
 
 
-def chosen(provider: str) -> Upstream:
-    """Return the provider that `--provider` names; a missing key or an unreachable URL is refused."""
-    return _of_url(provider.rstrip("/")) if "://" in provider else _of_name(provider)
+def resolve_upstream(provider: str) -> Upstream:
+    """Return the provider for the option `--provider`. The command fails on a missing key or an unreachable URL."""
+    return _resolve_url(provider.rstrip("/")) if "://" in provider else _resolve_name(provider)
 
 
-def _of_name(name: str) -> Upstream:
+def _resolve_name(name: str) -> Upstream:
     providers = config.parse("").providers
     if name not in providers:
         refuse(f"--provider {name}: gateway.toml has no such provider. It has {', '.join(providers)}; a URL works too.")
     gateway_config = {"default_provider": name}
     config.parse(json.dumps(gateway_config))
-    key = key_of(name)
+    key = read_key(name)
     if not key:
-        refuse(f"--provider {name} needs its key: set {variable(name)} in the environment and run the command again.")
-    return Upstream(_root(providers[name].url), gateway_config, {name: key})
+        refuse(
+            f"--provider {name} needs its key: set {get_variable(name)} in the environment and run the command again."
+        )
+    return Upstream(_strip_path(providers[name].url), gateway_config, {name: key})
 
 
-def _of_url(url: str) -> Upstream:
-    key = key_of(_URL_PROVIDER)
-    own_server = {"base_url": url, "needs_key": bool(key)}
-    provider = {"providers": {_URL_PROVIDER: own_server}, "default_provider": _URL_PROVIDER}
-    config.parse(json.dumps(provider))
-    models = _models(url, key or config.NO_KEY)
-    routes = {name: [_target(models[0])] for name in _ALIASES} | {model: [_target(model)] for model in models}
-    gateway_config = provider | {"routes": routes}
+def _resolve_url(url: str) -> Upstream:
+    key = read_key(_URL_PROVIDER)
+    provider_config = {"base_url": url, "needs_key": bool(key)}
+    base_config = {"providers": {_URL_PROVIDER: provider_config}, "default_provider": _URL_PROVIDER}
+    config.parse(json.dumps(base_config))
+    models = _list_models(url, key or config.NO_KEY)
+    routes = {name: [_build_target(models[0])] for name in _ALIASES} | {
+        model: [_build_target(model)] for model in models
+    }
+    gateway_config = base_config | {"routes": routes}
     config.parse(json.dumps(gateway_config))
-    return Upstream(_root(url), gateway_config, {_URL_PROVIDER: key} if key else {})
+    return Upstream(_strip_path(url), gateway_config, {_URL_PROVIDER: key} if key else {})
 
 
-def _target(model: str) -> dict[str, str]:
+def _build_target(model: str) -> dict[str, str]:
     return {"model": model, "provider": _URL_PROVIDER}
 
 
-def _models(url: str, key: str) -> list[str]:
-    """Ask as the functions will: directly, without the caller's proxies."""
+def _list_models(url: str, key: str) -> list[str]:
+    """List the models without the caller's proxies, as the functions connect."""
     try:
-        with httpx2.Client(trust_env=False, timeout=_CHECK_S) as client:
-            answer = client.get(f"{url}/models", headers={"authorization": f"Bearer {key}"})
+        with httpx2.Client(trust_env=False, timeout=_CHECK_TIMEOUT_S) as client:
+            response = client.get(f"{url}/models", headers={"authorization": f"Bearer {key}"})
     except httpx2.HTTPError as failure:
         refuse(f"{url} cannot be reached: {failure}")
-    if answer.status_code in (401, 403):
-        refuse(f"{url}/models refuses the key (status {answer.status_code}): set {ANY_PROVIDER} in the environment.")
+    if response.status_code in (401, 403):
+        refuse(f"{url}/models refuses the key (status {response.status_code}): set {ANY_PROVIDER} in the environment.")
     try:
-        document = answer.raise_for_status().json()
+        document = response.raise_for_status().json()
         models = [str(entry["id"]) for entry in document["data"]]
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
-        refuse(f"{url}/models does not answer with a list of models (status {answer.status_code}): is the URL right?")
+        refuse(f"{url}/models does not answer with a list of models (status {response.status_code}): is the URL right?")
     if not models:
         refuse(f"{url}/models lists no model: load one there first.")
     return models
 
 
-def _root(url: str) -> str:
+def _strip_path(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from qwen_gateway_cli.local.front.api import Proxy, api_of
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
 from qwen_gateway_cli.openapi import answers, failures, headers, request
 from qwen_gateway_cli.openapi.operations import OPERATIONS, Operation
 
@@ -26,12 +26,12 @@ def document(template: Mapping[str, Any]) -> Json:
     Raises:
         KeyError: it serves a route that nobody has described.
     """
-    api = api_of(template, {})
+    api = parse_rest_api(template, {})
     served = [
         (path, method, OPERATIONS[method, path])
         for path, methods in sorted(api.routes.items())
         for method, integration in sorted(methods.items())
-        if isinstance(integration, Proxy)
+        if isinstance(integration, ProxyIntegration)
     ]
     paths: Json = {}
     for path, method, operation in served:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import DependencyFailed, GatewayError, HttpError, InternalError, ProviderError
-from qwen_gateway_cli.local.front.api import GatewayResponse
+from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse
 from qwen_gateway_cli.openapi.headers import referred
 from qwen_gateway_cli.openapi.operations import PROVIDER_HEADERS, Operation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.contract.transformed import ROOT
+from tests.contract.template import ROOT
 
 Json = dict[str, Any]
 Route = tuple[str, str]

@@ -7,15 +7,15 @@ import pytest
 
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import GatewayError, ProviderConnectTimeout, ProviderIdleDisconnected, ProviderUnreachable
-from qwen_gateway_cli.local.front import refusals
-from qwen_gateway_cli.local.front.api import Api, api_of
-from qwen_gateway_cli.local.front.refusals import Refusal
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.apigateway import gateway_errors
+from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
+from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.builders import chat_request
 from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
 from tests.contract.openapi.ways import WAYS, asking
-from tests.contract.transformed import Template
+from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ def test_every_failure_of_the_table_is_brought_about() -> None:
 @pytest.mark.parametrize("kind", WAYS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[1])
 def test_a_failure_happens_where_it_is_described_and_as_it_is_described(
-    described: Described, make_gateway: MakeGateway, provider: RunningProvider, route: Route, kind: type[GatewayError]
+    described: Described, make_gateway: MakeGateway, provider: RunningMockQwen, route: Route, kind: type[GatewayError]
 ) -> None:
     gateway = make_gateway(NOBODY if kind is ProviderUnreachable else provider.url)
 
@@ -62,7 +62,7 @@ ANSWERED: dict[str, Json] = {
 
 @pytest.mark.parametrize("fields", ANSWERED.values(), ids=ANSWERED)
 def test_an_answer_is_as_described(
-    described: Described, gateway: Gateway, provider: RunningProvider, fields: Json
+    described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
     asked = chat_request(max_tokens=MORE_THAN_ANY_MODEL, **fields)
@@ -78,7 +78,7 @@ def test_an_answer_is_as_described(
 
 @pytest.mark.parametrize("fields", ANSWERED.values(), ids=ANSWERED)
 def test_each_chunk_of_a_stream_is_as_described(
-    described: Described, gateway: Gateway, provider: RunningProvider, fields: Json
+    described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
     asked = chat_request(max_tokens=MORE_THAN_ANY_MODEL, stream=True, stream_options={"include_usage": True}, **fields)
@@ -93,11 +93,11 @@ def test_each_chunk_of_a_stream_is_as_described(
     assert stream.is_done
     for chunk in stream.chunks:
         described.validator({"$ref": "#/components/schemas/ChatCompletionChunk"}).validate(chunk)
-    assert stream.usages == [stream.chunks[-1]]
+    assert stream.usage_chunks == [stream.chunks[-1]]
 
 
 def test_a_streams_late_failure_is_an_error_as_described(
-    described: Described, gateway: Gateway, provider: RunningProvider
+    described: Described, gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     provider.control({"faults": [{"kind": "error_event", "after_chunks": 2}]})
 
@@ -114,15 +114,15 @@ def test_models_are_as_described(described: Described, gateway: Gateway) -> None
 
 
 @pytest.fixture(scope="module")
-def api(template: Template) -> Api:
+def api(template: Template) -> RestApi:
     """What API Gateway is told to say."""
-    return api_of(template, {})
+    return parse_rest_api(template, {})
 
 
-def test_what_api_gateway_answers_by_itself_is_described(described: Described, api: Api) -> None:
+def test_what_api_gateway_answers_by_itself_is_described(described: Described, api: RestApi) -> None:
     for kind, worded in api.gateway_responses.items():
         for status in OF_API_GATEWAY.get(kind, (worded.status or 0,)):
-            answer = refusals.response_of(Refusal(kind, status, "Words.", "x"), api, "edge-request-id")
+            answer = gateway_errors.response_of(ApiGatewayError(kind, status, "Words.", "x"), api, "edge-request-id")
             unknown = described.document["components"]["responses"]["UnknownRoute"]
             for route in ROUTES:
                 response = unknown if kind in UNKNOWN_ROUTE else described.response(route, status)

@@ -9,7 +9,7 @@ from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.openapi import text
 from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.contract.openapi.described import FILE, ROUTES, Described
-from tests.contract.transformed import Template, only
+from tests.contract.template import Template, find_resource
 
 
 def test_it_is_valid(described: Described) -> None:
@@ -23,7 +23,7 @@ def test_it_is_what_the_code_makes(template: Template) -> None:
 def test_its_routes_are_the_templates(described: Described, template: Template) -> None:
     served = {
         (method.upper(), path)
-        for path, methods in only(template, "AWS::ApiGateway::RestApi")["Body"]["paths"].items()
+        for path, methods in find_resource(template, "AWS::ApiGateway::RestApi")["Body"]["paths"].items()
         for method in methods.keys() - {"options"}
     }
     documented = {(method.upper(), path) for path, methods in described.document["paths"].items() for method in methods}
@@ -37,7 +37,9 @@ def test_its_headers_are_those_that_the_code_exposes(described: Described) -> No
 
 
 def test_every_code_that_is_described_is_one_that_is_told(described: Described, template: Template) -> None:
-    worded = only(template, "AWS::ApiGateway::RestApi")["Body"]["x-amazon-apigateway-gateway-responses"].values()
+    worded = find_resource(template, "AWS::ApiGateway::RestApi")["Body"][
+        "x-amazon-apigateway-gateway-responses"
+    ].values()
     bodies = [
         each["responseTemplates"]["application/json"].replace("$context.error.messageString", '""') for each in worded
     ]

@@ -33,14 +33,14 @@ from qwen_gateway.errors import (
     RouteModelMissing,
     SecretsUnavailable,
 )
-from qwen_gateway.ledger import Keys
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway.ledger import ApiKeys
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, garbage_token, key_item, token
 from tests.contract.openapi.described import CHAT, LIST, Route
 from tests.integration.chat.conftest import Answer, Gateway
 
 type Ask = Callable[..., Answer]
-type Way = Callable[[Gateway, RunningProvider, Ask], Answer]
+type Way = Callable[[Gateway, RunningMockQwen, Ask], Answer]
 
 
 def asking(gateway: Gateway, route: Route) -> Ask:
@@ -55,7 +55,7 @@ def asking(gateway: Gateway, route: Route) -> Ask:
 
 
 def fault(model: str = "qwen-plus", **fields: Any) -> Way:
-    def way(_: Gateway, provider: RunningProvider, ask: Ask) -> Answer:
+    def way(_: Gateway, provider: RunningMockQwen, ask: Ask) -> Answer:
         provider.control({"faults": [fields]})
         return ask(model=model)
 
@@ -63,7 +63,7 @@ def fault(model: str = "qwen-plus", **fields: Any) -> Way:
 
 
 def key(**fields: Any) -> Way:
-    def way(gateway: Gateway, _: RunningProvider, ask: Ask) -> Answer:
+    def way(gateway: Gateway, _: RunningMockQwen, ask: Ask) -> Answer:
         other = token()
         gateway.aws.dynamodb.put_item(TableName=gateway.aws.keys_table, Item=key_item(other, **fields))
         return ask(key=other)
@@ -72,21 +72,21 @@ def key(**fields: Any) -> Way:
 
 
 def secret(value: str) -> Way:
-    def way(gateway: Gateway, _: RunningProvider, ask: Ask) -> Answer:
+    def way(gateway: Gateway, _: RunningMockQwen, ask: Ask) -> Answer:
         gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString=value)
         return ask()
 
     return way
 
 
-def without_table(gateway: Gateway, _: RunningProvider, ask: Ask) -> Answer:
+def without_table(gateway: Gateway, _: RunningMockQwen, ask: Ask) -> Answer:
     gateway.aws.dynamodb.delete_table(TableName=gateway.aws.keys_table)
     return ask()
 
 
-def with_a_defect(_: Gateway, __: RunningProvider, ask: Ask) -> Answer:
+def with_a_defect(_: Gateway, __: RunningMockQwen, ask: Ask) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(Keys, "authenticate")
+        patch.delattr(ApiKeys, "authenticate")
         return ask()
 
 

@@ -1,4 +1,4 @@
-"""The chat and models functions over emulated AWS and a provider that answers over real HTTP."""
+"""The chat and models functions with emulated AWS and a provider over real HTTP."""
 
 import functools
 import json
@@ -16,29 +16,29 @@ from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
 from qwen_gateway.api import HttpRequest, JsonResponse, serve
-from qwen_gateway.ledger import Keys, UsageLedger
-from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.ledger import ApiKeys, UsageLedger
+from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
-from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, key_item, models_event, token
-from tests.integration.chat.authority import Authority
+from tests.integration.chat.fake_provider import FakeCertificateAuthority
 from tests.integration.emulated_aws import Aws
-from tests.reading import ReadStream
+from tests.stream_response import StreamResponse
 
 PROVIDER_KEY = "sk-marked-provider-key"
-HURRIED = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
-PATIENT = {"connect": 5, "first_token": 30, "idle": 20}
-"""For gateways that have nothing to wait for: a slow machine then fails no test."""
-SECONDS = 5.0
-LONGEST = 1.0
-"""What chance gives: each backoff is as long as it may be."""
+SHORT_TIMEOUTS = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
+LONG_TIMEOUTS = {"connect": 5, "first_token": 30, "idle": 20}
+"""For tests that expect no timeout, also on a slow machine."""
+DEADLINE_S = 5.0
+MAX_JITTER = 1.0
+"""The jitter of each backoff, as long as it can be."""
 
 
 class Answer(NamedTuple):
-    """What a client sees."""
+    """The response that a client receives."""
 
     status: int
     headers: dict[str, str]
@@ -51,14 +51,14 @@ class Answer(NamedTuple):
 
 
 class Gateway:
-    """Both functions, put together as their handlers do it."""
+    """Both functions, composed as in their handlers."""
 
     def __init__(
         self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int, more: Mapping[str, Any]
     ) -> None:
         self.aws = aws
         self.waits: list[float] = []
-        """The seconds before each attempt. Nobody sleeps."""
+        """Seconds of each wait before an attempt. No test sleeps."""
         self.token = token()
         aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(self.token))
         names, dynamodb = config.environment(), aws_clients.dynamodb()
@@ -72,30 +72,34 @@ class Gateway:
             ),
             more,
         )
-        keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
+        keys, routes = ApiKeys(dynamodb, names.keys_table), Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
-        upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: LONGEST)
+        upstream = Upstream(
+            settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: MAX_JITTER
+        )
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
         self._chat = ChatService(keys, routes, upstream, ledger, settings.timeouts)
         self._models = ModelsService(keys, routes)
 
     def chat(
-        self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = SECONDS
+        self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> Answer:
-        """POST a chat request that has to be answered within `seconds`; `key` empty sends none."""
+        """POST a chat request with a deadline of `seconds`. An empty `key` sends no Authorization header."""
         event = chat_event(body, self.token if key is None else key, headers)
         return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
 
-    def stream(self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = SECONDS) -> ReadStream:
-        """POST a chat request that asks for a stream, and read what comes to its end."""
+    def stream(
+        self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
+    ) -> StreamResponse:
+        """POST a streaming chat request and return the complete stream."""
         event = chat_event({**body, "stream": True}, self.token, headers)
         answer = serve(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
         if isinstance(answer, EventStream):
-            return ReadStream(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
-        return ReadStream(answer["statusCode"], answer["headers"], answer["body"])
+            return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
+        return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
 
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
-        """GET the models, or one."""
+        """GET all models, or one."""
         event = models_event(self.token if key is None else key, model)
 
         def handle(request: HttpRequest, _: str) -> JsonResponse:
@@ -106,33 +110,33 @@ class Gateway:
         return self.send(event, handle)
 
     def send(self, event: dict[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> Answer:
-        """Send an event through the edge."""
+        """Handle a proxy event and parse the response."""
         answer = serve(event, handle)
         return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
     def records(self) -> list[dict[str, Any]]:
-        """Every usage record."""
+        """Return all usage records."""
         items = self.aws.dynamodb.scan(TableName=self.aws.usage_table)["Items"]
         return [dict(from_item(item)) for item in items]
 
-    def record(self, answer: Answer | ReadStream) -> dict[str, Any]:
-        """The record of an answer's call."""
+    def record(self, answer: Answer | StreamResponse) -> dict[str, Any]:
+        """Return the usage record of a call."""
         sort_key = f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
         (record,) = [record for record in self.records() if record["sk"] == sort_key]
         return record
 
 
 class MakeGateway(Protocol):
-    """Makes a gateway that calls the provider at a URL, once a request unless it is told otherwise.
+    """Creates a gateway that calls the provider at a URL, by default with one attempt for each request.
 
-    `more` is merged over its configuration.
+    `more` is merged over the configuration.
     """
 
     def __call__(self, url: str, attempts: int = 1, more: Mapping[str, Any] = {}) -> Gateway: ...
 
 
 class _CurrentStdout:
-    """Where a test looks, while a logger keeps the stream that it was made with."""
+    """The current `sys.stdout`, which pytest replaces for each test, while a logger keeps its first stream."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -146,31 +150,35 @@ def _logger() -> Logger:
 
 
 @pytest.fixture
-def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
-    """Return a maker of gateways that call the provider at a URL."""
+def make_gateway(request: pytest.FixtureRequest, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
+    """Return a function that creates gateways to the provider at a URL."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
-    return lambda url, attempts=1, more={}: Gateway(aws, url, HURRIED, attempts, more)
+    if not {"trusted_ca", "untrusted_ca"} & set(request.fixturenames):
+        request.getfixturevalue("shared_ssl_context")
+    return lambda url, attempts=1, more={}: Gateway(aws, url, SHORT_TIMEOUTS, attempts, more)
 
 
 @pytest.fixture
-def gateway(make_gateway: MakeGateway, provider: RunningProvider) -> Gateway:
-    """A gateway that calls the stand-in."""
+def gateway(make_gateway: MakeGateway, provider: RunningMockQwen) -> Gateway:
+    """A gateway to the mock Qwen."""
     return make_gateway(provider.url)
 
 
 @pytest.fixture
-def unknown() -> Authority:
-    """An authority that nobody has reason to trust."""
-    return Authority()
+def untrusted_ca() -> FakeCertificateAuthority:
+    """A certificate authority that is not trusted."""
+    return FakeCertificateAuthority()
 
 
 @pytest.fixture
-def trusted(unknown: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Authority:
-    """An authority that the machine's owner trusts."""
+def trusted_ca(
+    untrusted_ca: FakeCertificateAuthority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> FakeCertificateAuthority:
+    """A certificate authority that is trusted through SSL_CERT_FILE."""
     bundle = tmp_path / "trusted.pem"
-    unknown.cert_pem.write_to_path(str(bundle))
+    untrusted_ca.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    return unknown
+    return untrusted_ca

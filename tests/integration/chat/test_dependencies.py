@@ -1,109 +1,101 @@
-"""DynamoDB and Secrets Manager failing: a clear refusal or the answer all the same, and never a lost record."""
+"""Failures of DynamoDB and Secrets Manager: the error for the client, and no lost record."""
 
 import json
-from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from qwen_gateway.ledger.attributes import from_item
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
-from tests.integration.chat.calls import record_aws_calls
+from tests.integration.chat.aws_calls import fail_aws_call, record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
-from tests.integration.chat.scripted import Play, event_stream, one_after_another, says, scripted_provider
+from tests.integration.chat.fake_provider import (
+    Behaviour,
+    respond_in_order,
+    respond_with,
+    run_fake_provider,
+    sse_response,
+)
 
-ASKED = "marked words of a prompt"
+PROMPT = "marked words of a prompt"
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "words of AWS"}}, "Operation")
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "message of AWS"}}, "Operation")
 
 
 FAILURES = [
     EndpointConnectionError(endpoint_url="http://dynamodb"),
     ConnectTimeoutError(endpoint_url="http://dynamodb"),
-    refused("ProvisionedThroughputExceededException"),
-    refused("ThrottlingException"),
-    refused("ResourceNotFoundException"),
-    refused("AccessDeniedException"),
-    refused("InternalServerError"),
+    client_error("ProvisionedThroughputExceededException"),
+    client_error("ThrottlingException"),
+    client_error("ResourceNotFoundException"),
+    client_error("AccessDeniedException"),
+    client_error("InternalServerError"),
 ]
 
 
-def named(failure: Exception) -> str:
+def failure_id(failure: Exception) -> str:
     return failure.response["Error"]["Code"] if isinstance(failure, ClientError) else type(failure).__name__
 
 
-def fail(monkeypatch: pytest.MonkeyPatch, operation: str, failure: BotoCoreError | ClientError) -> None:
-    """Let one operation fail from now on."""
-    call = BaseClient._make_api_call
-
-    def failing(self: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-        if name == operation:
-            raise failure
-        return call(self, name, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", failing)
-
-
-@pytest.mark.parametrize("failure", FAILURES, ids=named)
-def test_whoever_cannot_be_looked_up_is_asked_to_come_again(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
+@pytest.mark.parametrize("failure", FAILURES, ids=failure_id)
+def test_a_failed_key_lookup_returns_503_with_retry_after(
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
 ) -> None:
-    fail(monkeypatch, "GetItem", failure)
+    fail_aws_call(monkeypatch, "GetItem", failure)
 
     for answer in (gateway.chat(chat_request()), gateway.models(), gateway.models("qwen-plus")):
         assert answer.error == (503, "server_error", "ledger_unavailable")
         assert answer.headers["retry-after"] == "1"
         assert "x-should-retry" not in answer.headers
-        assert "words of AWS" not in json.dumps(answer.body)
+        assert "message of AWS" not in json.dumps(answer.body)
 
     assert provider.calls() == []
     assert gateway.records() == []
 
 
-def test_a_table_that_is_gone_is_no_ledger(gateway: Gateway) -> None:
+def test_a_missing_keys_table_returns_503(gateway: Gateway) -> None:
     gateway.aws.dynamodb.delete_table(TableName=gateway.aws.keys_table)
 
     assert gateway.chat(chat_request()).error == (503, "server_error", "ledger_unavailable")
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=named)
-def test_who_was_let_in_gets_the_answer_though_its_record_cannot_be_written(
+@pytest.mark.parametrize("failure", FAILURES, ids=failure_id)
+def test_a_failed_record_write_is_logged_and_does_not_fail_the_call(
     gateway: Gateway,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     failure: BotoCoreError | ClientError,
 ) -> None:
-    asked = chat_request(messages=[{"role": "user", "content": ASKED}], user="alice", metadata={"team": "blue"})
-    gateway.chat(asked)
+    request = chat_request(messages=[{"role": "user", "content": PROMPT}], user="alice", metadata={"team": "blue"})
+    gateway.chat(request)
     (item,) = gateway.aws.dynamodb.scan(TableName=gateway.aws.usage_table)["Items"]
     capsys.readouterr()
-    fail(monkeypatch, "PutItem", failure)
+    fail_aws_call(monkeypatch, "PutItem", failure)
 
-    answer = gateway.chat(asked)
+    answer = gateway.chat(request)
 
     assert answer.status == 200
-    written = capsys.readouterr().out
-    lines = [json.loads(line) for line in written.splitlines()]
+    output = capsys.readouterr().out
+    lines = [json.loads(line) for line in output.splitlines()]
     (lost,) = [line["usage_record"] for line in lines if line.get("message") == "usage record lost"]
     assert lost["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
-    kept = dict(from_item(item))
-    assert set(kept) - {"expires_at"} <= set(lost)
+    stored = dict(from_item(item))
+    assert set(stored) - {"expires_at"} <= set(lost)
     same = ("pk", "model_asked", "model_used", "provider", "tokens_in", "tokens_out", "end_user", "tags", "outcome")
-    assert {name: lost[name] for name in same} == {name: kept[name] for name in same}
+    assert {name: lost[name] for name in same} == {name: stored[name] for name in same}
     assert [line["usage_record_lost"] for line in lines if "usage_record_lost" in line] == [[1.0]]
-    assert ASKED not in written
-    assert gateway.token not in written
+    assert PROMPT not in output
+    assert gateway.token not in output
 
 
-def test_a_failed_call_whose_record_cannot_be_written_is_told_as_it_failed(
-    gateway: Gateway, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_record_write_does_not_replace_the_provider_error(
+    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests"}]})
-    fail(monkeypatch, "PutItem", refused("ThrottlingException"))
+    fail_aws_call(monkeypatch, "PutItem", client_error("ThrottlingException"))
 
     assert gateway.chat(chat_request()).error == (429, "rate_limit_error", "provider_throttled")
 
@@ -112,27 +104,27 @@ def test_a_failed_call_whose_record_cannot_be_written_is_told_as_it_failed(
     ("secret", "failure"),
     [
         (None, EndpointConnectionError(endpoint_url="http://secretsmanager")),
-        (None, refused("AccessDeniedException")),
-        (None, refused("ResourceNotFoundException")),
-        (None, refused("DecryptionFailure")),
+        (None, client_error("AccessDeniedException")),
+        (None, client_error("ResourceNotFoundException")),
+        (None, client_error("DecryptionFailure")),
         ("", None),
         ("not JSON", None),
         ('["sk-marked"]', None),
         ('{"dashscope": "sk-marked"}', None),
         ('{"dashscope": {"key": "sk-marked\\n"}}', None),
     ],
-    ids=lambda value: named(value) if isinstance(value, Exception) else value,
+    ids=lambda value: failure_id(value) if isinstance(value, Exception) else value,
 )
-def test_without_provider_keys_nobody_is_called_and_the_call_is_written_down(  # noqa: PLR0913, PLR0917 - a table's row
+def test_without_provider_keys_no_provider_is_called_and_a_record_is_written(  # noqa: PLR0913, PLR0917 - a table's row
     gateway: Gateway,
-    provider: RunningProvider,
+    provider: RunningMockQwen,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     secret: str | None,
     failure: BotoCoreError | ClientError | None,
 ) -> None:
     if failure is not None:
-        fail(monkeypatch, "GetSecretValue", failure)
+        fail_aws_call(monkeypatch, "GetSecretValue", failure)
     elif secret:
         gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString=secret)
     else:
@@ -149,17 +141,17 @@ def test_without_provider_keys_nobody_is_called_and_the_call_is_written_down(  #
     assert "sk-marked" not in json.dumps(answer.body) + capsys.readouterr().out + str(record)
 
 
-def refuses_the_key() -> Play:
+def reject_key() -> Behaviour:
     body = b'{"code": "InvalidApiKey", "message": "Incorrect API key provided: sk-marked."}'
     head = b"HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-    return says(head % len(body) + body)
+    return respond_with(head % len(body) + body)
 
 
-def test_a_key_that_was_replaced_is_found_by_the_call_that_it_is_refused_to(
+def test_a_replaced_key_is_loaded_during_the_call_that_the_old_key_fails(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = says(event_stream(whole_stream()))
-    with scripted_provider(one_after_another(answers, refuses_the_key(), answers)) as provider:
+    answer_stream = respond_with(sse_response(whole_stream()))
+    with run_fake_provider(respond_in_order(answer_stream, reject_key(), answer_stream)) as provider:
         gateway = make_gateway(provider.url, attempts=4)
         operations = record_aws_calls(monkeypatch)
         assert gateway.chat(chat_request()).status == 200
@@ -173,21 +165,21 @@ def test_a_key_that_was_replaced_is_found_by_the_call_that_it_is_refused_to(
     used = [PROVIDER_KEY, PROVIDER_KEY, "sk-the-new-one"]
     for request, key in zip(provider.requests, used, strict=True):
         assert f"Bearer {key}".encode() in request
-    written = capsys.readouterr().out + json.dumps(answer.body) + str(gateway.records())
+    output = capsys.readouterr().out + json.dumps(answer.body) + str(gateway.records())
     for secret in ("sk-marked", PROVIDER_KEY, "sk-the-new-one"):
-        assert secret not in written
+        assert secret not in output
 
 
-def test_a_key_that_stays_refused_is_looked_for_once_a_minute(
+def test_a_rejected_key_is_reloaded_at_most_once_a_minute(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with scripted_provider(refuses_the_key()) as provider:
+    with run_fake_provider(reject_key()) as provider:
         gateway = make_gateway(provider.url, attempts=4)
         operations = record_aws_calls(monkeypatch)
 
         assert [gateway.chat(chat_request()).status for _ in range(4)] == [502] * 4
         assert len(provider.requests) == 4
 
-    # Once for the first call, and once because it was refused.
+    # Once for the first call, and once after the provider rejected the key.
     assert operations.count("GetSecretValue") == 2
     assert [record["outcome"] for record in gateway.records()] == ["provider_auth_failed"] * 4

@@ -1,4 +1,4 @@
-"""The handlers as Lambda meets them: imported once with the template's environment, then called with events."""
+"""The handlers as Lambda runs them: imported once with the template's environment, then invoked with events."""
 
 import json
 from collections.abc import Callable
@@ -9,33 +9,33 @@ import pytest
 
 from qwen_gateway import config
 from qwen_gateway.config import ConfigurationError
-from qwen_gateway_cli.local.provider import RunningProvider
-from tests.builders import Context, chat_event, chat_request, key_item, mistyped, models_event, token
-from tests.integration.chat.calls import record_aws_calls
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from tests.builders import Context, chat_event, chat_request, key_item, mistype_token, models_event, token
+from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
+from tests.integration.fresh_import import import_fresh
 
-type Import = Callable[[str], ModuleType]
+type ImportHandler = Callable[[str], ModuleType]
 
 
 @pytest.fixture
 def operations(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What AWS is asked from now on."""
+    """The AWS operations called from now on."""
     return record_aws_calls(monkeypatch)
 
 
 @pytest.fixture
 def key(aws: Aws) -> str:
-    """The token of a key that is in the table."""
+    """The token of a key in the table."""
     text = token()
     aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(text))
     return text
 
 
 @pytest.fixture
-def imported(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> Import:
-    """Import a handler as a fresh environment does."""
+def import_handler(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> ImportHandler:
+    """Import a handler as a new execution environment does."""
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     overrides = {
@@ -45,25 +45,25 @@ def imported(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatc
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(overrides))
 
-    return lambda name: fresh_import(name, monkeypatch)
+    return lambda name: import_fresh(name, monkeypatch)
 
 
-def read(answer: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    return answer["statusCode"], json.loads(answer["body"])
+def parse_response(response: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return response["statusCode"], json.loads(response["body"])
 
 
-def test_a_chat_call_is_answered_and_written_down(imported: Import, aws: Aws, key: str) -> None:
-    handler = imported("chat.handler")
+def test_a_chat_call_returns_an_answer_and_writes_a_record(import_handler: ImportHandler, aws: Aws, key: str) -> None:
+    handler = import_handler("chat.handler")
 
-    status, body = read(handler.lambda_handler(chat_event(chat_request(), key), Context()))
+    status, body = parse_response(handler.lambda_handler(chat_event(chat_request(), key), Context()))
 
     assert status == 200
     assert body["choices"][0]["message"]["content"]
     assert aws.dynamodb.scan(TableName=aws.usage_table)["Count"] == 1
 
 
-def test_a_body_in_base64_is_a_body(imported: Import, key: str) -> None:
-    handler = imported("chat.handler")
+def test_a_base64_body_is_decoded(import_handler: ImportHandler, key: str) -> None:
+    handler = import_handler("chat.handler")
 
     event = chat_event(json.dumps(chat_request()).encode(), key)
 
@@ -71,10 +71,10 @@ def test_a_body_in_base64_is_a_body(imported: Import, key: str) -> None:
     assert handler.lambda_handler(event, Context())["statusCode"] == 200
 
 
-def test_the_secret_is_read_once_and_a_call_costs_one_read_and_one_write(
-    imported: Import, key: str, operations: list[str]
+def test_the_secret_is_read_once_and_each_call_makes_one_read_and_one_write(
+    import_handler: ImportHandler, key: str, operations: list[str]
 ) -> None:
-    handler = imported("chat.handler")
+    handler = import_handler("chat.handler")
     assert operations.count("GetSecretValue") == 1
     operations.clear()
 
@@ -84,13 +84,13 @@ def test_the_secret_is_read_once_and_a_call_costs_one_read_and_one_write(
     assert operations == ["GetItem", "PutItem"] * 2
 
 
-def test_garbage_costs_no_call_to_aws(imported: Import, key: str, operations: list[str]) -> None:
-    chat, models = imported("chat.handler"), imported("models.handler")
+def test_a_malformed_key_causes_no_aws_call(import_handler: ImportHandler, key: str, operations: list[str]) -> None:
+    chat, models = import_handler("chat.handler"), import_handler("models.handler")
     operations.clear()
 
     for answer in (
-        chat.lambda_handler(chat_event(chat_request(), mistyped(key)), Context()),
-        models.lambda_handler(models_event(mistyped(key)), Context()),
+        chat.lambda_handler(chat_event(chat_request(), mistype_token(key)), Context()),
+        models.lambda_handler(models_event(mistype_token(key)), Context()),
         models.lambda_handler(models_event(), Context()),
     ):
         assert answer["statusCode"] == 401
@@ -98,13 +98,13 @@ def test_garbage_costs_no_call_to_aws(imported: Import, key: str, operations: li
     assert operations == []
 
 
-def test_lambdas_time_less_what_the_record_needs_is_the_deadline(
-    imported: Import, provider: RunningProvider, aws: Aws, key: str
+def test_the_deadline_is_the_remaining_time_less_the_reserve_for_the_ledger(
+    import_handler: ImportHandler, provider: RunningMockQwen, aws: Aws, key: str
 ) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
-    handler = imported("chat.handler")
+    handler = import_handler("chat.handler")
 
-    status, body = read(handler.lambda_handler(chat_event(chat_request(), key), Context(seconds=10)))
+    status, body = parse_response(handler.lambda_handler(chat_event(chat_request(), key), Context(seconds=10)))
 
     assert (status, body["error"]["code"]) == (504, "provider_timeout")
     assert "the time for the whole call was over" in body["error"]["message"]
@@ -112,10 +112,10 @@ def test_lambdas_time_less_what_the_record_needs_is_the_deadline(
     assert int(record["latency_ms"]["N"]) < 5000
 
 
-def test_models_are_listed_and_found_by_names_with_slashes(imported: Import, key: str) -> None:
-    handler = imported("models.handler")
+def test_models_are_listed_and_retrieved_by_names_with_slashes(import_handler: ImportHandler, key: str) -> None:
+    handler = import_handler("models.handler")
 
-    status, listed = read(handler.lambda_handler(models_event(key), Context()))
+    status, listed = parse_response(handler.lambda_handler(models_event(key), Context()))
     assert status == 200
     assert "org/qwen small" in {model["id"] for model in listed["data"]}
 
@@ -126,33 +126,35 @@ def test_models_are_listed_and_found_by_names_with_slashes(imported: Import, key
         encoded | {"pathParameters": {"model": "org/qwen small"}},
         encoded | {"pathParameters": {"model": "org/qwen small/"}},
     ):
-        status, model = read(handler.lambda_handler(event, Context()))
+        status, model = parse_response(handler.lambda_handler(event, Context()))
         assert (status, model["id"]) == (200, "org/qwen small")
 
 
-def test_an_unknown_model_is_told_as_openai_does(imported: Import, key: str) -> None:
-    status, body = read(imported("models.handler").lambda_handler(models_event(key, "gpt/4o"), Context()))
+def test_an_unknown_model_returns_the_error_of_openai(import_handler: ImportHandler, key: str) -> None:
+    status, body = parse_response(
+        import_handler("models.handler").lambda_handler(models_event(key, "gpt/4o"), Context())
+    )
 
     assert (status, body["error"]["code"], body["error"]["param"]) == (404, "model_not_found", "model")
 
 
 @pytest.mark.parametrize("handler", ["chat.handler", "models.handler"])
-def test_a_wrong_configuration_stops_the_start_by_name(
-    imported: Import, monkeypatch: pytest.MonkeyPatch, handler: str
+def test_an_invalid_setting_fails_the_import_with_its_name(
+    import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, handler: str
 ) -> None:
     monkeypatch.setenv("GATEWAY_CONFIG", '{"timeouts": {"conect": 3}}')
     config.configuration.cache_clear()
 
     with pytest.raises(ConfigurationError, match=r"timeouts\.conect"):
-        imported(handler)
+        import_handler(handler)
 
 
 @pytest.mark.parametrize("handler", ["chat.handler", "models.handler"])
-def test_a_missing_table_name_stops_the_start_by_name(
-    imported: Import, monkeypatch: pytest.MonkeyPatch, handler: str
+def test_a_missing_table_name_fails_the_import_with_its_name(
+    import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, handler: str
 ) -> None:
     monkeypatch.delenv("KEYS_TABLE")
     config.environment.cache_clear()
 
     with pytest.raises(ConfigurationError, match="KEYS_TABLE"):
-        imported(handler)
+        import_handler(handler)

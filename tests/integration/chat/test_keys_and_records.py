@@ -1,4 +1,4 @@
-"""Who is let in, what is written down, and what happens when DynamoDB fails."""
+"""Authentication, usage records, and failures of DynamoDB."""
 
 import json
 import time
@@ -7,23 +7,24 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.ledger import UsageLedger
-from qwen_gateway.ledger.unavailable import ledger_unavailable
-from qwen_gateway_cli.local.provider import RunningProvider
-from tests.builders import chat_request, garbage_token, key_item, mistyped, token
+from qwen_gateway.ledger.dynamodb import ledger_unavailable
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from tests.builders import chat_request, garbage_token, key_item, mistype_token, token
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
 
-ASKED = "marked words of a prompt"
+PROMPT = "marked words of a prompt"
 
 
 @pytest.mark.parametrize(
     ("key", "code"),
-    [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistyped(token()), "invalid_api_key")],
+    [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistype_token(token()), "invalid_api_key")],
+    ids=["no key", "a foreign key", "a mistyped key"],
 )
-def test_what_is_no_key_costs_no_call_to_aws(
+def test_a_malformed_key_causes_no_aws_call(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        pytest.fail("AWS was asked")
+        pytest.fail("AWS was called")
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
 
@@ -31,7 +32,7 @@ def test_what_is_no_key_costs_no_call_to_aws(
         assert answer.error == (401, "authentication_error", code)
 
 
-def test_an_unknown_id_and_a_wrong_secret_read_alike(gateway: Gateway) -> None:
+def test_an_unknown_id_and_a_wrong_secret_return_the_same_error(gateway: Gateway) -> None:
     unknown = gateway.chat(chat_request(), key=token("Unknown00001"))
     wrong = gateway.chat(chat_request(), key=token())
 
@@ -39,7 +40,7 @@ def test_an_unknown_id_and_a_wrong_secret_read_alike(gateway: Gateway) -> None:
     assert unknown.error == (401, "authentication_error", "invalid_api_key")
 
 
-def test_revoked_expired_and_replaced_keys_are_told_apart(gateway: Gateway) -> None:
+def test_revoked_and_expired_keys_return_their_own_codes(gateway: Gateway) -> None:
     now = int(time.time())
     cases = {
         "revoked_api_key": {"disabled": True},
@@ -51,7 +52,7 @@ def test_revoked_expired_and_replaced_keys_are_told_apart(gateway: Gateway) -> N
         assert gateway.chat(chat_request(), key=text).error == (401, "authentication_error", code)
 
 
-def test_a_rotated_key_works_until_its_grace_is_over(gateway: Gateway) -> None:
+def test_a_rotated_key_works_until_its_grace_period_ends(gateway: Gateway) -> None:
     old, new = token(), token()
     old_hash = key_item(old)["token_hash"]["S"]
     for expires, status in ((int(time.time()) + 60, 200), (int(time.time()) - 1, 401)):
@@ -61,18 +62,18 @@ def test_a_rotated_key_works_until_its_grace_is_over(gateway: Gateway) -> None:
         assert gateway.chat(chat_request(), key=new).status == 200
 
 
-def test_a_call_leaves_one_record_with_what_was_used_and_nothing_of_what_was_said(
-    gateway: Gateway, provider: RunningProvider, capsys: pytest.CaptureFixture[str]
+def test_a_call_writes_one_record_with_its_usage_and_without_content(
+    gateway: Gateway, provider: RunningMockQwen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
-    asked = chat_request(
+    request = chat_request(
         model="qwen-max",
-        messages=[{"role": "user", "content": ASKED}],
+        messages=[{"role": "user", "content": PROMPT}],
         user="u" * 500,
         metadata={"team": "blue", "n": 7},
     )
 
-    answer = gateway.chat(asked, headers={"x-stainless-retry-count": "2"})
+    answer = gateway.chat(request, headers={"x-stainless-retry-count": "2"})
 
     (record,) = gateway.records()
     assert record["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
@@ -84,16 +85,16 @@ def test_a_call_leaves_one_record_with_what_was_used_and_nothing_of_what_was_sai
     assert len(record["end_user"]) == 128
     assert record["client_retry_count"] == 2
     assert record["expires_at"] > record["created"]
-    written = capsys.readouterr()
-    for secret in (ASKED, PROVIDER_KEY, gateway.token, "stand-in for"):
-        assert secret not in json.dumps(record, default=str) + written.out + written.err
+    output = capsys.readouterr()
+    for secret in (PROMPT, PROVIDER_KEY, gateway.token, answer.body["choices"][0]["message"]["content"][:24]):
+        assert secret not in json.dumps(record, default=str) + output.out + output.err
 
 
-def test_without_dynamodb_nobody_is_let_in(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(*_: object, **__: object) -> None:
+def test_without_dynamodb_no_call_is_authenticated(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_to_connect(*_: object, **__: object) -> None:
         raise EndpointConnectionError(endpoint_url="http://dynamodb")
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", down)
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail_to_connect)
 
     answer = gateway.chat(chat_request())
 
@@ -102,15 +103,15 @@ def test_without_dynamodb_nobody_is_let_in(gateway: Gateway, monkeypatch: pytest
     assert "x-should-retry" not in answer.headers
 
 
-def test_a_record_that_cannot_be_written_is_logged_whole_and_the_answer_is_given(
+def test_a_record_that_cannot_be_written_is_logged_and_the_answer_is_returned(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def lost(*_: object) -> None:
+    def fail_to_write(*_: object) -> None:
         raise ledger_unavailable()
 
-    monkeypatch.setattr(UsageLedger, "put", lost)
+    monkeypatch.setattr(UsageLedger, "put", fail_to_write)
 
-    answer = gateway.chat(chat_request(messages=[{"role": "user", "content": ASKED}]))
+    answer = gateway.chat(chat_request(messages=[{"role": "user", "content": PROMPT}]))
 
     assert answer.status == 200
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
@@ -118,10 +119,10 @@ def test_a_record_that_cannot_be_written_is_logged_whole_and_the_answer_is_given
     assert record["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
     assert record["tokens_out"] == answer.body["usage"]["completion_tokens"]
     assert any("usage_record_lost" in line for line in lines)
-    assert ASKED not in json.dumps(lines)
+    assert PROMPT not in json.dumps(lines)
 
 
-def test_the_list_of_models_holds_aliases_and_limits(gateway: Gateway) -> None:
+def test_the_model_list_contains_aliases_and_limits(gateway: Gateway) -> None:
     listed = {model["id"]: model for model in gateway.models().body["data"]}
 
     assert {"qwen-max", "qwen-plus", "qwen-turbo", "qwen3.8-max"} <= listed.keys()

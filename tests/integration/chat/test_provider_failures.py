@@ -1,16 +1,18 @@
-"""What else a client reads of a failure; what happens when stands in test_what_happens_when."""
+"""Messages, deadlines and keys of failed provider calls. `test_failure_table` covers causes, retries and fallback."""
 
 from collections.abc import Callable
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
-from tests.integration.chat.scripted import hangs, says, scripted_provider
+from tests.integration.chat.fake_provider import hang, respond_with, run_fake_provider
 
 
-def test_a_missing_model_behind_an_alias_is_the_routes_fault(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_missing_model_behind_an_alias_returns_route_model_missing(
+    gateway: Gateway, provider: RunningMockQwen
+) -> None:
     provider.control({"faults": [{"status": 404, "code": "model_not_found"}]})
 
     answer = gateway.chat(chat_request(model="qwen-max"))
@@ -19,7 +21,7 @@ def test_a_missing_model_behind_an_alias_is_the_routes_fault(gateway: Gateway, p
     assert "qwen3-max" in answer.body["error"]["message"]
 
 
-def test_a_timeout_says_what_helps(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_message_of_a_timeout_names_remedies(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     message = gateway.chat(chat_request()).body["error"]["message"]
@@ -28,7 +30,7 @@ def test_a_timeout_says_what_helps(gateway: Gateway, provider: RunningProvider) 
     assert "fewer max_tokens" in message
 
 
-def test_a_clients_own_deadline_counts(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_timeout_of_the_client_ends_the_call(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"kind": "hang"}]})
 
     answer = gateway.chat(chat_request(), headers={"x-gateway-timeout-ms": "200"})
@@ -37,27 +39,27 @@ def test_a_clients_own_deadline_counts(gateway: Gateway, provider: RunningProvid
     assert "the time for the whole call was over" in answer.body["error"]["message"]
 
 
-def test_tls_that_fails_is_a_provider_that_cannot_be_reached(make_gateway: Callable[[str], Gateway]) -> None:
-    """The provider speaks no TLS at all."""
-    with scripted_provider(hangs) as plain:
+def test_a_failed_tls_handshake_returns_provider_unreachable(make_gateway: Callable[[str], Gateway]) -> None:
+    """The provider does not support TLS."""
+    with run_fake_provider(hang) as plain:
         answer = make_gateway(plain.url.replace("http:", "https:")).chat(chat_request())
 
     assert answer.error == (503, "server_error", "provider_unreachable")
 
 
-def test_a_refused_key_is_read_again_for_the_next_call(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_rejected_key_is_reloaded_at_most_once_a_minute(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.store_provider_keys(dashscope="sk-invalid")
     assert gateway.chat(chat_request()).body["error"]["code"] == "provider_auth_failed"
 
     gateway.aws.store_provider_keys(dashscope="sk-new")
-    refused_again = gateway.chat(chat_request())
+    rejected_again = gateway.chat(chat_request())
 
-    # Read again at most once a minute: the second refusal still uses what the first reload found.
-    assert refused_again.body["error"]["code"] == "provider_auth_failed"
+    # The second call still uses the key that the reload after the first rejection found.
+    assert rejected_again.body["error"]["code"] == "provider_auth_failed"
     assert len(provider.calls()) == 2
 
 
-def test_a_replaced_key_is_found_after_one_refusal(gateway: Gateway, provider: RunningProvider) -> None:
+def test_a_replaced_key_is_used_after_one_rejection(gateway: Gateway, provider: RunningMockQwen) -> None:
     provider.control({"faults": [{"status": 401, "code": "InvalidApiKey"}]})
     gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY)
     assert gateway.chat(chat_request()).status == 502
@@ -65,7 +67,7 @@ def test_a_replaced_key_is_found_after_one_refusal(gateway: Gateway, provider: R
     assert gateway.chat(chat_request()).status == 200
 
 
-def test_an_empty_secret_says_which_command_to_run(gateway: Gateway, provider: RunningProvider) -> None:
+def test_the_message_of_an_empty_secret_names_the_command_to_run(gateway: Gateway, provider: RunningMockQwen) -> None:
     gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString="{}")
 
     answer = gateway.chat(chat_request())
@@ -88,15 +90,39 @@ def test_an_empty_secret_says_which_command_to_run(gateway: Gateway, provider: R
         '"\\ud800"',
         '"' + "x" * 1_000_000 + '"',
     ],
-    ids=["deep", "deeper", "a long number", "no number", "half a surrogate pair", "a megabyte"],
+    ids=["deep", "deeper", "a long number", "NaN", "a lone surrogate", "a megabyte"],
 )
-def test_a_refusal_of_any_form_is_told_as_a_refusal(make_gateway: MakeGateway, message: str) -> None:
+def test_a_rejection_with_a_malformed_message_returns_provider_refused(make_gateway: MakeGateway, message: str) -> None:
     body = f'{{"error": {{"code": "invalid_value", "message": {message}}}}}'.encode()
     head = b"HTTP/1.1 400 Bad Request\r\nx-request-id: \xe9\xff\r\ncontent-length: %d\r\n\r\n" % len(body)
 
-    with scripted_provider(says(head + body)) as scripted:
-        gateway = make_gateway(scripted.url)
+    with run_fake_provider(respond_with(head + body)) as provider:
+        gateway = make_gateway(provider.url)
         answer = gateway.chat(chat_request())
 
     assert answer.error == (400, "invalid_request_error", "provider_refused")
     assert len(gateway.records()) == 1
+
+
+def test_a_rejected_request_returns_the_message_of_the_provider(gateway: Gateway, provider: RunningMockQwen) -> None:
+    messages = [{"role": "user", "content": "x" * 4_000_000}]
+
+    answer = gateway.chat(chat_request(messages=messages))
+
+    assert answer.error == (400, "invalid_request_error", "provider_refused")
+    assert answer.body["error"]["message"] == "Range of input length should be [1, 997952]"
+    assert (answer.headers["x-gateway-provider"], answer.headers["x-gateway-model"]) == ("dashscope", "qwen-plus")
+
+
+@pytest.mark.parametrize(
+    ("received", "returned"), [("7", "7"), ("0.2", "1"), ("-1", "2"), ("soon", "2"), ("1e9", "3600")]
+)
+def test_retry_after_is_the_valid_value_of_the_provider_or_a_default(
+    gateway: Gateway, provider: RunningMockQwen, received: str, returned: str
+) -> None:
+    provider.control({"faults": [{"status": 429, "code": "limit_requests", "headers": {"Retry-After": received}}]})
+
+    answer = gateway.chat(chat_request())
+
+    assert answer.headers["retry-after"] == returned
+    assert answer.headers["x-should-retry"] == "false"

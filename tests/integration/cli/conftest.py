@@ -11,7 +11,7 @@ import pytest
 from qwen_gateway_cli.main import main
 from tests.integration.cli.operator import STACK, Ended, Run, described_stack
 from tests.integration.emulated_aws import TEMPLATE, Aws
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import serve_response
 
 type CloudFormation = Callable[..., None]
 
@@ -48,7 +48,7 @@ def cloudformation(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> It
     with ExitStack() as servers:
 
         def answers(body: str, status: int = 200) -> None:
-            url = servers.enter_context(answering(status, body))
+            url = servers.enter_context(serve_response(status, body))
             monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
 
         yield answers

@@ -13,7 +13,7 @@ from qwen_gateway_cli import main as command
 from qwen_gateway_cli.local import stackfile
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import OUTPUTS, STACK, Run, described_stack, refused_by_cloudformation
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import serve_response
 
 LOCAL_URL = "http://127.0.0.1:8000/v1"
 
@@ -43,7 +43,7 @@ def seen() -> list[dict[str, str]]:
 @pytest.fixture
 def emulator(seen: list[dict[str, str]]) -> Iterator[str]:
     """An emulated AWS that describes the stack, whatever it is asked, and remembers who asked."""
-    with answering(200, described_stack(), seen) as url:
+    with serve_response(200, described_stack(), seen) as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""The real handlers, met by every sample event."""
+"""Each sample event, invoked on the real handlers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,43 +10,43 @@ import pytest
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import KeyRefused, RequestRefused
 from qwen_gateway_cli.local import upstream
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
-from tests.integration.fresh_import import fresh_import
-from tests.recorder.files import read
+from tests.integration.fresh_import import import_fresh
+from tests.recorder.files import read_event
 from tests.recorder.keys import put_sample_keys
 from tests.recorder.samples import SAMPLES
-from tests.recorder.telling import told
+from tests.recorder.summary import summarize
 
-TOO_LARGE_TO_KEEP = "request_too_large"
+CODE_WITHOUT_SAMPLE = "request_too_large"
 
-type Answer = Callable[[str], Mapping[str, Any]]
+type Invoke = Callable[[str], Mapping[str, Any]]
 
 
 @pytest.fixture
-def answer(aws: Aws, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Return what the function of an event's folder answers to it."""
-    stand_in = upstream.stand_in(provider.url)
-    aws.store_provider_keys(**stand_in.keys)
+def invoke(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Return a function that invokes a sample event on the handler of its folder."""
+    mock = upstream.stand_in(provider.url)
+    aws.store_provider_keys(**mock.keys)
     put_sample_keys(aws.dynamodb, aws.keys_table)
-    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(stand_in.gateway_config))
+    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(mock.gateway_config))
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
 
-    def of(name: str) -> Mapping[str, Any]:
-        handler = fresh_import(f"{Path(name).parent}.handler", monkeypatch)
-        given: Mapping[str, Any] = handler.lambda_handler(read(name), Context())
-        return given
+    def invoke_sample(name: str) -> Mapping[str, Any]:
+        handler = import_fresh(f"{Path(name).parent}.handler", monkeypatch)
+        response: Mapping[str, Any] = handler.lambda_handler(read_event(name), Context())
+        return response
 
-    return of
+    return invoke_sample
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_an_event_gets_the_answer_of_its_sample(answer: Answer, name: str) -> None:
-    assert told(answer(name)) == SAMPLES[name].told
+def test_an_event_gets_the_expected_response(invoke: Invoke, name: str) -> None:
+    assert summarize(invoke(name)) == SAMPLES[name].expected
 
 
-def test_every_refusal_that_callers_bring_about_has_an_event() -> None:
-    refusals = {told.code for cause, told in HTTP_ERRORS.items() if issubclass(cause, RequestRefused | KeyRefused)}
+def test_every_error_code_that_clients_can_cause_has_an_event() -> None:
+    codes = {answer.code for cause, answer in HTTP_ERRORS.items() if issubclass(cause, RequestRefused | KeyRefused)}
 
-    assert refusals - {TOO_LARGE_TO_KEEP} <= {sample.told.code for sample in SAMPLES.values()}
+    assert codes - {CODE_WITHOUT_SAMPLE} <= {sample.expected.code for sample in SAMPLES.values()}

@@ -1,6 +1,6 @@
-"""Functions in this process for bodies by the hundred, and the real front with function processes for what HTTP can do.
+"""The handlers in this process, for many bodies, and the API Gateway emulation with function processes, for HTTP.
 
-AWS is moto's in this process, and its server for function processes: the same state.
+Handlers use moto in this process, function processes its server; both share one state.
 """
 
 import functools
@@ -15,45 +15,45 @@ from aws_lambda_powertools import Logger
 
 from qwen_gateway import observability
 from qwen_gateway_cli.local import clean_environment
-from qwen_gateway_cli.local.front.settings import FrontSettings, FunctionSettings
+from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from tests.builders import key_item, token
-from tests.integration.conftest import _forget
-from tests.integration.fresh_import import fresh_import
-from tests.integration.front.fronts import ARN, ROOT, WRAPPER, RunningFront, running
-from tests.integration.hostile.meeting import PROVIDER_KEY, Functions
-from tests.recorder.recording import processed_template
-from tests.sam_local.daemon import Reach
-from tests.sam_local.neighbours import Neighbours, neighbours
+from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningGateway, run_gateway
+from tests.integration.conftest import _clear_caches
+from tests.integration.fresh_import import import_fresh
+from tests.integration.hostile.responses import PROVIDER_KEY, Functions
+from tests.recorder.recording import transform_template
+from tests.sam_local.backends import Backends, run_backends
+from tests.sam_local.daemon import HostAddress
 
-LOOPBACK = Reach("127.0.0.1", "127.0.0.1")
-
-
-@pytest.fixture(scope="module")
-def around() -> Iterator[Neighbours]:
-    with neighbours(LOOPBACK) as them:
-        them.aws.store_provider_keys(dashscope=PROVIDER_KEY)
-        yield them
+LOOPBACK = HostAddress("127.0.0.1", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def key(around: Neighbours) -> str:
-    """The token of a key that is in the table."""
+def backends() -> Iterator[Backends]:
+    with run_backends(LOOPBACK) as run_gateway:
+        run_gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY)
+        yield run_gateway
+
+
+@pytest.fixture(scope="module")
+def key(backends: Backends) -> str:
+    """Return the token of an active key."""
     text = token()
-    around.aws.dynamodb.put_item(TableName=around.aws.keys_table, Item=key_item(text))
+    backends.aws.dynamodb.put_item(TableName=backends.aws.keys_table, Item=key_item(text))
     return text
 
 
 @pytest.fixture(scope="module")
-def variables(around: Neighbours) -> dict[str, str]:
-    """What the template gives a function, with every switch on that makes things talk."""
+def variables(backends: Backends) -> dict[str, str]:
+    """Return a function's variables of the template, with every log switched on."""
     return {
-        "KEYS_TABLE": around.aws.keys_table,
-        "USAGE_TABLE": around.aws.usage_table,
-        "PROVIDER_KEYS_SECRET": around.aws.provider_keys_secret,
+        "KEYS_TABLE": backends.aws.keys_table,
+        "USAGE_TABLE": backends.aws.usage_table,
+        "PROVIDER_KEYS_SECRET": backends.aws.provider_keys_secret,
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
-        # Without a cool-down each failure finds the targets in their order.
-        "GATEWAY_CONFIG": json.dumps(around.gateway_config | {"retries": {"cooldown": 0}}),
+        # Without a cooldown every request tries the targets in their order.
+        "GATEWAY_CONFIG": json.dumps(backends.gateway_config | {"retries": {"cooldown": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -66,30 +66,30 @@ def variables(around: Neighbours) -> dict[str, str]:
 def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     log = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        _forget()
+        _clear_caches()
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(observability, "logger", functools.cache(lambda: Logger(service="hostile", stream=log)))
-        chat, models = fresh_import("chat.handler", patch), fresh_import("models.handler", patch)
+        chat, models = import_fresh("chat.handler", patch), import_fresh("models.handler", patch)
         yield Functions(key, chat.lambda_handler, models.lambda_handler, log)
-    _forget()
+    _clear_caches()
 
 
 @pytest.fixture(scope="module")
 def front(
-    around: Neighbours, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningFront]:
+    backends: Backends, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("front")
     (folder / "logs").mkdir()
     own = {
         "PATH": os.defpath,
         "HOME": str(folder),
-        "AWS_ENDPOINT_URL": around.aws_url,
+        "AWS_ENDPOINT_URL": backends.aws_url,
         "AWS_ACCESS_KEY_ID": clean_environment.KEY,
         "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
     }
-    start = FrontSettings(
-        template=processed_template(),
+    start = GatewaySettings(
+        template=transform_template(),
         functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in ("chat", "models")},
         interpreter=sys.executable,
         wrapper=str(WRAPPER),
@@ -98,7 +98,7 @@ def front(
         region=clean_environment.REGION,
         limit=2,
     )
-    with running(folder, start) as started:
+    with run_gateway(folder, start) as started:
         yield started
 
 

@@ -1,5 +1,5 @@
-"""Marked prompts, answers and keys are planted, in calls that succeed and in all ways of failing; then everything that
-was written is searched for them."""
+"""Logs and tables hold no prompt, answer or key. The tests mark these, make calls that succeed and calls that fail in
+every way, and search everything written for the marks."""
 
 import io
 import json
@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from tests.builders import Context, chat_event, chat_request, mistyped, models_event
-from tests.integration.conftest import _forget
-from tests.integration.fresh_import import fresh_import
-from tests.integration.front.fronts import RunningFront
-from tests.integration.hostile import wire
-from tests.integration.hostile.meeting import ANSWER, PROVIDER_KEY, Functions
-from tests.sam_local.neighbours import Neighbours
+from tests.builders import Context, chat_event, chat_request, mistype_token, models_event
+from tests.integration.apigateway.gateways import RunningGateway
+from tests.integration.conftest import _clear_caches
+from tests.integration.fresh_import import import_fresh
+from tests.integration.hostile import raw_http
+from tests.integration.hostile.responses import ANSWER, PROVIDER_KEY, Functions
+from tests.sam_local.backends import Backends
 
 PROMPT = "planted-prompt-31d0"
-"""Of this file alone: other tests put theirs where a record may keep it, into `user` and `metadata`."""
+"""Used only in this file: other tests put their marks into `user` and `metadata`, which a record may hold."""
 TOOL = {"type": "function", "function": {"name": ANSWER}}
-# The stand-in's answer calls the tool that is forced, and so is marked itself.
+# The mock's answer calls the forced tool and thereby holds its mark.
 MARKED = chat_request(messages=[{"role": "user", "content": PROMPT}], tools=[TOOL], tool_choice=TOOL)
-QUOTING = f"I cannot answer {PROMPT} with {PROVIDER_KEY}"
+ECHOING_MESSAGE = f"I cannot answer {PROMPT} with {PROVIDER_KEY}"
 
 FAULTS: list[dict[str, Any]] = [
     {"status": 400, "code": "invalid_parameter_error"},
@@ -36,7 +36,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "disconnect", "after_chunks": 1},
 ]
 FINAL = {400, 401}
-"""Statuses after which a route of one provider has no other target."""
+"""Statuses after which the gateway does not fall back within one provider."""
 BODIES: list[Any] = [
     json.dumps(MARKED)[:-3],
     {**MARKED, "n": PROMPT},
@@ -52,7 +52,7 @@ BODIES: list[Any] = [
 
 @pytest.fixture
 def root_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Lambda's own loop with the log level DEBUG: the root logger writes all that any library has to say."""
+    """Return the root logger's output at level DEBUG, as under the managed runtime with that log level."""
     log = io.StringIO()
     monkeypatch.setattr(logging.root, "handlers", [logging.StreamHandler(log)])
     monkeypatch.setattr(logging.root, "level", logging.DEBUG)
@@ -60,11 +60,11 @@ def root_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return log
 
 
-def test_libraries_write_nothing_even_where_everything_is_to_be_written(
+def test_libraries_log_nothing_at_level_debug(
     functions: Functions, root_log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _forget()
-    chat, models = fresh_import("chat.handler", monkeypatch), fresh_import("models.handler", monkeypatch)
+    _clear_caches()
+    chat, models = import_fresh("chat.handler", monkeypatch), import_fresh("models.handler", monkeypatch)
 
     assert chat.lambda_handler(chat_event(MARKED, functions.token), Context())["statusCode"] == 200
     assert models.lambda_handler(models_event(functions.token), Context())["statusCode"] == 200
@@ -72,26 +72,30 @@ def test_libraries_write_nothing_even_where_everything_is_to_be_written(
     assert root_log.getvalue() == ""
 
 
-def test_nothing_of_a_call_is_written_whatever_becomes_of_it(front: RunningFront, around: Neighbours, key: str) -> None:
+def test_no_prompt_answer_or_key_is_written_on_success_or_failure(
+    front: RunningGateway, backends: Backends, key: str
+) -> None:
     own = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    wrong = mistyped(key)
+    wrong = mistype_token(key)
     assert ANSWER.encode() in front.ask("/v1/chat/completions", json.dumps(MARKED), own).body
     for body in BODIES:
         front.ask("/v1/chat/completions", body if isinstance(body, str | bytes) else json.dumps(body), own)
     for fault in FAULTS:
-        around.provider.control({"faults": [{"model": "qwen-plus", "times": 9, "message": QUOTING, **fault}]})
+        backends.provider.control({"faults": [{"model": "qwen-plus", "times": 9, "message": ECHOING_MESSAGE, **fault}]})
         is_final = fault.get("status") in FINAL
         assert (front.ask("/v1/chat/completions", json.dumps(MARKED), own).status == HTTPStatus.OK) != is_final
-        around.provider.control({"faults": [{"model": "*", "times": 9, "message": QUOTING, **fault}]})
+        backends.provider.control({"faults": [{"model": "*", "times": 9, "message": ECHOING_MESSAGE, **fault}]})
         assert front.ask("/v1/chat/completions", json.dumps(MARKED), own).status != HTTPStatus.OK
-    around.provider.reset()
+    backends.provider.reset()
     for headers in ({"authorization": f"Bearer {wrong}"}, {"authorization": key}, {"x-api-key": key}):
         front.ask("/v1/chat/completions", json.dumps(MARKED), headers)
         front.ask(f"/v1/models/{PROMPT}?key={key}", headers=headers, method="GET")
 
-    tables = [around.aws.dynamodb.scan(TableName=name) for name in (around.aws.keys_table, around.aws.usage_table)]
-    kept = {**wire.written(front), "DynamoDB": json.dumps([table["Items"] for table in tables])}
+    tables = [
+        backends.aws.dynamodb.scan(TableName=name) for name in (backends.aws.keys_table, backends.aws.usage_table)
+    ]
+    stored = {**raw_http.read_logs(front), "DynamoDB": json.dumps([table["Items"] for table in tables])}
     marks = {"prompt": PROMPT, "answer": ANSWER, "provider's key": PROVIDER_KEY, "key": key, "wrong key": wrong}
-    assert {(mark, place) for place, text in kept.items() for mark, words in marks.items() if words in text} == set()
-    assert [place for place, text in kept.items() if "Traceback" in text] == []
-    assert kept["ChatFunction.log"].count('"call failed"') >= len(FAULTS)
+    assert {(mark, place) for place, text in stored.items() for mark, value in marks.items() if value in text} == set()
+    assert [place for place, text in stored.items() if "Traceback" in text] == []
+    assert stored["ChatFunction.log"].count('"call failed"') >= len(FAULTS)

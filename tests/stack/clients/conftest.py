@@ -1,4 +1,4 @@
-"""The clients, and what the provider received from them."""
+"""Fixtures: the clients, and the requests that the provider received."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.stack.clients.official import AsyncPython, Driver, Node, Official, Python
-from tests.stack.clients.streaming import AiReader, AwaitedReader, NodeReader, PythonReader, Reader
+from tests.stack.clients.openai_clients import AsyncPython, Driver, Node, OpenAiClient, Python
+from tests.stack.clients.stream_readers import AiSdkReader, AsyncPythonReader, NodeReader, PythonReader, Reader
 
-MakeOfficial = Callable[[dict[str, Any]], Official]
+MakeOpenAiClient = Callable[[dict[str, Any]], OpenAiClient]
 Records = Callable[[], list[dict[str, Any]]]
 Received = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Driver]:
-    """Return the Node program."""
+    """Start the Node program."""
     driver = Driver()
     yield driver
     driver.close()
@@ -28,36 +28,36 @@ def node(stack: dict[str, Any], driver: Driver) -> Node:
     return Node(stack, driver)
 
 
-@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node"])
-def make_official(request: pytest.FixtureRequest, driver: Driver) -> MakeOfficial:
-    """Return, for each of OpenAI's clients in turn, a function that makes it for a stack."""
-    makers: dict[str, MakeOfficial] = {
+@pytest.fixture(scope="session", params=["Python", "Python, async", "Node"])
+def make_openai_client(request: pytest.FixtureRequest, driver: Driver) -> MakeOpenAiClient:
+    """Return a function that makes a client for a stack, for each of OpenAI's clients in turn."""
+    makers: dict[str, MakeOpenAiClient] = {
         "Python": Python,
-        "Python, awaited": AsyncPython,
+        "Python, async": AsyncPython,
         "Node": lambda stack: Node(stack, driver),
     }
     return makers[request.param]
 
 
 @pytest.fixture(scope="session")
-def official(make_official: MakeOfficial, stack: dict[str, Any]) -> Official:
+def openai_client(make_openai_client: MakeOpenAiClient, stack: dict[str, Any]) -> OpenAiClient:
     """Return each of OpenAI's clients in turn."""
-    return make_official(stack)
+    return make_openai_client(stack)
 
 
-@pytest.fixture(scope="session", params=["Python", "Python, awaited", "Node", "AI SDK"])
+@pytest.fixture(scope="session", params=["Python", "Python, async", "Node", "AI SDK"])
 def reader(request: pytest.FixtureRequest, stack: dict[str, Any], driver: Driver) -> Reader:
-    """Return each client that reads streams in turn."""
+    """Return each streaming client in turn."""
     makers: dict[str, Callable[[], Reader]] = {
         "Python": lambda: PythonReader(stack),
-        "Python, awaited": lambda: AwaitedReader(stack),
+        "Python, async": lambda: AsyncPythonReader(stack),
         "Node": lambda: NodeReader(stack, driver),
-        "AI SDK": lambda: AiReader(stack, driver),
+        "AI SDK": lambda: AiSdkReader(stack, driver),
     }
     return makers[request.param]()
 
 
 @pytest.fixture
 def received(provider: httpx2.Client) -> Received:
-    """Return a function that reads the bodies which reached the provider."""
+    """Return a function that reads the bodies that the provider received."""
     return lambda: [call["body"] for call in provider.get("/_control").json()["calls"]]

@@ -8,24 +8,24 @@ import pytest
 
 from tests.stack.clients.bodies import PICTURE
 from tests.stack.clients.conftest import Received, Records
-from tests.stack.clients.official import Driver, Forecast, Refused
+from tests.stack.clients.openai_clients import ClientError, Driver, Forecast
 
-Ask = Callable[..., dict[str, Any]]
+Call = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ask(stack: dict[str, Any], driver: Driver) -> Ask:
+def call(stack: dict[str, Any], driver: Driver) -> Call:
     """Return a function that makes the call `text`, `forecast` or `tools`."""
     endpoint = {"baseURL": stack["base_url"], "apiKey": stack["api_key"]}
-    return lambda call, **body: driver.make(
-        {"client": "ai", "endpoint": endpoint, "call": call, "body": {"model": "qwen-plus"} | body}
+    return lambda name, **body: driver.make(
+        {"client": "ai", "endpoint": endpoint, "call": name, "body": {"model": "qwen-plus"} | body}
     )
 
 
-def test_a_text_comes_with_its_thoughts_and_its_usage(ask: Ask, provider: httpx2.Client, received: Received) -> None:
+def test_a_text_has_reasoning_and_usage(call: Call, provider: httpx2.Client, received: Received) -> None:
     provider.put("/_control", json={"reasoning_tokens": 5, "cached_tokens": 4})
 
-    answer = ask("text", prompt="Say hello.", maxOutputTokens=100)
+    answer = call("text", prompt="Say hello.", maxOutputTokens=100)
 
     assert "You said: Say hello." in answer["text"]
     assert "does not think" in answer["reasoningText"]
@@ -35,16 +35,16 @@ def test_a_text_comes_with_its_thoughts_and_its_usage(ask: Ask, provider: httpx2
     assert received()[0]["max_tokens"] == 100
 
 
-def test_a_tool_runs_and_its_result_comes_back_with_image_and_thoughts(
-    ask: Ask, provider: httpx2.Client, received: Received
+def test_a_tool_result_is_sent_with_image_and_reasoning(
+    call: Call, provider: httpx2.Client, received: Received
 ) -> None:
     provider.put("/_control", json={"reasoning_tokens": 5})
     image = {"type": "file", "mediaType": "image/png", "data": PICTURE}
 
-    answer = ask("tools", messages=[{"role": "user", "content": [{"type": "text", "text": "Where is it?"}, image]}])
+    answer = call("tools", messages=[{"role": "user", "content": [{"type": "text", "text": "Where is it?"}, image]}])
 
     assert answer["steps"] == 2
-    assert "The tool said: mild in stand-in" in answer["text"]
+    assert "The tool said: mild in mock" in answer["text"]
     _, second = received()
     user, assistant, tool = second["messages"]
     assert user["content"][1] == {"type": "image_url", "image_url": {"url": PICTURE}}
@@ -54,25 +54,27 @@ def test_a_tool_runs_and_its_result_comes_back_with_image_and_thoughts(
     assert "$schema" in second["tools"][0]["function"]["parameters"]
 
 
-def test_an_answer_of_a_given_form_is_parsed(ask: Ask) -> None:
-    assert Forecast.model_validate(ask("forecast", prompt="How is the weather?")["output"], strict=True)
+def test_structured_output_is_parsed(call: Call) -> None:
+    assert Forecast.model_validate(call("forecast", prompt="How is the weather?")["output"], strict=True)
 
 
-def test_a_refusal_is_told_in_words(ask: Ask) -> None:
-    with pytest.raises(Refused) as caught:
-        ask("text", model="some/model", prompt="Say hello.")
+def test_an_error_has_code_message_and_request_id(call: Call) -> None:
+    with pytest.raises(ClientError) as caught:
+        call("text", model="some/model", prompt="Say hello.")
 
     assert (caught.value.kind, caught.value.status, caught.value.code) == ("AI_APICallError", 404, "model_not_found")
     assert "some/model" in str(caught.value)
     assert caught.value.request_id
 
 
-def test_it_repeats_a_refused_call_twice_against_advice(ask: Ask, provider: httpx2.Client, records: Records) -> None:
+def test_the_sdk_retries_twice_despite_x_should_retry_false(
+    call: Call, provider: httpx2.Client, records: Records
+) -> None:
     before = len(records())
     provider.put("/_control", json={"faults": [{"status": 429, "times": 99, "headers": {"retry-after": "1"}}]})
 
-    with pytest.raises(Refused) as caught:
-        ask("text", prompt="Say hello.")
+    with pytest.raises(ClientError) as caught:
+        call("text", prompt="Say hello.")
 
     assert (caught.value.status, caught.value.code) == (429, "provider_throttled")
     assert len(records()) == before + 3

@@ -1,4 +1,4 @@
-"""What other clients send is taken, and reaches the provider as it was sent: only of thinking in Qwen's own words."""
+"""Bodies of other clients reach the provider unchanged, except that thinking parameters become Qwen's."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ def post(stack: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_goes_through_as_it_was_sent(post: Any, received: Received, body: dict[str, Any]) -> None:
+def test_a_body_reaches_the_provider_unchanged(post: Any, received: Received, body: dict[str, Any]) -> None:
     answer = post(body)
 
     assert answer.status_code == 200, answer.text
-    assert received() == [in_qwens_words(body) | {"stream": True, "stream_options": {"include_usage": True}}]
+    assert received() == [adapt_thinking(body) | {"stream": True, "stream_options": {"include_usage": True}}]
 
 
-def in_qwens_words(body: dict[str, Any]) -> dict[str, Any]:
+def adapt_thinking(body: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in body.items() if name != "chat_template_kwargs"}
     return rest | body.get("chat_template_kwargs", {})
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/event-stream"])
-def test_whatever_a_client_accepts_it_gets_json(post: Any, accept: str) -> None:
+def test_the_response_is_json_for_every_accept_header(post: Any, accept: str) -> None:
     answer = post(BODIES["LiteLLM"], accept=accept)
 
     assert answer.headers["content-type"] == "application/json"

@@ -1,4 +1,4 @@
-"""What a browser asks before it lets OpenAI's Node client call, and what it lets the client read."""
+"""CORS for OpenAI's Node client in a browser: preflights and exposed headers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 ROUTES = [("POST", "chat/completions"), ("GET", "models"), ("GET", "models/qwen-max")]
-ASKED = {
+CLIENT_HEADERS = {
     "authorization",
     "content-type",
     "x-stainless-arch",
@@ -19,29 +19,29 @@ ASKED = {
     "x-stainless-runtime-version",
     "x-stainless-timeout",
 }
-"""Seen with openai 7.57 in Chromium; the timeout comes with a call that has one of its own."""
+"""Sent by openai 7.57 in Chromium; x-stainless-timeout only with a timeout set for the call."""
 
 
-def names(header: str) -> set[str]:
+def split_header(header: str) -> set[str]:
     return {name.strip().lower() for name in header.split(",")}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_header_of_the_client_may_be_sent(stack: dict[str, Any], method: str, path: str) -> None:
-    asking = {
+def test_preflights_allow_every_header_of_the_client(stack: dict[str, Any], method: str, path: str) -> None:
+    headers = {
         "origin": "https://app.example",
         "access-control-request-method": method,
-        "access-control-request-headers": ",".join(sorted(ASKED)),
+        "access-control-request-headers": ",".join(sorted(CLIENT_HEADERS)),
     }
-    answer = httpx2.options(f"{stack['base_url']}/{path}", headers=asking)
+    answer = httpx2.options(f"{stack['base_url']}/{path}", headers=headers)
 
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert method.lower() in names(answer.headers["access-control-allow-methods"])
-    assert names(answer.headers["access-control-allow-headers"]) >= ASKED
+    assert method.lower() in split_header(answer.headers["access-control-allow-methods"])
+    assert split_header(answer.headers["access-control-allow-headers"]) >= CLIENT_HEADERS
 
 
-def test_answers_and_errors_can_be_read_with_their_ids(stack: dict[str, Any]) -> None:
+def test_responses_and_errors_expose_their_headers(stack: dict[str, Any]) -> None:
     url, key = stack["base_url"], {"authorization": f"Bearer {stack['api_key']}"}
     answers = {
         200: httpx2.get(f"{url}/models", headers=key),
@@ -54,6 +54,6 @@ def test_answers_and_errors_can_be_read_with_their_ids(stack: dict[str, Any]) ->
     for status, answer in answers.items():
         assert answer.status_code == status
         assert answer.headers["access-control-allow-origin"] == "*"
-        exposed = names(answer.headers["access-control-expose-headers"])
+        exposed = split_header(answer.headers["access-control-expose-headers"])
         assert exposed >= {"x-request-id", "x-should-retry", "retry-after", "x-gateway-model"}
         assert answer.headers["x-request-id"]

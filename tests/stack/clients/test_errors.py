@@ -1,4 +1,4 @@
-"""What OpenAI's clients raise, and how many requests they make for one failing call."""
+"""Errors that OpenAI's clients raise, and the number of requests for a failing call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.builders import chat_request, garbage_token, mistyped
-from tests.stack.clients.conftest import MakeOfficial, Records
-from tests.stack.clients.official import Official, Refused
+from tests.builders import chat_request, garbage_token, mistype_token
+from tests.stack.clients.conftest import MakeOpenAiClient, Records
+from tests.stack.clients.openai_clients import ClientError, OpenAiClient
 
-PLAIN = ("APIStatusError", "APIError")
-"""The class of statuses that have none of their own: Python's name, Node's name."""
+BASE_ERRORS = ("APIStatusError", "APIError")
+"""The error class for statuses without their own class, in Python and in Node."""
 
-# What the provider does; the exception, its status and type.
+# The provider's fault; the exception, its status and type.
 FAILURES = [
     ({"status": 400, "code": "data_inspection_failed"}, ("BadRequestError", 400, "invalid_request_error")),
     ({"status": 401}, ("InternalServerError", 502, "server_error")),
@@ -29,45 +29,45 @@ FAILURES = [
 ]
 
 
-def refused(official: Official, call: str = "chat", **body: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
-        official.ask(call, **body)
+def catch_error(openai_client: OpenAiClient, call: str = "chat", **body: Any) -> ClientError:
+    with pytest.raises(ClientError) as caught:
+        openai_client.call(call, **body)
     assert caught.value.request_id == caught.value.headers["x-request-id"]
     return caught.value
 
 
-def http_error_for(error: Refused) -> tuple[str, int | None, str | None, str | None]:
+def get_fields(error: ClientError) -> tuple[str, int | None, str | None, str | None]:
     return error.kind, error.status, error.type, error.code
 
 
-def test_a_wrong_field_is_named(official: Official) -> None:
-    error = refused(official, **chat_request(temperature=9))
+def test_an_invalid_field_is_named(openai_client: OpenAiClient) -> None:
+    error = catch_error(openai_client, **chat_request(temperature=9))
 
-    assert http_error_for(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
+    assert get_fields(error) == ("BadRequestError", 400, "invalid_request_error", "invalid_request")
     assert error.param == "temperature"
     assert "temperature" in str(error)
 
 
-@pytest.mark.parametrize("spoiled", [mistyped, lambda _token: garbage_token()], ids=["mistyped", "foreign"])
+@pytest.mark.parametrize("make_invalid", [mistype_token, lambda _token: garbage_token()], ids=["mistyped", "foreign"])
 def test_a_wrong_key_is_an_authentication_error(
-    make_official: MakeOfficial, stack: dict[str, Any], spoiled: Callable[[str], str]
+    make_openai_client: MakeOpenAiClient, stack: dict[str, Any], make_invalid: Callable[[str], str]
 ) -> None:
-    official = make_official(stack | {"api_key": spoiled(stack["api_key"])})
+    openai_client = make_openai_client(stack | {"api_key": make_invalid(stack["api_key"])})
 
     for call, body in (("chat", chat_request()), ("models", {})):
-        error = refused(official, call, **body)
-        assert http_error_for(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
+        error = catch_error(openai_client, call, **body)
+        assert get_fields(error) == ("AuthenticationError", 401, "authentication_error", "invalid_api_key")
 
 
-def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
-    official: Official, provider: httpx2.Client, records: Records
+def test_a_stream_that_fails_before_its_first_output_raises_an_api_error(
+    openai_client: OpenAiClient, provider: httpx2.Client, records: Records
 ) -> None:
     before = len(records())
     provider.put("/_control", json={"faults": [{"status": 503, "times": 99}]})
 
-    error = refused(official, **chat_request(stream=True))
+    error = catch_error(openai_client, **chat_request(stream=True))
 
-    assert http_error_for(error) == ("InternalServerError", 503, "server_error", "provider_overloaded")
+    assert get_fields(error) == ("InternalServerError", 503, "server_error", "provider_overloaded")
     assert error.headers["x-should-retry"] == "false"
     assert len(records()) == before + 1
 
@@ -75,33 +75,33 @@ def test_a_stream_that_fails_before_its_first_output_is_an_error_like_any_other(
 @pytest.mark.parametrize(
     ("call", "body"), [("chat", chat_request(model="some/model")), ("model", {"model": "some/model"})]
 )
-def test_an_unknown_model_is_named(official: Official, call: str, body: dict[str, Any]) -> None:
-    error = refused(official, call, **body)
+def test_an_unknown_model_is_named(openai_client: OpenAiClient, call: str, body: dict[str, Any]) -> None:
+    error = catch_error(openai_client, call, **body)
 
-    assert http_error_for(error) == ("NotFoundError", 404, "invalid_request_error", "model_not_found")
+    assert get_fields(error) == ("NotFoundError", 404, "invalid_request_error", "model_not_found")
     assert "some/model" in str(error)
 
 
-def test_a_client_of_responses_is_told_of_the_chat_variant(official: Official) -> None:
-    error = refused(official, "respond", model="qwen-plus", input="Say hello.")
+def test_a_responses_call_gets_an_error_that_names_the_chat_variants(openai_client: OpenAiClient) -> None:
+    error = catch_error(openai_client, "respond", model="qwen-plus", input="Say hello.")
 
-    assert http_error_for(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
+    assert get_fields(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
     for variant in ("openai.chat(model)", "openai-chat:", "OpenAIChatCompletionsModel"):
         assert variant in str(error)
 
 
 @pytest.mark.parametrize("size", [5_600_000, 11_000_000], ids=["for a Lambda event", "for API Gateway"])
-def test_a_body_too_large_is_refused_with_the_limit(official: Official, size: int) -> None:
-    error = refused(official, **chat_request(user="x" * size))
+def test_a_body_too_large_is_rejected_with_the_limit(openai_client: OpenAiClient, size: int) -> None:
+    error = catch_error(openai_client, **chat_request(user="x" * size))
 
-    assert error.kind in PLAIN
+    assert error.kind in BASE_ERRORS
     assert (error.status, error.code) == (413, "request_too_large")
     assert "5.5 MB" in str(error) or "5500000" in str(error)
 
 
 @pytest.mark.parametrize(("fault", "raised"), FAILURES, ids=str)
-def test_a_failing_provider_is_told_by_its_cause_and_not_asked_again(
-    official: Official,
+def test_a_provider_failure_raises_its_cause_without_client_retries(
+    openai_client: OpenAiClient,
     provider: httpx2.Client,
     records: Records,
     fault: dict[str, Any],
@@ -110,16 +110,16 @@ def test_a_failing_provider_is_told_by_its_cause_and_not_asked_again(
     before = len(records())
     provider.put("/_control", json={"faults": [{**fault, "times": 99}]})
 
-    error = refused(official, **chat_request(model="qwen-flash"))
+    error = catch_error(openai_client, **chat_request(model="qwen-flash"))
 
     assert (error.kind, error.status, error.type) == raised
     assert error.code
     assert len(records()) == before + 1, "the client made more than one request"
 
 
-def test_when_to_repeat_stands_beside_that_the_client_should_not(official: Official, provider: httpx2.Client) -> None:
+def test_retry_after_is_sent_with_x_should_retry_false(openai_client: OpenAiClient, provider: httpx2.Client) -> None:
     provider.put("/_control", json={"faults": [{"status": 429, "times": 99, "headers": {"retry-after": "600"}}]})
 
-    headers = refused(official, **chat_request()).headers
+    headers = catch_error(openai_client, **chat_request()).headers
 
     assert (headers["retry-after"], headers["x-should-retry"]) == ("600", "false")

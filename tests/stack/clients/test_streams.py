@@ -1,4 +1,4 @@
-"""What clients make of streams: texts as they come, usage, tools, failures; and what a client that leaves leaves."""
+"""Streams with real clients: incremental texts, usage, tools, failures, disconnects."""
 
 import json
 import os
@@ -17,36 +17,36 @@ import pytest
 from tests.builders import chat_request
 from tests.stack.clients.bodies import function
 from tests.stack.clients.conftest import Records
-from tests.stack.clients.streaming import Reader
-from tests.stack.repository import Repository, seen, wait_until
+from tests.stack.clients.stream_readers import Reader
+from tests.stack.repository import Repository, read_environment, wait_until
 
-type NewRecord = Callable[[], dict[str, Any]]
+type WaitForRecord = Callable[[], dict[str, Any]]
 
 CUTS = ["truncate", "disconnect", "bad_json", "error_event"]
 GAP_MS = 250
 AT_LEAST_S = 1.7
-"""What ten texts take that come 200 ms apart; they come a little slower, for clients that are late for the first."""
-ON_ITS_WAY_S = 2
-"""From the provider to the client, on a slow machine."""
+"""Duration of ten texts 200 ms apart; the real gap is longer, for clients that read the first one late."""
+DELIVERY_S = 2
+"""Time for a chunk from the provider to the client on a slow machine."""
 
 
 @pytest.fixture
-def new_record(records: Records) -> NewRecord:
-    """Return a function that waits for the one record more than there was: clients have their last event before it."""
+def wait_for_record(records: Records) -> WaitForRecord:
+    """Return a function that waits for the one new record, which is written after the last event."""
     before = {record["sk"]["S"] for record in records()}
 
-    def new() -> list[dict[str, Any]]:
+    def list_new() -> list[dict[str, Any]]:
         return [record for record in records() if record["sk"]["S"] not in before]
 
-    def only() -> dict[str, Any]:
-        wait_until(lambda: bool(new()))
-        (record,) = new()
+    def wait() -> dict[str, Any]:
+        wait_until(lambda: bool(list_new()))
+        (record,) = list_new()
         return {name: next(iter(value.values())) for name, value in record.items()}
 
-    return only
+    return wait
 
 
-def test_texts_come_as_they_are_made(reader: Reader, provider: httpx2.Client, new_record: NewRecord) -> None:
+def test_texts_arrive_incrementally(reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord) -> None:
     provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": GAP_MS})
 
     read = reader.read(**chat_request())
@@ -55,30 +55,30 @@ def test_texts_come_as_they_are_made(reader: Reader, provider: httpx2.Client, ne
     assert (read.finish, read.failure) == ("stop", None)
     assert len(read.texts) == 10
     assert read.texts[-1][0] - read.texts[0][0] >= AT_LEAST_S
-    record = new_record()
+    record = wait_for_record()
     assert (record["outcome"], record["status"], record["streamed"]) == ("answered", "200", True)
 
 
-def test_the_usage_is_told_to_who_asks(reader: Reader, provider: httpx2.Client, new_record: NewRecord) -> None:
+def test_usage_is_sent_on_request(reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord) -> None:
     provider.put("/_control", json={"prompt_tokens": 40, "completion_tokens": 9})
 
     read = reader.read(**chat_request(stream_options={"include_usage": True}))
 
     assert read.usage
     assert read.usage["total_tokens"] == 49
-    assert (new_record()["tokens_in"], new_record()["tokens_out"]) == ("40", "9")
+    assert (wait_for_record()["tokens_in"], wait_for_record()["tokens_out"]) == ("40", "9")
 
 
-def test_the_usage_is_recorded_and_told_to_nobody_who_did_not_ask(
-    reader: Reader, provider: httpx2.Client, new_record: NewRecord
+def test_usage_is_recorded_but_not_sent_without_request(
+    reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord
 ) -> None:
     provider.put("/_control", json={"prompt_tokens": 40, "completion_tokens": 9})
 
     assert reader.read(**chat_request()).usage is None
-    assert (new_record()["tokens_in"], new_record()["tokens_out"]) == ("40", "9")
+    assert (wait_for_record()["tokens_in"], wait_for_record()["tokens_out"]) == ("40", "9")
 
 
-def test_a_tool_call_is_put_together(reader: Reader) -> None:
+def test_a_tool_call_is_assembled(reader: Reader) -> None:
     read = reader.read(**chat_request(tools=[function()]))
 
     ((name, arguments),) = read.calls
@@ -86,7 +86,7 @@ def test_a_tool_call_is_put_together(reader: Reader) -> None:
     assert read.finish == "tool_calls"
 
 
-def test_thoughts_come_beside_the_text(reader: Reader, provider: httpx2.Client) -> None:
+def test_reasoning_is_streamed_beside_the_text(reader: Reader, provider: httpx2.Client) -> None:
     provider.put("/_control", json={"reasoning_tokens": 5})
 
     read = reader.read(**chat_request())
@@ -96,8 +96,8 @@ def test_thoughts_come_beside_the_text(reader: Reader, provider: httpx2.Client) 
 
 
 @pytest.mark.parametrize("kind", CUTS)
-def test_a_late_failure_is_an_error_with_its_cause(
-    reader: Reader, provider: httpx2.Client, new_record: NewRecord, kind: str
+def test_a_late_failure_raises_an_error_with_its_cause(
+    reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord, kind: str
 ) -> None:
     provider.put("/_control", json={"faults": [{"kind": kind, "after_chunks": 2, "times": 9}]})
 
@@ -107,25 +107,25 @@ def test_a_late_failure_is_an_error_with_its_cause(
     assert read.failure
     assert "dashscope" in str(read.failure)
     assert "qwen-plus" in str(read.failure)
-    record = new_record()
+    record = wait_for_record()
     assert record["status"] == "200"
     assert record["outcome"] == (read.failure.code or record["outcome"]) != "answered"
 
 
-def test_who_leaves_leaves_one_record_with_all_that_the_provider_counts(
-    reader: Reader, provider: httpx2.Client, new_record: NewRecord
+def test_a_disconnected_client_leaves_one_record_with_the_full_usage(
+    reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord
 ) -> None:
     provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": 100, "prompt_tokens": 40, "completion_tokens": 9})
 
-    read = reader.read(enough=2, **chat_request())
+    read = reader.read(stop_after=2, **chat_request())
 
     assert len(read.texts) == 2
-    record = new_record()
+    record = wait_for_record()
     assert (record["outcome"], record["tokens_in"], record["tokens_out"]) == ("answered", "40", "9")
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="a function's process is found by /proc")
-def test_a_killed_function_is_a_broken_connection_and_leaves_no_record(
+def test_a_killed_function_breaks_the_connection_and_writes_no_record(
     reader: Reader, repository: Repository, provider: httpx2.Client, records: Records
 ) -> None:
     before = len(records())
@@ -134,7 +134,7 @@ def test_a_killed_function_is_a_broken_connection_and_leaves_no_record(
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(reader.read, **chat_request())
         wait_until(lambda: bool(provider.get("/_control").json()["calls"]))
-        time.sleep(ON_ITS_WAY_S)
+        time.sleep(DELIVERY_S)
         kill_chat(repository)
         read = reading.result()
 
@@ -148,14 +148,14 @@ def test_a_killed_function_is_a_broken_connection_and_leaves_no_record(
 
 def kill_chat(repository: Repository) -> None:
     mark = b"_HANDLER=chat.handler.lambda_handler"
-    killed = [number for number in repository.processes() if mark in seen(Path("/proc") / str(number))]
+    killed = [number for number in repository.list_processes() if mark in read_environment(Path("/proc") / str(number))]
     assert killed
     for number in killed:
         os.kill(number, signal.SIGKILL)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_curl_shows_texts_as_they_come(stack: dict[str, Any], provider: httpx2.Client) -> None:
+def test_curl_receives_texts_incrementally(stack: dict[str, Any], provider: httpx2.Client) -> None:
     provider.put("/_control", json={"chunks": 10, "chunk_gap_ms": GAP_MS})
     command = ["curl", "-sN", f"{stack['base_url']}/chat/completions", "-d", json.dumps(chat_request(stream=True))]
     headers = ["-H", f"Authorization: Bearer {stack['api_key']}", "-H", "Content-Type: application/json"]

@@ -1,4 +1,4 @@
-"""What the catalog says of models, and that it says it with a source and a date."""
+"""Model data of the catalog, with its sources and dates."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SECTIONS = sorted(catalog.sections())
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_section_has_source_and_date_and_sensible_limits(name: str) -> None:
+def test_every_section_has_a_source_and_plausible_limits(name: str) -> None:
     document = datafile.load(Path(catalog.__file__).parent, name)
 
     assert document["source"]
@@ -22,7 +22,7 @@ def test_every_section_has_source_and_date_and_sensible_limits(name: str) -> Non
         assert model.created > 1_700_000_000
 
 
-def test_figures_are_those_of_their_source() -> None:
+def test_token_limits_match_their_source() -> None:
     """Model pages of Alibaba Cloud, November 2026: maximum input and output in tokens."""
     singapore = catalog.section("dashscope-intl")
 
@@ -33,7 +33,7 @@ def test_figures_are_those_of_their_source() -> None:
     assert singapore["qwen3-vl-plus"].modalities == ("text", "image", "video")
 
 
-def test_thinking_and_quirks_are_those_of_their_source() -> None:
+def test_thinking_and_quirks_match_their_source() -> None:
     """QwenCloud's and Alibaba Cloud's pages on thinking and structured output, November 2026."""
     singapore = catalog.section("dashscope-intl")
 
@@ -54,7 +54,7 @@ def test_thinking_and_quirks_are_those_of_their_source() -> None:
         assert model.quirks.thinking_excludes == ("forced_tool", "json_object")
 
 
-def test_beijing_says_of_a_model_what_singapore_says() -> None:
+def test_beijing_and_singapore_agree_on_every_shared_model() -> None:
     singapore, beijing = catalog.section("dashscope-intl"), catalog.section("dashscope-cn")
 
     assert beijing == {name: singapore[name] for name in beijing}
@@ -67,7 +67,7 @@ FACTS = {
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_nothing_that_a_section_says_is_misspelled(name: str) -> None:
+def test_every_section_has_only_known_fields_and_values(name: str) -> None:
     document = datafile.load(Path(catalog.__file__).parent, name)
 
     assert document.keys() == {"owned_by", "source", "as_of", "cheapest", "quirks", "models"}
@@ -87,7 +87,7 @@ def test_an_unknown_section_is_a_key_error() -> None:
         catalog.section("nowhere")
 
 
-def test_every_section_that_a_provider_names_exists() -> None:
+def test_the_providers_use_exactly_the_existing_sections() -> None:
     named = {provider.catalog for provider in config.parse("").providers.values() if provider.catalog}
 
     assert named == set(SECTIONS)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.service import ChatService
@@ -18,9 +18,9 @@ from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
-from tests.builders import api_key, broken_off, chat_request, chunk, error_event, finish, pieces, usage
-from tests.builders.answers import DONE
-from tests.reading import ReadStream
+from tests.builders import api_key, chat_request, chunk, encode_chunks, error_event, finish, split_at, usage
+from tests.builders.provider_responses import DONE
+from tests.stream_response import StreamResponse
 from tests.unit.upstream.fake_stream import Playing
 
 HEADERS = {"content-type": "text/event-stream; charset=utf-8"}
@@ -45,7 +45,7 @@ class House:
         self._playing = playing
         self.records: list[UsageRecord] = []
 
-    def refuse_garbage(self, _token_text: str) -> None: ...
+    def check_format(self, _token_text: str) -> None: ...
 
     def authenticate(self, _token_text: str, _now: float) -> ApiKey:
         return api_key()
@@ -65,14 +65,14 @@ class House:
     def put(self, record: UsageRecord) -> None:
         self.records.append(record)
 
-    def stream(self, **asked: Any) -> ReadStream | GatewayError:
+    def stream(self, **asked: Any) -> StreamResponse | GatewayError:
         upstream = Upstream(config.parse('{"retries": {"attempts": 1}}'), self, cast("Transport", self))
         service = ChatService(self, self, upstream, self, Timeouts())
         body = json.dumps(chat_request(stream=True, **asked)).encode()
         request = HttpRequest({"authorization": "Bearer t"}, body)
         served = service.complete(request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20)
         if isinstance(served, EventStreamResponse):
-            return ReadStream(200, HEADERS, b"".join(served.events).decode())
+            return StreamResponse(200, HEADERS, b"".join(served.events).decode())
         return cast("GatewayError", served.body)
 
 
@@ -84,7 +84,7 @@ def _delta(index: int, name: str, text: str, told: int | None) -> Sent:
 def _sent(document: dict[str, Any], told: int | None, **meaning: Any) -> Sent:
     if told is not None:
         document = document | {"usage": usage(7, told)["usage"]}
-    return Sent(broken_off(document), tells_usage=told, **meaning)
+    return Sent(encode_chunks(document), tells_usage=told, **meaning)
 
 
 TOLD = st.none() | st.integers(1, 99)
@@ -94,7 +94,7 @@ EVENTS = st.one_of(
     st.builds(
         lambda index, told: _sent(finish(index=index), told, begins=index, finishes=index), st.integers(0, 1), TOLD
     ),
-    st.builds(lambda told: Sent(broken_off(usage(7, told)), tells_usage=told), st.integers(1, 99)),
+    st.builds(lambda told: Sent(encode_chunks(usage(7, told)), tells_usage=told), st.integers(1, 99)),
     st.just(Sent(b": ping\n\n")),
     st.just(Sent(b"event: message\nid: 7\n\n")),
 )
@@ -105,8 +105,8 @@ ENDS = st.sampled_from(
         Sent(b"", end="cut"),
         Sent(error_event(), end="failure"),
         Sent(b"data: {\n\n", end="failure"),
-        Sent(broken_off({"choices": 7}), end="failure"),
-        Sent(broken_off(chunk({"tool_calls": 7})), end="failure"),
+        Sent(encode_chunks({"choices": 7}), end="failure"),
+        Sent(encode_chunks(chunk({"tool_calls": 7})), end="failure"),
     )
 )
 CUTS = st.lists(st.integers(0, 4000), max_size=12) | st.integers(1, 100).map(lambda step: range(0, 9000, step))
@@ -127,14 +127,13 @@ def _quiet() -> Any:
         yield
 
 
-@settings(max_examples=400)
 @given(answers(), st.integers(1, 2), st.booleans(), CUTS, st.booleans())
 def test_every_delta_comes_once_and_the_stream_has_one_end(
     sent: list[Sent], asked: int, wants_usage: bool, cuts: Iterable[int], ends_in_crlf: bool
 ) -> None:
     body = b"".join(each.data for each in sent)
     body = body.replace(b"\n", b"\r\n") if ends_in_crlf else body
-    house = House(Playing(pieces(body, cuts), ProviderAnswerBroken("cut") if sent[-1].end == "cut" else None))
+    house = House(Playing(split_at(body, cuts), ProviderAnswerBroken("cut") if sent[-1].end == "cut" else None))
 
     read = house.stream(n=asked, stream_options={"include_usage": wants_usage})
 
@@ -148,7 +147,7 @@ def test_every_delta_comes_once_and_the_stream_has_one_end(
     assert (read.is_done, record.outcome == "answered") == (is_answer(sent, asked),) * 2
     assert record.status == 200
     known = [each.tells_usage for each in sent if each.tells_usage is not None][-1:]
-    told = [each["usage"]["completion_tokens"] for each in read.usages]
+    told = [each["usage"]["completion_tokens"] for each in read.usage_chunks]
     if read.is_done:
         assert told == (known if wants_usage else [])
         assert [record.tokens_out] == (known or [None])
@@ -165,7 +164,7 @@ def is_answer(sent: list[Sent], asked: int) -> bool:
     return is_whole and sent[-1].end != "failure"
 
 
-def deltas(read: ReadStream) -> list[tuple[int, str, str]]:
+def deltas(read: StreamResponse) -> list[tuple[int, str, str]]:
     """What the client reads, without the empty deltas of a finish."""
     found = []
     for chunk_read in read.chunks:
@@ -180,8 +179,8 @@ def deltas(read: ReadStream) -> list[tuple[int, str, str]]:
 
 def test_the_ids_of_a_tool_call_come_once() -> None:
     events = [_delta(0, "tool_calls", text, None) for text in "{}"]
-    read = House(Playing([each.data for each in events] + [broken_off(finish("tool_calls")), DONE])).stream()
+    read = House(Playing([each.data for each in events] + [encode_chunks(finish("tool_calls")), DONE])).stream()
 
-    assert isinstance(read, ReadStream)
+    assert isinstance(read, StreamResponse)
     calls = [delta["tool_calls"][0] for _, delta in read.deltas if "tool_calls" in delta]
     assert list(itertools.chain.from_iterable(call.keys() & {"id"} for call in calls)) == ["id"]

@@ -1,3 +1,5 @@
+"""Parsing and validation of the configuration, and the routes that it defines."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -17,24 +19,24 @@ PACKAGE = Path(config.__file__).parent
         ({"timeout": {}}, "timeout"),
         ({"timeouts": {"connect": -1}}, "timeouts.connect"),
         ({"timeouts": {"connect": "soon"}}, "timeouts.connect"),
-        ({"default_provider": "nobody"}, "default_provider"),
+        ({"default_provider": "unknown"}, "default_provider"),
         ({"routes": {"a": []}}, "routes.a"),
         ({"routes": {"a": [{}]}}, "routes.a.0.model"),
-        ({"routes": {"a": [{"model": "m", "provider": "nobody"}]}}, "routes.a"),
+        ({"routes": {"a": [{"model": "m", "provider": "unknown"}]}}, "routes.a"),
         ({"routes": {"a": [{"model": "m"}, {"model": "m", "provider": "dashscope"}]}}, "routes.a"),
         ({"providers": {"mine": {}}}, "providers.mine.base_url"),
         ({"providers": {"mine": {"base_url": "ftp://example"}}}, "providers.mine.base_url"),
         ({"default_provider": "dashscope-frankfurt"}, "providers.dashscope-frankfurt.workspace"),
     ],
 )
-def test_a_wrong_configuration_is_refused_by_the_key_that_is_wrong(overrides: Any, named: str) -> None:
+def test_an_invalid_configuration_is_rejected_with_the_invalid_key(overrides: Any, named: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         config.parse(json.dumps(overrides))
     assert named in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
-def test_what_is_no_json_object_is_refused(text: str) -> None:
+def test_anything_but_a_json_object_is_rejected(text: str) -> None:
     with pytest.raises(ConfigurationError, match="GATEWAY_CONFIG"):
         config.parse(text)
 
@@ -55,26 +57,26 @@ def test_frankfurt_works_with_a_workspace() -> None:
     assert provider.url == "https://ws-1.eu-central-1.maas.aliyuncs.com/compatible-mode/v1"
 
 
-def test_an_unknown_section_of_the_catalog_is_refused() -> None:
+def test_an_unknown_catalog_section_is_rejected() -> None:
     configuration = config.parse('{"providers": {"dashscope": {"catalog": "nowhere"}}}')
 
     with pytest.raises(ConfigurationError, match=r"providers\.dashscope\.catalog"):
         Routes(configuration)
 
 
-def test_a_missing_variable_is_named() -> None:
+def test_a_missing_environment_variable_is_named() -> None:
     with pytest.raises(ConfigurationError, match="KEYS_TABLE"):
         Environment.read({})
 
 
-def test_every_model_of_the_default_catalog_is_a_route_of_its_own_name() -> None:
+def test_every_model_of_the_default_catalog_has_a_route_of_its_name() -> None:
     routes = Routes(config.parse(""))
 
     for model in catalog.section("dashscope-intl"):
         assert routes.targets(model)[0] == Target("dashscope", model)
 
 
-def test_every_alias_leads_to_a_model_that_singapore_and_beijing_have() -> None:
+def test_every_alias_targets_a_model_available_in_singapore_and_beijing() -> None:
     everywhere = catalog.section("dashscope-intl").keys() & catalog.section("dashscope-cn").keys()
 
     assert {target.model for targets in config.parse("").routes.values() for target in targets} <= everywhere
@@ -87,7 +89,7 @@ def test_the_seed_chain_goes_from_max_to_plus_to_turbo() -> None:
     assert list(routes.targets("qwen-max")) == first_choices
 
 
-def test_the_layers_json_says_what_the_toml_says(tmp_path: Path) -> None:
+def test_the_compiled_json_equals_the_toml(tmp_path: Path) -> None:
     copy = tmp_path / "qwen_gateway"
     for source in PACKAGE.rglob("*.toml"):
         target = copy / source.relative_to(PACKAGE)

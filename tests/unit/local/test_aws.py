@@ -20,7 +20,7 @@ ENDPOINT = "http://127.0.0.1:4566"
         ("AWS_CA_BUNDLE", "/nowhere.pem"),
     ],
 )
-def test_a_local_client_heeds_nothing_of_the_callers_environment(
+def test_a_local_client_ignores_the_callers_environment(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -33,14 +33,14 @@ def test_a_local_client_heeds_nothing_of_the_callers_environment(
 
 
 def test_the_emulated_aws_is_bound_to_loopback(tmp_path: "object") -> None:
-    environment = aws.environment(Layout(tmp_path), 4567)  # type: ignore[arg-type]
+    environment = aws.build_environment(Layout(tmp_path), 4567)  # type: ignore[arg-type]
 
     assert environment["BIND_HOST"] == "127.0.0.1"
     assert environment["GATEWAY_PORT"] == "4567"
     assert environment["IOT_MTLS_ENABLED"] == "0"
 
 
-def test_a_path_of_the_template_can_follow_the_rest_apis_address() -> None:
+def test_the_rest_api_url_takes_a_path_of_the_template() -> None:
     address = aws.rest_api_url(ENDPOINT, "abc", "api") + "/v1/models"
 
     assert address == "http://127.0.0.1:4566/restapis/abc/api/_user_request_/v1/models"

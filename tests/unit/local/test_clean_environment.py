@@ -5,7 +5,7 @@ import pytest
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
 
-HOSTILE = {
+CALLER = {
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKINGKEY00",
     "AWS_SECRET_ACCESS_KEY": "real-looking",
     "AWS_SESSION_TOKEN": "real-looking",
@@ -22,7 +22,7 @@ HOSTILE = {
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    for name, value in HOSTILE.items():
+    for name, value in CALLER.items():
         monkeypatch.setenv(name, value)
     return Layout(tmp_path)
 
@@ -36,40 +36,40 @@ def uv(tmp_path: Path) -> Path:
     return program
 
 
-def test_nothing_of_the_caller_passes(layout: Layout) -> None:
-    environment = clean_environment.clean(layout)
+def test_the_environment_inherits_nothing_from_the_caller(layout: Layout) -> None:
+    environment = clean_environment.create(layout)
 
-    assert not set(HOSTILE.values()) & set(environment.values())
+    assert not set(CALLER.values()) & set(environment.values())
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "test"
     assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == "us-east-1"
 
 
 def test_no_aws_file_of_the_caller_is_read(layout: Layout) -> None:
-    environment = clean_environment.clean(layout)
+    environment = clean_environment.create(layout)
 
     assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert Path(environment["HOME"]).is_relative_to(layout.local)
 
 
 def test_files_are_made_below_the_stacks_own_folder(layout: Layout) -> None:
-    assert Path(clean_environment.clean(layout)["TMPDIR"]).is_relative_to(layout.local)
+    assert Path(clean_environment.create(layout)["TMPDIR"]).is_relative_to(layout.local)
 
 
-def test_a_build_gets_the_way_to_the_package_registry_and_no_more(
+def test_a_build_inherits_only_the_variables_for_the_package_registry(
     layout: Layout, uv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_INDEX_URL", "https://registry.example/simple")
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/certificates.pem")
 
-    environment = clean_environment.for_build(layout, uv)
+    environment = clean_environment.create_for_build(layout, uv)
 
     assert environment["UV_INDEX_URL"] == "https://registry.example/simple"
     assert environment["SSL_CERT_FILE"] == "/etc/certificates.pem"
     assert environment["UV_CACHE_DIR"] == "/the/callers/cache"
-    assert not set(HOSTILE.values()) & set(environment.values())
+    assert not set(CALLER.values()) & set(environment.values())
 
 
-def test_a_program_that_runs_functions_gets_no_way_out(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_runs_functions_gets_no_proxy(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
 
-    assert "HTTPS_PROXY" not in clean_environment.clean(layout)
+    assert "HTTPS_PROXY" not in clean_environment.create(layout)

@@ -23,7 +23,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-class Shop:
+class ScratchProcesses:
     """Processes in a scratch folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -39,68 +39,70 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(tmp_path)
-    yield shop
-    shop.processes.stop(shop.processes.recorded())
+def scratch(tmp_path: Path) -> Iterator[ScratchProcesses]:
+    scratch = ScratchProcesses(tmp_path)
+    yield scratch
+    scratch.processes.stop(scratch.processes.recorded())
 
 
 @pytest.fixture
-def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.3)
+def short_stop_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.3)
 
 
-def test_a_stopped_process_is_gone_and_no_longer_written_down(shop: Shop) -> None:
-    process = shop.start("sleeper", "exec sleep 60")
-    assert shop.processes.lives(process)
+def test_a_stopped_process_is_gone_and_no_longer_recorded(scratch: ScratchProcesses) -> None:
+    process = scratch.start("sleeper", "exec sleep 60")
+    assert scratch.processes.is_alive(process)
 
-    shop.processes.stop([process])
+    scratch.processes.stop([process])
 
-    assert process_table.look(process.pid) is None
-    assert shop.processes.recorded() == []
-    assert not shop.record.exists()
+    assert process_table.find(process.pid) is None
+    assert scratch.processes.recorded() == []
+    assert not scratch.record.exists()
 
 
-def test_a_process_that_could_not_be_written_down_never_begins(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_could_not_be_recorded_never_starts(
+    scratch: ScratchProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def cut_off(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shop.processes, "_write", cut_off)
+    monkeypatch.setattr(scratch.processes, "_write", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        shop.start("late", "echo begun; exec sleep 60")
+        scratch.start("late", "echo begun; exec sleep 60")
     monkeypatch.undo()
 
-    (child,) = shop.processes._children.values()
+    (child,) = scratch.processes._children.values()
     assert child.wait(LIMIT_S) != 0
-    assert shop.log("late").read_text() == ""
+    assert scratch.log("late").read_text() == ""
 
 
-def test_a_later_command_stops_what_an_earlier_one_started(shop: Shop) -> None:
-    process = shop.start("sleeper", "exec sleep 60")
-    later = Processes(shop.record)
+def test_a_later_command_stops_what_an_earlier_one_started(scratch: ScratchProcesses) -> None:
+    process = scratch.start("sleeper", "exec sleep 60")
+    later = Processes(scratch.record)
 
     assert later.recorded() == [process]
     later.stop(later.recorded())
 
-    assert not shop.processes.lives(process)
+    assert not scratch.processes.is_alive(process)
 
 
-def test_only_the_named_processes_are_stopped(shop: Shop) -> None:
-    first, second = shop.start("first", "exec sleep 60"), shop.start("second", "exec sleep 60")
+def test_only_the_named_processes_are_stopped(scratch: ScratchProcesses) -> None:
+    first, second = scratch.start("first", "exec sleep 60"), scratch.start("second", "exec sleep 60")
 
-    shop.processes.stop([first])
+    scratch.processes.stop([first])
 
-    assert shop.processes.recorded() == [second]
-    assert shop.processes.lives(second)
+    assert scratch.processes.recorded() == [second]
+    assert scratch.processes.is_alive(second)
 
 
-def test_a_process_that_was_given_a_recorded_number_is_left_alone(shop: Shop) -> None:
+def test_another_process_with_a_recorded_pid_is_not_stopped(scratch: ScratchProcesses) -> None:
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         mistaken = Process("ministack", stranger.pid, started="long ago")
-        assert not shop.processes.lives(mistaken)
+        assert not scratch.processes.is_alive(mistaken)
 
-        shop.processes.stop([mistaken])
+        scratch.processes.stop([mistaken])
 
         assert stranger.poll() is None
     finally:
@@ -108,78 +110,81 @@ def test_a_process_that_was_given_a_recorded_number_is_left_alone(shop: Shop) ->
         stranger.wait()
 
 
-@pytest.mark.usefixtures("short_grace")
-def test_a_process_that_does_not_heed_sigterm_is_killed(shop: Shop) -> None:
-    process = shop.start("stubborn", "trap '' TERM; echo ready; while :; do sleep 1; done")
-    assert eventually(lambda: "ready" in shop.log("stubborn").read_text())
+@pytest.mark.usefixtures("short_stop_timeout")
+def test_a_process_that_ignores_sigterm_is_killed(scratch: ScratchProcesses) -> None:
+    process = scratch.start("stubborn", "trap '' TERM; echo ready; while :; do sleep 1; done")
+    assert eventually(lambda: "ready" in scratch.log("stubborn").read_text())
 
-    shop.processes.stop([process])
+    scratch.processes.stop([process])
 
-    assert process_table.look(process.pid) is None
-
-
-def test_what_a_process_started_is_stopped_with_it(shop: Shop) -> None:
-    process = shop.start("parent", "sleep 60 & echo ready; wait")
-    assert eventually(lambda: "ready" in shop.log("parent").read_text())
-    assert len(process_table.group(process.pid)) > 1
-
-    shop.processes.stop([process])
-
-    assert process_table.group(process.pid) == []
+    assert process_table.find(process.pid) is None
 
 
-def test_what_a_killed_process_left_behind_is_stopped(shop: Shop) -> None:
-    process = shop.start("parent", "sleep 60 & echo ready; wait")
-    assert eventually(lambda: "ready" in shop.log("parent").read_text())
+def test_child_processes_are_stopped_with_their_parent(scratch: ScratchProcesses) -> None:
+    process = scratch.start("parent", "sleep 60 & echo ready; wait")
+    assert eventually(lambda: "ready" in scratch.log("parent").read_text())
+    assert len(process_table.find_group(process.pid)) > 1
+
+    scratch.processes.stop([process])
+
+    assert process_table.find_group(process.pid) == []
+
+
+def test_child_processes_of_a_killed_process_are_stopped(scratch: ScratchProcesses) -> None:
+    process = scratch.start("parent", "sleep 60 & echo ready; wait")
+    assert eventually(lambda: "ready" in scratch.log("parent").read_text())
     os.kill(process.pid, signal.SIGKILL)
-    assert eventually(lambda: not shop.processes.lives(process))
-    assert process_table.group(process.pid)
+    assert eventually(lambda: not scratch.processes.is_alive(process))
+    assert process_table.find_group(process.pid)
 
-    shop.processes.stop([process])
+    scratch.processes.stop([process])
 
-    assert process_table.group(process.pid) == []
+    assert process_table.find_group(process.pid) == []
 
 
 def test_a_process_leads_its_own_session_and_writes_to_its_log_alone(
-    shop: Shop, capfd: pytest.CaptureFixture[str]
+    scratch: ScratchProcesses, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    process = shop.start("talker", "echo said; echo wrong >&2; exec sleep 60")
-    assert eventually(lambda: "wrong" in shop.log("talker").read_text())
+    process = scratch.start("talker", "echo said; echo wrong >&2; exec sleep 60")
+    assert eventually(lambda: "wrong" in scratch.log("talker").read_text())
 
     assert os.getsid(process.pid) == process.pid
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_process_sees_the_given_environment_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_sees_the_given_environment_alone(scratch: ScratchProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
-    status = shop.processes.run("env", ["env"], ENVIRONMENT, shop.folder, shop.log("env"))
+    status = scratch.processes.run("env", ["env"], ENVIRONMENT, scratch.folder, scratch.log("env"))
 
     assert status == 0
-    assert shop.log("env").read_text() == "PATH=/usr/bin:/bin\n"
+    assert scratch.log("env").read_text() == "PATH=/usr/bin:/bin\n"
 
 
-def test_a_run_returns_the_exit_status_and_leaves_nothing_written_down(shop: Shop) -> None:
-    assert shop.processes.run("failing", ["sh", "-c", "exit 3"], ENVIRONMENT, shop.folder, shop.log("failing")) == 3
-    assert shop.processes.recorded() == []
+def test_a_run_returns_the_exit_status_and_leaves_nothing_recorded(scratch: ScratchProcesses) -> None:
+    assert (
+        scratch.processes.run("failing", ["sh", "-c", "exit 3"], ENVIRONMENT, scratch.folder, scratch.log("failing"))
+        == 3
+    )
+    assert scratch.processes.recorded() == []
 
 
-def test_an_interrupted_run_leaves_nothing_running(shop: Shop) -> None:
+def test_an_interrupted_run_leaves_nothing_running(scratch: ScratchProcesses) -> None:
     script = f"sleep 60 & kill -INT {os.getpid()}; wait"
 
     with pytest.raises(KeyboardInterrupt):
-        shop.processes.run("build", ["sh", "-c", script], ENVIRONMENT, shop.folder, shop.log("build"))
+        scratch.processes.run("build", ["sh", "-c", script], ENVIRONMENT, scratch.folder, scratch.log("build"))
 
-    assert shop.processes.recorded() == []
+    assert scratch.processes.recorded() == []
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="ps is what macOS asks; this machine has none")
-def test_both_ways_of_looking_at_processes_agree(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = shop.start("sleeper", "exec sleep 60")
+def test_proc_and_ps_agree(scratch: ScratchProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = scratch.start("sleeper", "exec sleep 60")
     ways = []
     for has_proc in (True, False):
         monkeypatch.setattr(process_table, "_HAS_PROC", has_proc)
-        seen = process_table.look(process.pid)
+        seen = process_table.find(process.pid)
         assert seen is not None
-        ways.append((seen.pid, seen.group, seen.ended, [each.pid for each in process_table.group(process.pid)]))
+        ways.append((seen.pid, seen.group, seen.ended, [each.pid for each in process_table.find_group(process.pid)]))
 
     assert ways[0] == ways[1] == (process.pid, process.pid, False, [process.pid])

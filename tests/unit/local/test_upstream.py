@@ -43,8 +43,8 @@ def models(*names: str) -> Answer:
     return lambda _: httpx2.Response(200, json={"object": "list", "data": [{"id": name} for name in names]})
 
 
-def test_with_the_stand_in_no_provider_of_the_configuration_leaves_this_machine() -> None:
-    chosen = upstream.stand_in("http://127.0.0.1:9999")
+def test_with_the_mock_no_provider_of_the_configuration_leaves_this_machine() -> None:
+    chosen = upstream.build_mock_upstream("http://127.0.0.1:9999")
     merged = config.parse(json.dumps(chosen.gateway_config))
 
     assert merged.providers
@@ -52,8 +52,8 @@ def test_with_the_stand_in_no_provider_of_the_configuration_leaves_this_machine(
     assert chosen.keys.keys() == merged.providers.keys()
 
 
-def test_the_stand_in_is_asked_under_the_providers_own_path() -> None:
-    merged = config.parse(json.dumps(upstream.stand_in("http://127.0.0.1:9999").gateway_config))
+def test_the_mock_keeps_the_providers_path() -> None:
+    merged = config.parse(json.dumps(upstream.build_mock_upstream("http://127.0.0.1:9999").gateway_config))
 
     assert merged.providers["dashscope"].url == "http://127.0.0.1:9999/compatible-mode/v1"
     assert merged.providers["holysheep"].url == "http://127.0.0.1:9999/v1"
@@ -72,34 +72,34 @@ def test_a_named_provider_becomes_the_default_with_the_key_of_its_variable(
 ) -> None:
     monkeypatch.setenv(variable, "sk-real\n")
 
-    chosen = upstream.chosen(name)
+    chosen = upstream.resolve_upstream(name)
 
     assert config.parse(json.dumps(chosen.gateway_config)).default_provider == name
     assert chosen.keys == {name: "sk-real"}
-    assert chosen.root == upstream._root(config.parse("").providers[name].url)
+    assert chosen.root == upstream._strip_path(config.parse("").providers[name].url)
 
 
-def test_a_named_provider_without_its_key_is_refused_with_the_variables_name() -> None:
+def test_a_named_provider_without_its_key_fails_with_the_variables_name() -> None:
     with pytest.raises(CommandRefused, match="DASHSCOPE_API_KEY"):
-        upstream.chosen("dashscope")
+        upstream.resolve_upstream("dashscope")
 
 
-def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_provider_fails_with_the_known_ones() -> None:
     with pytest.raises(CommandRefused, match="dashscope, "):
-        upstream.chosen("openai")
+        upstream.resolve_upstream("openai")
 
 
-def test_a_provider_that_lacks_its_workspace_is_refused_by_the_configuration() -> None:
+def test_a_provider_that_lacks_its_workspace_is_rejected_by_the_configuration() -> None:
     with pytest.raises(config.ConfigurationError, match="workspace"):
-        upstream.chosen("dashscope-frankfurt")
+        upstream.resolve_upstream("dashscope-frankfurt")
 
 
-def test_each_model_of_a_url_is_a_route_and_the_aliases_mean_the_first(
+def test_each_model_of_a_url_is_a_route_and_the_aliases_use_the_first(
     answering: Callable[[Answer], list[httpx2.Request]],
 ) -> None:
     requests = answering(models("qwen3:8b", "qwen-plus"))
 
-    chosen = upstream.chosen(URL + "/")
+    chosen = upstream.resolve_upstream(URL + "/")
     routes = config.parse(json.dumps(chosen.gateway_config)).routes
 
     assert {name: (target.provider, target.model) for name, (target,) in routes.items()} == {
@@ -112,11 +112,11 @@ def test_each_model_of_a_url_is_a_route_and_the_aliases_mean_the_first(
     assert [str(request.url) for request in requests] == [f"{URL}/models"]
 
 
-def test_a_url_is_asked_with_the_key_of_the_environment(
+def test_a_url_is_called_with_the_key_of_the_environment(
     answering: Callable[[Answer], list[httpx2.Request]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QWEN_GATEWAY_PROVIDER_KEY", "sk-mine")
-    (requests, chosen) = (answering(models("qwen3")), upstream.chosen(URL))
+    (requests, chosen) = (answering(models("qwen3")), upstream.resolve_upstream(URL))
 
     assert requests[0].headers["authorization"] == "Bearer sk-mine"
     assert chosen.keys == {"local": "sk-mine"}
@@ -126,7 +126,7 @@ def test_a_url_is_asked_with_the_key_of_the_environment(
 def test_a_url_needs_no_key(answering: Callable[[Answer], list[httpx2.Request]]) -> None:
     answering(models("qwen3"))
 
-    chosen = upstream.chosen(URL)
+    chosen = upstream.resolve_upstream(URL)
 
     assert not config.parse(json.dumps(chosen.gateway_config)).providers["local"].needs_key
     assert not chosen.keys
@@ -147,10 +147,10 @@ def unreachable(_request: httpx2.Request) -> httpx2.Response:
         (models(), "lists no model"),
     ],
 )
-def test_a_url_that_cannot_serve_is_refused_with_the_reason(
+def test_a_url_that_cannot_serve_fails_with_the_reason(
     answer: Answer, reason: str, answering: Callable[[Answer], list[httpx2.Request]]
 ) -> None:
     answering(answer)
 
     with pytest.raises(CommandRefused, match=reason):
-        upstream.chosen(URL)
+        upstream.resolve_upstream(URL)

@@ -1,4 +1,4 @@
-"""The models that clients may name."""
+"""The models service: listing and retrieving the models that clients may use."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from qwen_gateway.routing import Routes
 from tests.builders import api_key, garbage_token
 
 HEADERS = {"authorization": "Bearer t"}
-OWN = """{
+OWN_CONFIGURATION = """{
   "default_provider": "mine",
   "providers": {"mine": {"base_url": "http://127.0.0.1:11434/v1"}},
   "routes": {"org/qwen-small": [{"model": "qwen:0.5b"}], "qwen-max": [{"model": "qwen3-max", "provider": "dashscope"}],
@@ -18,25 +18,25 @@ OWN = """{
 }"""
 
 
-class Keys:
-    """Lets everybody in but garbage."""
+class FakeApiKeys:
+    """Fake that accepts every token except the garbage token."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
 
     def authenticate(self, token_text: str, _now: float) -> ApiKey:
-        self.asked += 1
+        self.calls += 1
         if token_text == garbage_token():
             raise KeyUnknown("x")
         return api_key()
 
 
-def service(overrides: str = "") -> ModelsService:
-    return ModelsService(Keys(), Routes(config.parse(overrides)))
+def make_service(overrides: str = "") -> ModelsService:
+    return ModelsService(FakeApiKeys(), Routes(config.parse(overrides)))
 
 
 def test_every_route_is_listed_once_with_openais_fields_and_its_limits() -> None:
-    listed = service().list(HEADERS)
+    listed = make_service().list(HEADERS)
 
     assert listed["object"] == "list"
     names = [model["id"] for model in listed["data"]]
@@ -50,13 +50,13 @@ def test_every_route_is_listed_once_with_openais_fields_and_its_limits() -> None
 
 
 def test_an_alias_has_the_limits_of_its_first_target() -> None:
-    own = service()
+    own = make_service()
 
     assert own.retrieve(HEADERS, "qwen-max") == {**own.retrieve(HEADERS, "qwen3-max"), "id": "qwen-max"}
 
 
-def test_a_model_that_no_catalog_knows_is_listed_without_limits() -> None:
-    listed = {model["id"]: model for model in service(OWN).list(HEADERS)["data"]}
+def test_a_model_outside_the_catalog_is_listed_without_limits() -> None:
+    listed = {model["id"]: model for model in make_service(OWN_CONFIGURATION).list(HEADERS)["data"]}
 
     assert listed.keys() == {"qwen-max", "org/qwen-small"}
     assert listed["qwen-max"]["max_output_tokens"] == 65_536
@@ -70,29 +70,29 @@ def test_a_model_that_no_catalog_knows_is_listed_without_limits() -> None:
     }
 
 
-def test_one_model_reads_as_in_the_list() -> None:
-    own = service(OWN)
+def test_a_retrieved_model_equals_its_list_entry() -> None:
+    own = make_service(OWN_CONFIGURATION)
 
     assert [own.retrieve(HEADERS, model["id"]) for model in own.list(HEADERS)["data"]] == own.list(HEADERS)["data"]
 
 
-def test_an_unknown_model_is_named() -> None:
+def test_an_unknown_model_is_named_in_the_error() -> None:
     with pytest.raises(ModelUnknown, match="gpt-4o") as refused:
-        service().retrieve(HEADERS, "gpt-4o")
+        make_service().retrieve(HEADERS, "gpt-4o")
 
     assert refused.value.param == "model"
 
 
-def test_a_name_without_end_is_not_echoed_whole() -> None:
+def test_a_long_model_name_is_truncated_in_the_error() -> None:
     with pytest.raises(ModelUnknown) as refused:
-        service().retrieve(HEADERS, "x" * 100_000)
+        make_service().retrieve(HEADERS, "x" * 100_000)
 
     assert len(refused.value.message) < 250
 
 
-def test_both_need_a_key_before_anything_is_told() -> None:
+def test_listing_and_retrieving_require_an_api_key() -> None:
     for headers, failure in (({}, KeyMissing), ({"authorization": f"Bearer {garbage_token()}"}, KeyUnknown)):
         with pytest.raises(failure):
-            service().list(headers)
+            make_service().list(headers)
         with pytest.raises(failure):
-            service().retrieve(headers, "gpt-4o")
+            make_service().retrieve(headers, "gpt-4o")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qwen_gateway.upstream.aggregate import Aggregate
 from qwen_gateway.upstream.chunks import AnswerProgress
 from qwen_gateway.upstream.sse import EventParser
-from tests.builders import chunk, finish, pieces, text_chunks, usage, whole_stream
+from tests.builders import chunk, finish, split_at, text_chunks, usage, whole_stream
 
 STREAM = whole_stream("Grüße, ", "世界", "!")
 
@@ -37,12 +37,12 @@ def progress_of(*chunks: dict[str, Any], choices: int = 1) -> AnswerProgress:
 
 @given(st.lists(st.integers(1, len(STREAM) - 1), max_size=40))
 def test_events_are_the_same_wherever_the_bytes_break(cuts: list[int]) -> None:
-    assert events(pieces(STREAM, cuts)) == events([STREAM])
+    assert events(split_at(STREAM, cuts)) == events([STREAM])
 
 
 @given(st.lists(st.integers(1, len(STREAM) * 2), max_size=20))
 def test_lines_may_end_in_crlf(cuts: list[int]) -> None:
-    assert events(pieces(STREAM.replace(b"\n", b"\r\n"), cuts)) == events([STREAM])
+    assert events(split_at(STREAM.replace(b"\n", b"\r\n"), cuts)) == events([STREAM])
 
 
 def test_comments_and_other_fields_are_passed_over() -> None:

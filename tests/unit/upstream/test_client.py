@@ -23,12 +23,12 @@ from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, Transport, Upstream
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import (
-    broken_off,
     chat_request,
     chunk,
+    encode_chunks,
     error_event,
     finish,
-    pieces,
+    split_at,
     stream,
     text_chunks,
     usage,
@@ -144,7 +144,7 @@ def test_the_first_token_is_the_first_chunk_with_output() -> None:
     def body() -> Iterator[bytes]:
         for moment, each in enumerate([*text_chunks("A", "B"), finish()]):
             clock.now = moment * 1.5
-            yield broken_off(each)
+            yield encode_chunks(each)
 
     (attempt,) = complete(FakeTransport(body()), clock=clock).attempts
 
@@ -155,9 +155,9 @@ def test_a_first_token_at_once_is_not_taken_for_none() -> None:
     clock = Clock()
 
     def body() -> Iterator[bytes]:
-        yield broken_off(chunk({"content": "A"}))
+        yield encode_chunks(chunk({"content": "A"}))
         clock.now = 2
-        yield broken_off(chunk({"content": "B"}), finish())
+        yield encode_chunks(chunk({"content": "B"}), finish())
 
     (attempt,) = complete(FakeTransport(body()), clock=clock).attempts
 
@@ -177,7 +177,7 @@ def test_what_comes_after_the_end_of_a_stream_is_not_read() -> None:
     [
         (b"", "finish_reason"),
         (stream(), "finish_reason"),
-        (broken_off(*text_chunks("Hel")), "finish_reason"),
+        (encode_chunks(*text_chunks("Hel")), "finish_reason"),
         (stream(*text_chunks("Hel"), usage()), "finish_reason"),
         (stream(*text_chunks("A"), *text_chunks("B", index=1), finish()), "finish_reason"),
         (b"data: {\n\n", "no JSON object"),
@@ -212,9 +212,9 @@ def test_a_stream_that_is_no_answer_is_a_broken_one(body: bytes, words: str) -> 
     ids=lambda value: repr(value)[:60],
 )
 def test_an_error_inside_a_stream_is_told_by_its_code(event: bytes, kind: type[GatewayError]) -> None:
-    body = broken_off(*text_chunks("Hel")) + event
+    body = encode_chunks(*text_chunks("Hel")) + event
 
-    outcome = complete(FakeTransport(pieces(body, range(0, len(body), 7))))
+    outcome = complete(FakeTransport(split_at(body, range(0, len(body), 7))))
 
     assert type(outcome.result) is kind
     assert [attempt.charged for attempt in outcome.attempts] == ["presumed"]

@@ -15,12 +15,12 @@ from qwen_gateway.upstream.provider_stream import ProviderStream
 from qwen_gateway.upstream.relay import ClosedEarly
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Stopwatch
 from qwen_gateway.upstream.transport import OpenStream
-from tests.builders import broken_off, error_event, finish, stream, text_chunks, usage
+from tests.builders import encode_chunks, error_event, finish, stream, text_chunks, usage
 from tests.unit.upstream.fake_stream import Playing
 
 TARGET = Target("dashscope", "qwen3-max")
 BEFORE = Attempt(Target("dashscope", "qwen-plus"), "ProviderFault", 500, "req-0", 5, None, "presumed")
-HELLO = broken_off(*text_chunks("Hel"))
+HELLO = encode_chunks(*text_chunks("Hel"))
 END = stream(finish(), usage())
 
 
@@ -127,6 +127,6 @@ def test_an_end_stays_what_it_was(playing: Playing) -> None:
 
 
 def test_events_that_came_together_stay_together() -> None:
-    relay = relay_of(Playing([HELLO[:40], HELLO[40:] + HELLO, broken_off(usage()), END]))
+    relay = relay_of(Playing([HELLO[:40], HELLO[40:] + HELLO, encode_chunks(usage()), END]))
 
     assert [len(batch) for batch in relay.events()] == [4, 1]

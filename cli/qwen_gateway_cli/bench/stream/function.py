@@ -13,7 +13,7 @@ from qwen_gateway_cli.bench import footprint
 from qwen_gateway_cli.bench.emulator import Program
 from qwen_gateway_cli.bench.stream.timeline import Timeline
 from qwen_gateway_cli.console import refuse
-from qwen_gateway_cli.local.readiness import last_words
+from qwen_gateway_cli.local.processes import quote_log_end
 
 _START_S = 30
 _CALL_S = 60
@@ -47,7 +47,7 @@ class Function:
             self._incoming.readline()
         self._incoming.readline()
         if not timeline.last_ms:
-            refuse(f"The function did not stream an answer to its end. {last_words(self._log)}")
+            refuse(f"The function did not stream an answer to its end. {quote_log_end(self._log)}")
         self._connection.sendall(_ACCEPTED)
         self._head()
         return timeline
@@ -90,7 +90,7 @@ def running(program: Program, log: Path) -> Iterator[Function]:
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
-                refuse(f"The function does not start. {last_words(log)}")
+                refuse(f"The function does not start. {quote_log_end(log)}")
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with connection:
                 yield Function(process, connection, log)

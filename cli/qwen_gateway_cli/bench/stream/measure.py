@@ -19,8 +19,8 @@ from qwen_gateway_cli.bench.stream.provider import asked, neighbours, recorded
 from qwen_gateway_cli.bench.stream.timeline import Timeline
 from qwen_gateway_cli.local import preflight
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.local.lock import held
-from qwen_gateway_cli.local.progress import step
+from qwen_gateway_cli.local.output import show_step
+from qwen_gateway_cli.local.preflight import hold_lock
 
 LENGTHS = (20, 300)
 GAP_MS = 5
@@ -86,7 +86,7 @@ class _Bench:
 
 def measure(layout: Layout) -> Measured:
     """Build what is missing, and measure everything in one run."""
-    with held(layout.lock):
+    with hold_lock(layout.lock):
         gateway = built_gateway(layout, preflight.check(layout, port=0))
     events = recorded()
     with neighbours(events) as around, _functions(layout, gateway, around) as (called, relay):
@@ -94,12 +94,12 @@ def measure(layout: Layout) -> Measured:
         for warmed in (called, relay):
             bench.through(warmed, LENGTHS[0], 0)
         bench.direct(LENGTHS[0], 0)
-        with step("streams in turns with the provider's own"):
+        with show_step("streams in turns with the provider's own"):
             aws_ms: list[float] = []
             streams = {length: _in_turns(bench, called, length, aws_ms) for length in LENGTHS}
-        with step("processor time of a chunk"):
+        with show_step("processor time of a chunk"):
             chunk_us = {gap_ms: _processor_us(bench, called, relay, gap_ms) for gap_ms in RELAY_GAPS_MS}
-        with step("memory of streams"):
+        with show_step("memory of streams"):
             early_mb, late_mb = _over_many(bench, called)
             before_long_mb, after_long_mb = _over_a_long_one(bench, called)
     return Measured(streams, median(aws_ms), chunk_us, early_mb, late_mb, before_long_mb, after_long_mb)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from qwen_gateway_cli.bench.replay import CHAT, STREAM, Neighbours, api_key, of_aws, of_qwen
-from qwen_gateway_cli.local.listening import listen
+from qwen_gateway_cli.local.sockets import listen
 
 _HOST = "127.0.0.1"
 DONE = b"data: [DONE]"

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 from tests.integration.cli.batch.files import KEY, Fill
 
 VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KEY")
 
 
 @pytest.fixture(autouse=True)
-def _stand_in_and_its_key(provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def _stand_in_and_its_key(provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
-    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(stand_in(provider.url).gateway_config))
+    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(build_mock_upstream(provider.url).gateway_config))
 
 
 @pytest.fixture

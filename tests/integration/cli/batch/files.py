@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 
 KEY = "sk-marked-provider-key"
 
@@ -22,6 +22,6 @@ def results_of(path: Path) -> dict[int, dict[str, Any]]:
     return found
 
 
-def asked(provider: RunningProvider) -> list[str]:
+def asked(provider: RunningMockQwen) -> list[str]:
     """What the provider was asked, in whatever order."""
     return sorted(call["body"]["messages"][-1]["content"] for call in provider.calls())

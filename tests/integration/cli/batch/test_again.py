@@ -12,7 +12,7 @@ import pytest
 
 from qwen_gateway_cli.batch.lines import Line
 from qwen_gateway_cli.batch.results import Results
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.cli.batch.files import Fill, asked, results_of
 from tests.integration.cli.operator import Run
@@ -23,7 +23,7 @@ SOON = 30
 
 
 def test_failures_are_lines_with_an_error_and_a_second_run_asks_them_again(
-    run: Run, provider: RunningProvider, fill: Fill
+    run: Run, provider: RunningMockQwen, fill: Fill
 ) -> None:
     path = fill("One.", "Two.", "Three.")
     provider.control({"faults": [{"model": "*", "times": 2, "status": 400, "code": "data_inspection_failed"}]})
@@ -42,7 +42,7 @@ def test_failures_are_lines_with_an_error_and_a_second_run_asks_them_again(
     assert not any("error" in result for result in results_of(path).values())
 
 
-def test_what_is_answered_is_not_asked_again(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_what_is_answered_is_not_asked_again(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.", "Two.")
     run("batch", str(path))
     before = results_of(path)
@@ -60,7 +60,7 @@ def test_what_is_answered_is_not_asked_again(run: Run, provider: RunningProvider
 
 @pytest.mark.parametrize("left", [1, 8, 60, -1], ids=lambda left: f"{left} bytes")
 def test_a_last_line_that_was_cut_off_is_asked_again(
-    run: Run, provider: RunningProvider, fill: Fill, left: int
+    run: Run, provider: RunningMockQwen, fill: Fill, left: int
 ) -> None:
     path = fill("One.", "Two.")
     run("batch", str(path), "--concurrency", "1")
@@ -105,7 +105,7 @@ def await_results(path: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_was_ended_is_taken_up(run: Run, provider: RunningProvider, fill: Fill, end: signal.Signals) -> None:
+def test_a_run_that_was_ended_is_taken_up(run: Run, provider: RunningMockQwen, fill: Fill, end: signal.Signals) -> None:
     prompts = [f"Prompt {number:02}." for number in range(20)]
     path = fill(*prompts)
     provider.control({"latency_ms": 30})
@@ -129,7 +129,7 @@ def test_a_run_that_was_ended_is_taken_up(run: Run, provider: RunningProvider, f
 
 @pytest.mark.parametrize("changes", ["prompts", "model"])
 def test_answers_to_other_requests_are_neither_taken_nor_lost(
-    run: Run, provider: RunningProvider, fill: Fill, changes: str
+    run: Run, provider: RunningMockQwen, fill: Fill, changes: str
 ) -> None:
     path = fill("One.", "Two.")
     run("batch", str(path))
@@ -150,7 +150,7 @@ def test_answers_to_other_requests_are_neither_taken_nor_lost(
     assert len(elsewhere.read_bytes().splitlines()) == 2
 
 
-def test_a_file_takes_one_run_at_a_time(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_a_file_takes_one_run_at_a_time(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.")
     with path.with_name("prompts.txt.results.jsonl").open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -162,7 +162,7 @@ def test_a_file_takes_one_run_at_a_time(run: Run, provider: RunningProvider, fil
 
 
 def test_the_second_of_two_runs_finds_the_file_taken_also_when_the_first_put_a_shorter_one_there(
-    run: Run, provider: RunningProvider, fill: Fill
+    run: Run, provider: RunningMockQwen, fill: Fill
 ) -> None:
     path = fill("One.", "Two.")
     provider.control({"faults": [{"model": "*", "times": 1, "status": 400}]})

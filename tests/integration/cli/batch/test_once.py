@@ -9,16 +9,16 @@ import pytest
 
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway_cli.batch.results import Results
-from qwen_gateway_cli.local.provider import RunningProvider
-from qwen_gateway_cli.local.upstream import stand_in
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from qwen_gateway_cli.local.upstream import build_mock_upstream
 from tests.builders import chat_request
-from tests.integration.chat.scripted import event_stream, says, scripted_provider
+from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.cli.batch.files import KEY, Fill, asked, results_of
 from tests.integration.cli.operator import Run
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import serve_response
 
 
-def test_each_line_of_a_text_is_a_prompt(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_each_line_of_a_text_is_a_prompt(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("Say hello.", "", "  \r", "Say «goodbye» 😀.\r", '{"not": "JSON here"}')
 
     ended = run("batch", str(path))
@@ -45,7 +45,7 @@ def test_a_result_carries_its_line_its_id_and_how_it_came_about(run: Run, fill: 
     assert first["whole"]["choices"][0]["finish_reason"] == "stop"
 
 
-def test_a_line_of_json_is_a_text_messages_or_a_request(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_a_line_of_json_is_a_text_messages_or_a_request(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     messages = [{"role": "user", "content": "Two."}]
     lines = ["One.", messages, {"id": 3, "messages": messages, "model": "qwen-turbo", "temperature": 0}]
     path = fill(*(json.dumps(line) for line in lines), name="prompts.JSONL")
@@ -57,7 +57,7 @@ def test_a_line_of_json_is_a_text_messages_or_a_request(run: Run, provider: Runn
     assert not any("id" in call["body"] for call in provider.calls())
 
 
-def test_wrong_lines_are_all_named_and_nothing_is_sent(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_wrong_lines_are_all_named_and_nothing_is_sent(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill(
         '"Say hello."',
         "{",
@@ -91,7 +91,7 @@ def test_of_many_wrong_lines_the_first_are_named(run: Run, fill: Fill) -> None:
 
 @pytest.mark.parametrize("content", ["a note of mine\n", '{"line": 1}\n', "[]", '{"line": 1, "requ\n{"line": 2}\n'])
 def test_a_file_that_holds_something_else_is_left_alone(
-    run: Run, provider: RunningProvider, fill: Fill, content: str
+    run: Run, provider: RunningMockQwen, fill: Fill, content: str
 ) -> None:
     path = fill("One.")
     other = path.with_name("notes.txt")
@@ -105,7 +105,7 @@ def test_a_file_that_holds_something_else_is_left_alone(
     assert provider.calls() == []
 
 
-def test_files_that_cannot_be_used_are_named(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_files_that_cannot_be_used_are_named(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.")
 
     for arguments, word in (
@@ -149,12 +149,12 @@ def test_without_a_key_nothing_begins(run: Run, fill: Fill, monkeypatch: pytest.
     assert "nobody" in run("batch", str(path), "--provider", "nobody").err
 
 
-def test_a_server_of_ones_own_is_named_by_its_url(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_a_server_of_ones_own_is_named_by_its_url(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.")
 
     assert run("batch", str(path), "--provider", f"{provider.url}/v1").status == 0
     assert results_of(path)[1]["provider"] == "local"
-    with answering(404, "") as nowhere:
+    with serve_response(404, "") as nowhere:
         assert "list of models" in run("batch", str(path), "--provider", nowhere).err
 
 
@@ -165,14 +165,14 @@ def test_as_many_may_run_at_once_as_a_client_has_connections(run: Run, fill: Fil
     assert run("batch", str(path), "--concurrency", str(MAX_CONNECTIONS + 1)).status == 2
 
 
-def test_a_rate_is_kept(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_a_rate_is_kept(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     before = time.time()
     assert run("batch", str(fill("One.", "Two.", "Three.")), "--rpm", "600").status == 0
 
     assert max(call["time"] for call in provider.calls()) - before > 2 * 60 / 600
 
 
-def test_no_key_is_written_or_said(run: Run, provider: RunningProvider, fill: Fill) -> None:
+def test_no_key_is_written_or_said(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.")
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "message": f"Incorrect key: {KEY}"}]})
 
@@ -184,7 +184,7 @@ def test_no_key_is_written_or_said(run: Run, provider: RunningProvider, fill: Fi
 
 
 def test_a_disk_that_is_full_ends_the_run_in_words(
-    run: Run, provider: RunningProvider, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    run: Run, provider: RunningMockQwen, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -201,10 +201,10 @@ def test_a_disk_that_is_full_ends_the_run_in_words(
 def test_half_a_surrogate_pair_is_written_as_json_escapes_it(run: Run, fill: Fill) -> None:
     delta = {"content": "half: \ud83d"}
     chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}
-    play = says(event_stream(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()))
+    play = respond_with(sse_response(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()))
     path = fill("One.")
-    with scripted_provider(play) as broken, pytest.MonkeyPatch.context() as patched:
-        patched.setenv("GATEWAY_CONFIG", json.dumps(stand_in(broken.url).gateway_config))
+    with run_fake_provider(play) as broken, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GATEWAY_CONFIG", json.dumps(build_mock_upstream(broken.url).gateway_config))
         assert run("batch", str(path)).status == 0
 
     assert results_of(path)[1]["content"] == delta["content"]

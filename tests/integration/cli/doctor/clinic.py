@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import STACK, Ended, Run, described_stack
 from tests.integration.emulated_aws import Aws
@@ -20,7 +20,7 @@ ALL_WELL = {"key": "ok", "accepted": "ok", "models": "ok", "chat": "ok"}
 class Clinic:
     """A stack on AWS whose providers are the servers, and the doctor that examines it."""
 
-    def __init__(self, aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningProvider]) -> None:
+    def __init__(self, aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningMockQwen]) -> None:
         self.aws = aws
         self._run, self._cloudformation, self._servers = run, cloudformation, servers
         self.configure()

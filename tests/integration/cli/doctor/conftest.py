@@ -5,22 +5,22 @@ from contextlib import ExitStack
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider, running_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.doctor.clinic import KEYS, Clinic, limits
 from tests.integration.cli.operator import Run
 from tests.integration.emulated_aws import Aws
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import serve_response
 
 
 @pytest.fixture(scope="module")
-def _servers() -> Iterator[dict[str, RunningProvider]]:
+def _servers() -> Iterator[dict[str, RunningMockQwen]]:
     with ExitStack() as running:
-        yield {name: running.enter_context(running_provider()) for name in KEYS}
+        yield {name: running.enter_context(run_mock_qwen()) for name in KEYS}
 
 
 @pytest.fixture
-def servers(_servers: dict[str, RunningProvider]) -> dict[str, RunningProvider]:
+def servers(_servers: dict[str, RunningMockQwen]) -> dict[str, RunningMockQwen]:
     """Two regions of DashScope and a reseller; each takes its own key alone."""
     for name, server in _servers.items():
         server.reset()
@@ -34,7 +34,7 @@ def quota(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     with ExitStack() as running:
 
         def answers(body: str, status: int = 200) -> None:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", running.enter_context(answering(status, body)))
+            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", running.enter_context(serve_response(status, body)))
 
         answers(limits(1_000))
         yield answers
@@ -42,6 +42,6 @@ def quota(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 @pytest.fixture
 def clinic(
-    aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningProvider], quota: object
+    aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningMockQwen], quota: object
 ) -> Clinic:
     return Clinic(aws, run, cloudformation, servers)

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from qwen_gateway_cli.doctor import account
-from tests.integration.chat.calls import record_aws_calls
+from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.cli.doctor.clinic import (
     ALL_WELL,
     KEYS,

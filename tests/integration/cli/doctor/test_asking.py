@@ -7,23 +7,23 @@ import pytest
 
 from qwen_gateway_cli.doctor import asking
 from qwen_gateway_cli.doctor.asking import NoReply
-from qwen_gateway_cli.local.provider import RunningProvider
-from tests.integration.chat.scripted import Scripted, closes, hangs, says, scripted_provider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from tests.integration.chat.fake_provider import FakeProvider, close, hang, respond_with, run_fake_provider
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 PIECE = b"x" * 2**16
 
 
-def drips(connection: socket.socket, provider: Scripted) -> None:
+def drips(connection: socket.socket, provider: FakeProvider) -> None:
     """Send a byte each 50 ms for three seconds, or as long as somebody listens."""
     connection.sendall(HEAD + b"content-length: 60\r\n\r\n")
     with contextlib.suppress(OSError):
         for _ in range(60):
-            provider.over.wait(0.05)
+            provider.stopped.wait(0.05)
             connection.sendall(b" ")
 
 
-def floods(connection: socket.socket, _: Scripted) -> None:
+def floods(connection: socket.socket, _: FakeProvider) -> None:
     """Send 32 MB that announce more."""
     connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
     with contextlib.suppress(OSError):
@@ -32,37 +32,37 @@ def floods(connection: socket.socket, _: Scripted) -> None:
 
 
 def test_a_dripping_list_is_left() -> None:
-    with scripted_provider(drips) as provider, pytest.raises(NoReply, match="drips"):
+    with run_fake_provider(drips) as provider, pytest.raises(NoReply, match="drips"):
         asking.models(provider.url, "sk-any", seconds=0.3)
 
 
 def test_a_list_without_end_is_left() -> None:
-    with scripted_provider(floods) as provider, pytest.raises(NoReply, match="no end"):
+    with run_fake_provider(floods) as provider, pytest.raises(NoReply, match="no end"):
         asking.models(provider.url, "sk-any")
 
 
 def test_silence_is_left() -> None:
-    with scripted_provider(hangs) as provider, pytest.raises(NoReply, match=r"within 0\.2 s"):
+    with run_fake_provider(hang) as provider, pytest.raises(NoReply, match=r"within 0\.2 s"):
         asking.models(provider.url, "sk-any", seconds=0.2)
 
 
 def test_what_is_no_http_is_no_reply() -> None:
-    with scripted_provider(says(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
+    with run_fake_provider(respond_with(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
         asking.models(provider.url, "sk-any")
 
 
 def test_a_connection_that_closes_is_no_reply() -> None:
-    with scripted_provider(closes) as provider, pytest.raises(NoReply):
+    with run_fake_provider(close) as provider, pytest.raises(NoReply):
         asking.models(provider.url, "sk-any")
 
 
-def test_a_redirection_is_not_followed_with_the_key(provider: RunningProvider) -> None:
+def test_a_redirection_is_not_followed_with_the_key(provider: RunningMockQwen) -> None:
     moved = f"HTTP/1.1 301 Moved\r\nlocation: {provider.url}/v1/models\r\ncontent-length: 0\r\n\r\n".encode()
-    with scripted_provider(says(moved)) as elsewhere:
+    with run_fake_provider(respond_with(moved)) as elsewhere:
         assert asking.models(elsewhere.url, "sk-any").status == 301
 
 
-def test_the_operators_proxies_are_passed_by(provider: RunningProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operators_proxies_are_passed_by(provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 

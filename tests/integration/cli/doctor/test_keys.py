@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.doctor.clinic import (
     ALL_WELL,
     BEIJING,
@@ -17,11 +17,11 @@ from tests.integration.cli.doctor.clinic import (
     states,
 )
 from tests.integration.cli.operator import Run
-from tests.integration.stand_ins import answering
+from tests.integration.mock_server import serve_response
 
 
 def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
-    clinic: Clinic, servers: dict[str, RunningProvider]
+    clinic: Clinic, servers: dict[str, RunningMockQwen]
 ) -> None:
     clinic.keys(dashscope=KEYS[SINGAPORE])
     assert clinic.ends().status == 0
@@ -33,7 +33,7 @@ def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
 
 def test_nobody_without_a_key_of_his_own_is_asked(clinic: Clinic) -> None:
     heard: list[dict[str, str]] = []
-    with answering(200, "{}", heard) as others:
+    with serve_response(200, "{}", heard) as others:
         clinic.configure(providers={name: {"base_url": f"{others}/v1"} for name in (BEIJING, RESELLER)})
         clinic.keys(dashscope=KEYS[SINGAPORE])
         clinic.ends()
@@ -44,7 +44,7 @@ def test_nobody_without_a_key_of_his_own_is_asked(clinic: Clinic) -> None:
 @pytest.mark.parametrize("key", ["sk-xxx", "your-key", '"sk-4f6f0b4e"', "sk-..."])
 def test_what_is_no_key_is_told_and_not_tried(clinic: Clinic, key: str) -> None:
     heard: list[dict[str, str]] = []
-    with answering(401, "{}", heard) as server:
+    with serve_response(401, "{}", heard) as server:
         clinic.configure(providers={SINGAPORE: {"base_url": f"{server}/v1"}})
         clinic.keys(dashscope=key)
         rows = clinic.rows()
@@ -54,7 +54,7 @@ def test_what_is_no_key_is_told_and_not_tried(clinic: Clinic, key: str) -> None:
     assert heard == []
 
 
-def test_a_key_of_another_region_is_led_there(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_key_of_another_region_is_led_there(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     clinic.keys(dashscope=KEYS[BEIJING])
     rows = clinic.rows()
 
@@ -75,7 +75,7 @@ def test_a_key_that_no_region_takes_is_told_with_those_that_were_tried(clinic: C
 
 def test_a_refused_key_of_dashscope_is_shown_to_no_reseller(clinic: Clinic) -> None:
     heard: list[dict[str, str]] = []
-    with answering(200, "{}", heard) as reseller:
+    with serve_response(200, "{}", heard) as reseller:
         clinic.configure(providers={RESELLER: {"base_url": f"{reseller}/v1", "catalog": "dashscope-intl"}})
         clinic.keys(dashscope="sk-nobodys")
         clinic.ends()
@@ -85,7 +85,7 @@ def test_a_refused_key_of_dashscope_is_shown_to_no_reseller(clinic: Clinic) -> N
 
 def test_a_refused_key_of_a_reseller_is_shown_to_no_region(clinic: Clinic) -> None:
     heard: list[dict[str, str]] = []
-    with answering(200, "{}", heard) as region:
+    with serve_response(200, "{}", heard) as region:
         clinic.configure(providers={SINGAPORE: {"base_url": f"{region}/v1"}, BEIJING: {"base_url": f"{region}/v1"}})
         clinic.keys(holysheep="hs-nobodys")
         rows = clinic.rows()
@@ -94,7 +94,7 @@ def test_a_refused_key_of_a_reseller_is_shown_to_no_region(clinic: Clinic) -> No
     assert heard == []
 
 
-def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     taking = {"base_url": f"{servers[BEIJING].url}/v1"}
     clinic.configure(providers={BEIJING: {"base_url": NOWHERE}, "dashscope-virginia": taking})
     clinic.keys(dashscope=KEYS[BEIJING])
@@ -104,7 +104,7 @@ def test_a_region_that_is_silent_is_passed_over(clinic: Clinic, servers: dict[st
 
 def test_no_key_is_ever_shown_even_when_a_provider_quotes_it(clinic: Clinic) -> None:
     quoting = json.dumps({"error": {"code": "InternalError", "message": f"Bearer {KEYS[SINGAPORE]} is odd"}})
-    with answering(500, quoting) as url:
+    with serve_response(500, quoting) as url:
         clinic.configure(providers={SINGAPORE: {"base_url": f"{url}/v1"}})
         clinic.keys(dashscope=KEYS[SINGAPORE], dashscope_beijing="sk-marked-nobodys", holysheep='"hs-marked"')
         told = [clinic.ends(), clinic.ends("--json")]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.doctor import asking, chat
-from qwen_gateway_cli.local.provider import RunningProvider
+from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.doctor.clinic import (
     ALL_WELL,
     BEIJING,
@@ -21,7 +21,7 @@ from tests.integration.cli.doctor.clinic import (
 from tests.integration.cli.operator import STACK
 
 
-def test_all_is_well(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_all_is_well(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     clinic.keys(dashscope=KEYS[SINGAPORE])
     ended = clinic.ends("--json")
     document = json.loads(ended.out)
@@ -36,7 +36,7 @@ def test_all_is_well(clinic: Clinic, servers: dict[str, RunningProvider]) -> Non
     assert "secret" in rows[SINGAPORE, "key"]["found"]
 
 
-def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     clinic.keys(dashscope=KEYS[SINGAPORE])
     servers[SINGAPORE].control({"faults": [{"status": 503, "times": 9}]})
     clinic.ends()
@@ -47,7 +47,7 @@ def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, Runni
 
 
 def test_a_provider_without_catalog_and_route_is_asked_for_what_it_lists(
-    clinic: Clinic, servers: dict[str, RunningProvider]
+    clinic: Clinic, servers: dict[str, RunningMockQwen]
 ) -> None:
     servers[RESELLER].control({"models": ["qwen-max-hs"]})
     clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
@@ -66,7 +66,7 @@ def test_a_person_gets_a_table_with_what_to_do(clinic: Clinic) -> None:
     assert STACK in ended.err
 
 
-def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     servers[RESELLER].control({"models": ["qwen-plus-hs"]})
     clinic.configure(routes={"qwen-max": [{"model": "qwen-max-hs", "provider": RESELLER}]})
     clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
@@ -89,7 +89,7 @@ def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dic
     ],
 )
 def test_a_chat_that_fails_is_told_by_its_cause(
-    clinic: Clinic, servers: dict[str, RunningProvider], fault: dict[str, Any], words: str
+    clinic: Clinic, servers: dict[str, RunningMockQwen], fault: dict[str, Any], words: str
 ) -> None:
     servers[SINGAPORE].control({"faults": [fault]})
     clinic.keys(dashscope=KEYS[SINGAPORE])
@@ -100,7 +100,7 @@ def test_a_chat_that_fails_is_told_by_its_cause(
 
 
 def test_silence_ends_with_each_checks_own_patience(
-    clinic: Clinic, servers: dict[str, RunningProvider], monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic, servers: dict[str, RunningMockQwen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat, "CHAT_S", 0.5)
     monkeypatch.setattr(asking.models, "__defaults__", (0.5,))
@@ -125,7 +125,7 @@ def test_an_address_that_nobody_answers_is_one_finding(clinic: Clinic, url: str)
     assert "Traceback" not in ended.out + ended.err
 
 
-def test_a_server_of_ones_own_is_asked_without_a_key(clinic: Clinic, servers: dict[str, RunningProvider]) -> None:
+def test_a_server_of_ones_own_is_asked_without_a_key(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
     servers[RESELLER].control({"accepted_key": None, "models": ["qwen3:8b"]})
     own = {"base_url": f"{servers[RESELLER].url}/v1", "needs_key": False}
     routes = {"qwen-plus": [{"model": "qwen3:8b"}], "qwen-max": None, "qwen-turbo": None}

@@ -1,4 +1,4 @@
-// Makes calls with the Node clients: one JSON order a line on stdin, one JSON outcome a line on stdout.
+// Makes calls with the Node clients. Reads one JSON order a line on stdin, writes one JSON outcome a line on stdout.
 import { createInterface } from "node:readline";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, isStepCount, Output, streamText, tool } from "ai";
@@ -23,8 +23,8 @@ const openaiCalls = {
   respond: (client, body) => client.responses.create(body),
 };
 
-// Reads a stream while it is made: what came and after how many seconds, and the failure that ended it. A reader that
-// has `enough` texts leaves.
+// Reads a stream and returns each part with its arrival in seconds, and the error that ended it. Aborts the request
+// after `enough` texts.
 async function read(parts, hasText, failureOf, enough, leave) {
   const begun = performance.now();
   const arrived = [];

@@ -1,0 +1,67 @@
+"""Ledger data: API keys with valid tokens, items of the keys table, usage records."""
+
+from typing import Any
+
+from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord
+from qwen_gateway.ledger import token as form
+from qwen_gateway.ledger.dynamodb import to_item
+
+KEY_ID = "TestKey00001"
+
+
+def token(key_id: str = KEY_ID) -> str:
+    """Return a new token of a key."""
+    return form.create(key_id)
+
+
+def mistype_token(good: str) -> str:
+    """Return the token with its last character changed: its checksum is wrong."""
+    return good[:-1] + ("0" if good[-1] != "0" else "1")
+
+
+def garbage_token() -> str:
+    """Return a key of another service, which has not the format of a token."""
+    return "sk-proj-4f6f0b4e4f6f0b4e"
+
+
+def api_key(**fields: Any) -> ApiKey:
+    """Return an active key that does not expire."""
+    known: dict[str, Any] = {
+        "id": KEY_ID,
+        "name": "tests",
+        "token_hash": "0" * 64,
+        "previous_hash": None,
+        "previous_expires": None,
+        "expires": None,
+        "disabled": False,
+    }
+    return ApiKey(**(known | fields))
+
+
+def key_item(text: str, **fields: Any) -> Any:
+    """Return the item of the keys table for the token `text`."""
+    settings = {"version": 1, "created": 1_764_000_000, "spent": 0, "total": 0, "window": {}, "holds": {}}
+    key = api_key(id=form.parse(text).id, token_hash=form.digest(text), **fields)
+    return to_item({**settings, **key._asdict()})
+
+
+def usage_record(**fields: Any) -> UsageRecord:
+    """Return the record of a successful call, with `fields` replaced."""
+    attempt = AttemptRecord(provider="dashscope", model="qwen-plus", charged="billed", latency_ms=410, http_status=200)
+    known: dict[str, Any] = {
+        "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "key_id": KEY_ID,
+        "created": 1_764_000_000,
+        "model_asked": "qwen-plus",
+        "streamed": False,
+        "status": 200,
+        "outcome": "answered",
+        "latency_ms": 420,
+        "first_token_ms": 110,
+        "model_used": "qwen-plus",
+        "provider": "dashscope",
+        "attempts": (attempt,),
+        "tokens_in": 12,
+        "tokens_out": 3,
+    }
+    return UsageRecord(**(known | fields))

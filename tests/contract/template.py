@@ -1,0 +1,63 @@
+"""The transformed template, and queries on it."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+Template = dict[str, Any]
+
+
+def transform(
+    template: Path = ROOT / "template.yaml", parameters: Mapping[str, str] | None = None, at: int = 1_764_000_000
+) -> Template:
+    """Transform a template for a deployment with these parameters at time `at`, in seconds since 1970."""
+    command = [ROOT / ".tools/sam/bin/python", ROOT / "tests/transform.py", template]
+    options = ["--parameters", json.dumps(parameters or {}), "--at", str(at)]
+    done = subprocess.run([*command, *options], check=True, capture_output=True)
+    transformed: Template = json.loads(done.stdout)
+    return transformed
+
+
+def find_resources(template: Template, kind: str) -> dict[str, Any]:
+    """Return the properties of all resources of a type, by logical id."""
+    resources = template["Resources"].items()
+    return {name: each["Properties"] for name, each in resources if each["Type"] == kind}
+
+
+def find_resource(template: Template, kind: str) -> Any:
+    """Return the properties of the only resource of a type."""
+    (properties,) = find_resources(template, kind).values()
+    return properties
+
+
+def find_functions(template: Template) -> dict[str, Any]:
+    """Return the properties of all functions, by logical id."""
+    return find_resources(template, "AWS::Lambda::Function")
+
+
+def find_versions(template: Template) -> dict[str, str]:
+    """Return the logical id of the version behind each function's alias."""
+    return {
+        alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0]
+        for alias in find_resources(template, "AWS::Lambda::Alias").values()
+    }
+
+
+def find_parameters(template: Template, value: Any) -> set[str]:
+    """Return the parameters that a value refers to, by `Ref`, `Fn::Sub` or a condition, at any depth."""
+    match value:
+        case {"Ref": str(name)}:
+            return {name} & template["Parameters"].keys()
+        case {"Fn::Sub": str(text)}:
+            return {name for name in template["Parameters"] if f"${{{name}}}" in text}
+        case {"Fn::If": [str(condition), *branches]}:
+            return find_parameters(template, [template["Conditions"][condition], *branches])
+        case dict():
+            return find_parameters(template, list(value.values()))
+        case list():
+            return set().union(*(find_parameters(template, each) for each in value))
+    return set()

@@ -1,0 +1,159 @@
+"""Every row of `tests.failures.streams` over real HTTP, in each variant: the stream, the fallback, the record."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+
+from qwen_gateway.api import HTTP_ERRORS
+from tests.builders import chat_request, whole_stream
+from tests.failures.streams import MARKED, ROWS, Row, Variant
+from tests.integration.chat.conftest import LONG_TIMEOUTS, PROVIDER_KEY, Gateway, MakeGateway
+from tests.integration.chat.fake_provider import (
+    Behaviour,
+    FakeProvider,
+    close,
+    drip,
+    end_body,
+    hang,
+    reset,
+    respond_in_parts,
+    respond_with,
+    run_fake_provider,
+    sse_response,
+)
+from tests.stream_response import StreamResponse
+
+ENDS: dict[str, Behaviour] = {"ends": end_body, "closes": close, "resets": reset, "hangs": hang, "drips": drip}
+TYPES = {error.code: error.type for error in HTTP_ERRORS.values()}
+MESSAGES = [{"role": "user", "content": MARKED}]
+FIRST = {"model": "qwen-plus"}
+SECOND = {"model": "qwen-flash", "provider": "holysheep"}
+DEADLINE_S = 28.0
+ALL_VARIANTS = [
+    pytest.param(row, variant, id=f"{row.behaviour}: {variant.description}") for row in ROWS for variant in row.variants
+]
+
+
+class StreamEnvironment(NamedTuple):
+    """A gateway whose first target behaves as a variant describes, and whose second target answers."""
+
+    gateway: Gateway
+    second: FakeProvider
+
+    def call(self, variant: Variant) -> StreamResponse:
+        fields = {"stream_options": {"include_usage": True}, "messages": MESSAGES, **variant.fields}
+        return self.gateway.stream(chat_request(model="route", **fields), seconds=DEADLINE_S)
+
+
+type CreateEnvironment = Callable[..., StreamEnvironment]
+
+
+@pytest.fixture
+def create_env(make_gateway: MakeGateway) -> Iterator[CreateEnvironment]:
+    with ExitStack() as fake_providers:
+
+        def create(variant: Variant, *targets: dict[str, str]) -> StreamEnvironment:
+            first = fake_providers.enter_context(
+                run_fake_provider(respond_in_parts(variant.head, variant.parts, ENDS[variant.end]))
+            )
+            second = fake_providers.enter_context(
+                run_fake_provider(respond_with(sse_response(whole_stream("The second."))))
+            )
+            more = {
+                "providers": {"holysheep": {"base_url": f"{second.url}/v1"}},
+                "routes": {"route": targets},
+                "timeouts": LONG_TIMEOUTS | dict(variant.limits),
+            }
+            gateway = make_gateway(first.url, len(targets), more)
+            gateway.aws.store_provider_keys(dashscope=PROVIDER_KEY, holysheep=PROVIDER_KEY)
+            return StreamEnvironment(gateway, second)
+
+        yield create
+
+
+@pytest.mark.parametrize(("row", "variant"), ALL_VARIANTS)
+def test_a_stream_has_the_effects_of_its_row(
+    create_env: CreateEnvironment, capsys: pytest.CaptureFixture[str], row: Row, variant: Variant
+) -> None:
+    env = create_env(variant, FIRST)
+
+    response = env.call(variant)
+
+    assert response.status == row.status
+    assert response.headers["x-gateway-attempts"] == "1"
+    if not row.fails_before_output:
+        assert response.text() == variant.text
+    if row.code:
+        assert_failed(response, row, variant)
+    else:
+        assert_answered(response, row, variant)
+    (record,) = env.gateway.records()
+    assert record["streamed"] is True
+    assert (record["status"], record["outcome"]) == (row.status, row.code or "answered")
+    assert read_token_counts(record) == ((12, 3) if row.tokens and not row.code else (None, None))
+    assert [read_attempt(attempt) for attempt in record["attempts"]] == [
+        (row.recorded_cause, variant.http, row.charged)
+    ]
+    output = capsys.readouterr()
+    assert MARKED not in output.out + output.err + str(record)
+    if row.code:
+        assert f'"{row.code}":[1.0]' in output.out.replace(" ", ""), "no metric counts the error"
+
+
+@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if each.values[0].fails_before_output])
+def test_a_failure_before_the_first_output_falls_back_unless_it_is_final(
+    create_env: CreateEnvironment, row: Row, variant: Variant
+) -> None:
+    env = create_env(variant, FIRST, SECOND)
+
+    response = env.call(variant)
+
+    attempts = [read_attempt(attempt) for attempt in env.gateway.record(response)["attempts"]]
+    failed = (row.recorded_cause, variant.http, row.charged)
+    if row.is_final:
+        assert (response.status, response.error["code"], attempts) == (row.status, row.code, [failed])
+        assert env.second.requests == []
+    else:
+        assert (response.text(), response.is_done) == ("The second.", True)
+        assert (response.headers["x-gateway-provider"], response.headers["x-gateway-attempts"]) == ("holysheep", "2")
+        assert attempts == [failed, (None, 200, "billed")]
+
+
+@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if not each.values[0].fails_before_output])
+def test_after_the_first_output_no_other_target_is_called(
+    create_env: CreateEnvironment, row: Row, variant: Variant
+) -> None:
+    env = create_env(variant, FIRST, SECOND)
+
+    response = env.call(variant)
+
+    assert (response.status, response.text()) == (200, variant.text)
+    assert env.second.requests == []
+
+
+def assert_answered(response: StreamResponse, row: Row, variant: Variant) -> None:
+    assert response.is_done
+    assert response.finish_reasons == dict.fromkeys(range(variant.fields.get("n", 1)), row.finish_reason)
+    usage = [(chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"]) for chunk in response.usage_chunks]
+    assert usage == ([(12, 3)] if row.tokens else [])
+    if row.tokens:
+        assert response.chunks[-1] == response.usage_chunks[0], "the usage is not the last chunk"
+
+
+def assert_failed(response: StreamResponse, row: Row, variant: Variant) -> None:
+    assert set(response.error) == {"message", "type", "param", "code"}
+    assert (response.error["type"], response.error["code"]) == (TYPES[row.code], row.code)
+    assert "[DONE]" not in response.body
+    if not row.fails_before_output:
+        assert response.usage_chunks == []
+        assert len(response.finish_reasons) < variant.fields.get("n", 1)
+
+
+def read_attempt(attempt: dict[str, Any]) -> tuple[str | None, int | None, str]:
+    return attempt.get("cause"), attempt.get("http_status"), attempt["charged"]
+
+
+def read_token_counts(record: dict[str, Any]) -> tuple[int | None, int | None]:
+    return record.get("tokens_in"), record.get("tokens_out")
