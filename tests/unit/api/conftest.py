@@ -1,4 +1,4 @@
-"""The edge needs to know the origin that browsers may call from."""
+"""The environment that responses need: the allowed origin and the names of table and metrics."""
 
 from collections.abc import Iterator
 

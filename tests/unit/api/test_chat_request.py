@@ -1,4 +1,4 @@
-"""What the gateway checks of a chat request, and how little that is."""
+"""The few fields of a chat request that the gateway validates; the provider validates the rest."""
 
 import json
 import tracemalloc
@@ -12,11 +12,11 @@ from qwen_gateway.errors import RequestInvalid
 from tests.builders import chat_request
 
 
-def said(content: Any) -> dict[str, Any]:
+def message_with(content: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": content}]}
 
 
-def tool(function: Any) -> dict[str, Any]:
+def function_tool(function: Any) -> dict[str, Any]:
     return {"tools": [{"type": "function", "function": function}]}
 
 
@@ -34,10 +34,10 @@ def tool(function: Any) -> dict[str, Any]:
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": None, "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"content": "x"}]}, "messages[0].role"),
-        (said(7), "messages[0].content"),
-        (said({"type": "text", "text": "x"}), "messages[0].content"),
-        (said(["x"]), "messages[0].content[0]"),
-        (said([{"type": "text", "text": "x"}, {"text": "x"}]), "messages[0].content[1].type"),
+        (message_with(7), "messages[0].content"),
+        (message_with({"type": "text", "text": "x"}), "messages[0].content"),
+        (message_with(["x"]), "messages[0].content[0]"),
+        (message_with([{"type": "text", "text": "x"}, {"text": "x"}]), "messages[0].content[1].type"),
         ({"stream": "true"}, "stream"),
         ({"stream": 1}, "stream"),
         ({"stream_options": True}, "stream_options"),
@@ -59,27 +59,27 @@ def tool(function: Any) -> dict[str, Any]:
         ({"tools": {}}, "tools"),
         ({"tools": ["weather"]}, "tools[0]"),
         ({"tools": [{"type": 7}]}, "tools[0].type"),
-        (tool({}), "tools[0].function.name"),
-        (tool({"name": ""}), "tools[0].function.name"),
+        (function_tool({}), "tools[0].function.name"),
+        (function_tool({"name": ""}), "tools[0].function.name"),
         ({"response_format": "json"}, "response_format"),
         ({"response_format": {}}, "response_format.type"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
     ],
     ids=repr,
 )
-def test_a_wrong_field_is_refused_by_its_path(fields: dict[str, Any], param: str) -> None:
-    with pytest.raises(RequestInvalid) as refused:
+def test_an_invalid_field_is_rejected_with_its_path(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(RequestInvalid) as raised:
         ChatRequest.parse(json.dumps(chat_request(**fields)).encode())
 
-    assert refused.value.param == param
-    assert "instance of" not in refused.value.message, "names of our classes are no help to a client"
+    assert raised.value.param == param
+    assert "instance of" not in raised.value.message, "the message names a Python class"
 
 
-def test_a_refusal_does_not_quote_the_field() -> None:
-    with pytest.raises(RequestInvalid) as refused:
+def test_the_error_does_not_quote_the_field() -> None:
+    with pytest.raises(RequestInvalid) as raised:
         ChatRequest.parse(json.dumps(chat_request(temperature="a marked prompt")).encode())
 
-    assert "marked" not in refused.value.message
+    assert "marked" not in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -88,22 +88,22 @@ def test_a_refusal_does_not_quote_the_field() -> None:
         {"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "x"}]},
         {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function"}]}]},
         {"messages": [{"role": "assistant", "reasoning_content": ""}]},
-        {"messages": [{"role": "tool", "content": "1", "tool_call_id": "c"}, {"role": "function", "name": "f"}]},
-        said([]),
-        said([{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]),
-        said([{"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}}, {"type": "of tomorrow"}]),
+        {"messages": [{"role": "function_tool", "content": "1", "tool_call_id": "c"}, {"role": "function", "name": "f"}]},
+        message_with([]),
+        message_with([{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]),
+        message_with([{"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}}, {"type": "unknown"}]),
         {"stream": False, "stream_options": None},
         {"n": 4, "temperature": 2, "top_p": 0, "max_tokens": 10**9, "max_completion_tokens": 1},
         dict.fromkeys(("n", "temperature", "top_p", "max_tokens", "tools", "response_format", "stop", "seed")),
-        tool({"name": "f", "strict": True, "parameters": {"$schema": "https://json-schema.org/draft-07/schema"}}),
-        {"tools": [{"type": "of tomorrow"}], "tool_choice": {"type": "of tomorrow"}},
+        function_tool({"name": "f", "strict": True, "parameters": {"$schema": "https://json-schema.org/draft-07/schema"}}),
+        {"tools": [{"type": "unknown"}], "tool_choice": {"type": "unknown"}},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "strict": True}}},
         {"enable_thinking": True, "thinking_budget": 5, "top_k": 3, "enable_search": False},
-        {"chat_template_kwargs": {"enable_thinking": False}, "unheard_of": [{"a": [None, 1.5, {"b": "ü"}]}]},
+        {"chat_template_kwargs": {"enable_thinking": False}, "unknown_field": [{"a": [None, 1.5, {"b": "ü"}]}]},
     ],
     ids=repr,
 )
-def test_everything_else_stays_as_it_came(fields: dict[str, Any]) -> None:
+def test_every_other_field_is_kept_unchanged(fields: dict[str, Any]) -> None:
     sent = chat_request(**fields)
 
     assert ChatRequest.parse(json.dumps(sent).encode()) == ("qwen-plus", sent)
@@ -111,18 +111,18 @@ def test_everything_else_stays_as_it_came(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"tools": [{}] * 20_000}, {"messages": [{}] * 20_000}, said([1] * 20_000)],
-    ids=["right tools", "wrong messages", "wrong parts"],
+    [{"tools": [{}] * 20_000}, {"messages": [{}] * 20_000}, message_with([1] * 20_000)],
+    ids=["valid tools", "invalid messages", "invalid parts"],
 )
-def test_checking_many_small_items_takes_little_more_memory_than_reading_them(fields: dict[str, Any]) -> None:
-    """Millions of them fit into a body; what was kept of each once took a gigabyte."""
+def test_validation_of_many_items_takes_little_more_memory_than_parsing(fields: dict[str, Any]) -> None:
+    """A body has room for millions of items; validation must not keep an object per item."""
     body = json.dumps(chat_request(**fields)).encode()
-    read = peak(lambda: json.loads(body))
+    parsing = peak_memory(lambda: json.loads(body))
 
-    assert peak(lambda: parsed_or_refused(body)) < 2 * read
+    assert peak_memory(lambda: parse_or_catch(body)) < 2 * parsing
 
 
-def peak(work: Callable[[], object]) -> int:
+def peak_memory(work: Callable[[], object]) -> int:
     tracemalloc.start()
     try:
         work()
@@ -131,8 +131,8 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def parsed_or_refused(body: bytes) -> object:
+def parse_or_catch(body: bytes) -> object:
     try:
         return ChatRequest.parse(body)
-    except RequestInvalid as refusal:
-        return refusal
+    except RequestInvalid as error:
+        return error

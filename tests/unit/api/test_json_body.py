@@ -1,4 +1,4 @@
-"""What counts as a JSON object, and what a client reads when it sent none."""
+"""Parsing of request bodies, and the error messages for those that are no JSON object."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from qwen_gateway.api.json_body import MAX_BODY_BYTES, parse_json_object
 from qwen_gateway.errors import RequestInvalid, RequestTooLarge
 
 
-def shown(value: object) -> str:
+def case_id(value: object) -> str:
     return repr(value)[:40]
 
 
@@ -15,7 +15,7 @@ def nested(levels: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         (b"", "empty"),
         (b" \r\n\t", "empty"),
@@ -49,21 +49,21 @@ def nested(levels: int) -> bytes:
         (b'{"\\udc00": 1}', "surrogate"),
         (b'{"a": "\\ude00\\ud83d"}', "surrogate"),
     ],
-    ids=shown,
+    ids=case_id,
 )
-def test_what_is_no_json_object_is_refused_with_what_is_wrong(body: bytes, words: str) -> None:
-    with pytest.raises(RequestInvalid) as refused:
+def test_a_body_that_is_no_json_object_is_rejected_with_the_reason(body: bytes, message: str) -> None:
+    with pytest.raises(RequestInvalid) as raised:
         parse_json_object(body)
 
-    assert words in refused.value.message
-    assert refused.value.param is None
+    assert message in raised.value.message
+    assert raised.value.param is None
 
 
-def test_a_refusal_does_not_quote_the_body() -> None:
-    with pytest.raises(RequestInvalid) as refused:
+def test_the_error_does_not_quote_the_body() -> None:
+    with pytest.raises(RequestInvalid) as raised:
         parse_json_object(b'{"messages": "a marked prompt" oops}')
 
-    assert "marked" not in refused.value.message
+    assert "marked" not in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ def test_a_refusal_does_not_quote_the_body() -> None:
         (b' {"a": null} \n', {"a": None}),
     ],
 )
-def test_an_object_is_read_as_it_was_written(body: bytes, value: object) -> None:
+def test_an_object_is_parsed_without_changes(body: bytes, value: object) -> None:
     assert parse_json_object(body) == value
 
 
-def test_two_thousand_levels_are_not_too_deep() -> None:
+def test_2000_levels_are_accepted() -> None:
     assert parse_json_object(nested(2000))
 
 
-def test_the_largest_body_fits_and_one_byte_more_does_not() -> None:
+def test_the_maximum_size_is_accepted_and_one_byte_more_is_rejected() -> None:
     frame = b'{"a": ""}'
-    fits = frame.replace(b'""', b'"%b"' % (b"x" * (MAX_BODY_BYTES - len(frame))))
+    largest = frame.replace(b'""', b'"%b"' % (b"x" * (MAX_BODY_BYTES - len(frame))))
 
-    assert parse_json_object(fits)
+    assert parse_json_object(largest)
     with pytest.raises(RequestTooLarge, match="5500000"):
-        parse_json_object(fits + b" ")
+        parse_json_object(largest + b" ")

@@ -1,17 +1,17 @@
-"""Proxy events as requests."""
+"""Parsing of API Gateway's proxy events, and of the bearer token in their headers."""
 
 import base64
 from typing import Any
 
 import pytest
 
-from qwen_gateway.api import HttpRequest
+from qwen_gateway.api import HttpRequest, bearer_token
 from qwen_gateway.api.proxy_event import parse_event
-from qwen_gateway.errors import RequestInvalid
+from qwen_gateway.errors import KeyMissing, RequestInvalid
 from tests.builders import chat_event, models_event, proxy_event
 
 
-def test_an_event_has_headers_and_a_body() -> None:
+def test_headers_and_body_are_parsed() -> None:
     request = parse_event(chat_event({"model": "m"}, "sk-qg-1", {"X-Stainless-Retry-Count": "1"}))
 
     assert request.headers["authorization"] == "Bearer sk-qg-1"
@@ -19,36 +19,36 @@ def test_an_event_has_headers_and_a_body() -> None:
     assert request.body == b'{"model": "m"}'
 
 
-def test_a_body_in_base64_is_what_it_stands_for() -> None:
+def test_a_base64_body_is_decoded() -> None:
     sent = proxy_event("POST", "/v1/chat/completions", body=b"\xff\x00")
 
     assert sent["body"] == base64.b64encode(b"\xff\x00").decode()
     assert parse_event(sent).body == b"\xff\x00"
 
 
-def test_no_body_is_an_empty_one() -> None:
+def test_a_missing_body_is_empty() -> None:
     assert parse_event(models_event()).body == b""
 
 
-def test_of_a_repeated_header_the_last_value_counts() -> None:
+def test_the_last_value_of_a_repeated_header_counts() -> None:
     sent = models_event() | {"multiValueHeaders": {"Authorization": ["Bearer one", "Bearer two"], "X-Empty": []}}
 
     assert parse_event(sent).headers == {"authorization": "Bearer two"}
 
 
-def test_single_headers_do_where_an_event_has_no_others() -> None:
+def test_single_value_headers_are_used_without_multi_value_headers() -> None:
     sent = models_event("sk-qg-1") | {"multiValueHeaders": None}
 
     assert parse_event(sent).headers["authorization"] == "Bearer sk-qg-1"
     assert parse_event({**sent, "headers": None}).headers == {}
 
 
-def test_half_a_surrogate_pair_is_handed_on_as_bytes_that_are_no_utf8() -> None:
+def test_half_a_surrogate_pair_becomes_bytes_that_are_not_utf8() -> None:
     assert parse_event(chat_event('"\ud800"')).body == b'"\xed\xa0\x80"'
 
 
 @pytest.mark.parametrize(
-    "nothing",
+    "missing",
     [
         {},
         dict.fromkeys(models_event()),
@@ -57,22 +57,38 @@ def test_half_a_surrogate_pair_is_handed_on_as_bytes_that_are_no_utf8() -> None:
         {"multiValueHeaders": {"authorization": [None]}},
     ],
 )
-def test_what_an_event_lacks_or_has_null_is_empty(nothing: dict[str, Any]) -> None:
-    assert parse_event(nothing) == HttpRequest({}, b"", {})
+def test_missing_and_null_fields_are_empty(missing: dict[str, Any]) -> None:
+    assert parse_event(missing) == HttpRequest({}, b"", {})
 
 
 @pytest.mark.parametrize("text", ["@@@@", "abc", "YWJj\n", "é", "\ud800"])
-def test_what_is_marked_as_base64_and_is_none_is_refused(text: str) -> None:
+def test_invalid_base64_is_rejected(text: str) -> None:
     with pytest.raises(RequestInvalid, match="base64"):
         parse_event(chat_event(text) | {"isBase64Encoded": True})
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP", "identity, gzip"])
-def test_a_compressed_body_is_refused_with_what_to_do(encoding: str) -> None:
+def test_a_compressed_body_is_rejected_with_advice(encoding: str) -> None:
     with pytest.raises(RequestInvalid, match="uncompressed"):
         parse_event(chat_event(b"\x1f\x8b", headers={"Content-Encoding": encoding}))
 
 
 @pytest.mark.parametrize(("body", "encoding"), [("{}", "Identity"), ("{}", ""), ("", "gzip")])
-def test_a_body_that_is_not_compressed_is_taken(body: str, encoding: str) -> None:
+def test_an_uncompressed_or_empty_body_is_accepted(body: str, encoding: str) -> None:
     assert parse_event(chat_event(body, headers={"Content-Encoding": encoding})).body == body.encode()
+
+
+@pytest.mark.parametrize("header", ["Bearer sk-1", "bearer sk-1", "BEARER   sk-1 "])
+def test_the_token_of_a_bearer_header_is_returned(header: str) -> None:
+    assert bearer_token({"authorization": header}) == "sk-1"
+
+
+@pytest.mark.parametrize("header", ["", "sk-1", "Bearer", "Bearer ", "Basic c2stMQ==", "Token sk-1"])
+def test_another_authorization_header_is_a_missing_key(header: str) -> None:
+    with pytest.raises(KeyMissing, match="Authorization: Bearer"):
+        bearer_token({"authorization": header})
+
+
+def test_a_missing_authorization_header_is_a_missing_key() -> None:
+    with pytest.raises(KeyMissing):
+        bearer_token({"x-api-key": "sk-1"})

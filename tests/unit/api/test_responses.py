@@ -1,4 +1,4 @@
-"""How every answer leaves, whatever happened before."""
+"""The HTTP response to each result and each error of a handler."""
 
 import json
 import re
@@ -22,24 +22,24 @@ from tests.unit.conftest import Logged
 ULID = re.compile(r"req_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
-def answered(body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
+def serve_result(body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
     return serve(models_event(), lambda *_: JsonResponse(body, headers or {}))
 
 
-def raising(failure: Exception) -> dict[str, Any]:
+def serve_failure(failure: Exception) -> dict[str, Any]:
     def handle(_request: HttpRequest, _request_id: str) -> JsonResponse:
         raise failure
 
     return serve(models_event(), handle)
 
 
-def leaves(kind: type[GatewayError]) -> set[type[GatewayError]]:
-    below = kind.__subclasses__()
-    return {kind}.union(*(leaves(each) for each in below)) if below else {kind}
+def leaf_classes(cls: type[GatewayError]) -> set[type[GatewayError]]:
+    subclasses = cls.__subclasses__()
+    return {cls}.union(*(leaf_classes(each) for each in subclasses)) if subclasses else {cls}
 
 
-def test_an_answer_is_json_with_an_id_and_what_browsers_need() -> None:
-    answer = answered({"ü": 1}, {"x-gateway-provider": "dashscope"})
+def test_a_response_is_json_with_a_request_id_and_cors_headers() -> None:
+    answer = serve_result({"ü": 1}, {"x-gateway-provider": "dashscope"})
 
     assert answer["statusCode"] == 200
     assert answer["body"] == '{"ü":1}'
@@ -63,18 +63,18 @@ def test_an_answer_is_json_with_an_id_and_what_browsers_need() -> None:
         ("\ud800", "?"),
     ],
 )
-def test_a_header_holds_any_name(name: str, header: str) -> None:
-    assert answered({}, {"x-gateway-model": name})["headers"]["x-gateway-model"] == header
+def test_any_model_name_fits_into_a_header(name: str, header: str) -> None:
+    assert serve_result({}, {"x-gateway-model": name})["headers"]["x-gateway-model"] == header
 
 
-def test_a_handler_knows_the_id_that_the_client_gets() -> None:
+def test_the_handler_gets_the_request_id_of_the_response() -> None:
     answer = serve(models_event(), lambda _, request_id: JsonResponse({"id": request_id}))
 
     assert json.loads(answer["body"])["id"] == answer["headers"]["x-request-id"]
 
 
-def test_a_failure_has_openais_shape_and_says_whether_and_when_to_repeat() -> None:
-    answer = raising(ProviderThrottled("slow down", param="n", retry_after=1.2))
+def test_an_error_has_openais_form_and_the_retry_headers() -> None:
+    answer = serve_failure(ProviderThrottled("slow down", param="n", retry_after=1.2))
 
     assert answer["statusCode"] == 429
     assert json.loads(answer["body"]) == {
@@ -83,8 +83,8 @@ def test_a_failure_has_openais_shape_and_says_whether_and_when_to_repeat() -> No
     assert (answer["headers"]["retry-after"], answer["headers"]["x-should-retry"]) == ("2", "false")
 
 
-def test_a_failure_that_was_returned_keeps_its_headers() -> None:
-    answer = answered(ModelUnknown("no such model"), {"x-gateway-attempts": "1"})
+def test_a_returned_error_keeps_its_headers() -> None:
+    answer = serve_result(ModelUnknown("no such model"), {"x-gateway-attempts": "1"})
 
     assert answer["statusCode"] == 404
     assert answer["headers"]["x-gateway-attempts"] == "1"
@@ -92,8 +92,8 @@ def test_a_failure_that_was_returned_keeps_its_headers() -> None:
     assert "x-should-retry" not in answer["headers"]
 
 
-def test_every_failure_has_its_row_in_the_table() -> None:
-    kinds = leaves(GatewayError) - {
+def test_every_error_class_has_an_http_error() -> None:
+    classes = leaf_classes(GatewayError) - {
         GatewayError,
         errors.RequestRefused,
         errors.KeyRefused,
@@ -101,58 +101,58 @@ def test_every_failure_has_its_row_in_the_table() -> None:
         errors.ProviderError,
     }
 
-    assert kinds == HTTP_ERRORS.keys()
+    assert classes == HTTP_ERRORS.keys()
 
 
-def test_only_what_a_client_can_mend_is_told_as_its_fault() -> None:
-    """LiteLLM makes a BadRequestError of whatever says invalid_request_error, and numbers are taken for statuses."""
+def test_only_errors_of_the_client_have_the_type_invalid_request_error() -> None:
+    """LiteLLM raises BadRequestError for every `invalid_request_error`, and reads a numeric code as a status."""
     for answer in HTTP_ERRORS.values():
         assert (answer.type == "invalid_request_error") == (answer.status in {400, 404, 413})
         assert answer.code == answer.code.lower()
         assert not answer.code.isdecimal()
 
 
-def test_a_kind_without_a_row_is_told_as_the_one_that_it_is_of() -> None:
-    class Finer(LedgerUnavailable):
+def test_a_class_without_an_http_error_gets_that_of_its_base_class() -> None:
+    class Subclass(LedgerUnavailable):
         pass
 
-    assert http_error_for(Finer("x")) == HTTP_ERRORS[LedgerUnavailable]
+    assert http_error_for(Subclass("x")) == HTTP_ERRORS[LedgerUnavailable]
 
 
-def test_a_defect_is_a_500_whose_words_are_told_to_nobody(logged: Logged) -> None:
-    answer = raising(ValueError("a marked prompt"))
+def test_an_unhandled_exception_is_a_500_without_its_message(logged: Logged) -> None:
+    answer = serve_failure(ValueError("a marked prompt"))
 
     assert answer["statusCode"] == 500
     error = json.loads(answer["body"])["error"]
     assert (error["type"], error["code"]) == ("server_error", "internal_error")
     assert "x-request-id" in error["message"]
     lines = logged()
-    (defect,) = [line for line in lines if line.get("message") == "unhandled exception"]
-    assert defect["error_type"] == "ValueError"
-    assert defect["request_id"] == answer["headers"]["x-request-id"]
-    assert "handle" in defect["frames"][-1]
+    (line,) = [line for line in lines if line.get("message") == "unhandled exception"]
+    assert line["error_type"] == "ValueError"
+    assert line["request_id"] == answer["headers"]["x-request-id"]
+    assert "handle" in line["frames"][-1]
     assert "marked" not in answer["body"] + json.dumps(lines)
 
 
-def test_a_text_that_utf8_cannot_hold_still_leaves_as_text() -> None:
-    """A provider may break a surrogate pair over two chunks, or send a half of one."""
-    answer = answered({"joined": "\ud83d" + "\ude00", "half": "a\ud83db"})
+def test_text_with_half_a_surrogate_pair_is_sent_as_valid_utf8() -> None:
+    """A provider may split a surrogate pair over two chunks, or send half of one."""
+    answer = serve_result({"joined": "\ud83d" + "\ude00", "half": "a\ud83db"})
 
     assert json.loads(answer["body"]) == {"joined": "\N{GRINNING FACE}", "half": "a\N{REPLACEMENT CHARACTER}b"}
 
 
-def test_a_failed_call_is_logged_by_its_cause_and_a_refused_one_is_not(logged: Logged) -> None:
-    answer = raising(ProviderThrottled("a marked prompt"))
+def test_a_failed_call_is_logged_with_its_cause_and_a_rejected_one_is_not(logged: Logged) -> None:
+    answer = serve_failure(ProviderThrottled("a marked prompt"))
     (line,) = [line for line in logged() if "_aws" not in line]
     assert (line["cause"], line["status"]) == ("ProviderThrottled", 429)
     assert line["request_id"] == answer["headers"]["x-request-id"]
     assert "marked" not in json.dumps(line)
 
-    raising(RequestInvalid("a marked prompt"))
+    serve_failure(RequestInvalid("a marked prompt"))
     assert [line for line in logged() if "_aws" not in line] == []
 
 
-def metrics(lines: list[dict[str, Any]]) -> list[str]:
+def metric_names(lines: list[dict[str, Any]]) -> list[str]:
     embedded = [directive for line in lines for directive in line.get("_aws", {}).get("CloudWatchMetrics", ())]
     return [metric["Name"] for directive in embedded for metric in directive["Metrics"]]
 
@@ -168,7 +168,7 @@ def metrics(lines: list[dict[str, Any]]) -> list[str]:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-def test_every_failure_is_counted(failure: Exception, metric: str, logged: Logged) -> None:
-    raising(failure)
+def test_every_error_is_counted(failure: Exception, metric: str, logged: Logged) -> None:
+    serve_failure(failure)
 
-    assert metrics(logged()) == [metric]
+    assert metric_names(logged()) == [metric]

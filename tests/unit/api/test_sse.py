@@ -1,4 +1,4 @@
-"""A stream's events as they are written."""
+"""Encoding of server-sent events."""
 
 import json
 
@@ -13,8 +13,8 @@ LINE_ENDS = ("\r\n", "\r", "\n")
 VALUES = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner))
 
 
-def as_clients_read(body: bytes) -> list[str]:
-    """The data of each event by WHATWG's rules: a line ends with CR, LF or both."""
+def parse_events(body: bytes) -> list[str]:
+    """Return the data of each event by WHATWG's rules: a line ends with CR, LF or both."""
     text = body.decode()
     for end in LINE_ENDS:
         text = text.replace(end, "\n")
@@ -24,27 +24,27 @@ def as_clients_read(body: bytes) -> list[str]:
 
 
 @given(st.lists(st.tuples(VALUES, st.sampled_from((" ", *LINE_ENDS, "\n\n", "\r\r\n")))))
-def test_each_chunk_is_one_event_whatever_lines_it_is_written_in(chunks: list[tuple[object, str]]) -> None:
+def test_each_chunk_is_one_event_whatever_line_breaks_it_contains(chunks: list[tuple[object, str]]) -> None:
     written = [json.dumps({"of": value}, ensure_ascii=False, separators=(f",{gap}", ":")) for value, gap in chunks]
     spread = [text.replace("{", "{" + gap, 1) for text, (_, gap) in zip(written, chunks, strict=True)]
 
-    read = as_clients_read(encode_events(text.encode("utf-8", "replace") for text in spread))
+    read = parse_events(encode_events(text.encode("utf-8", "replace") for text in spread))
 
     assert [json.loads(each) for each in read] == [json.loads(each.encode("utf-8", "replace")) for each in written]
 
 
-def test_no_chunks_are_no_bytes() -> None:
+def test_an_empty_batch_is_encoded_as_no_bytes() -> None:
     assert encode_events([]) == b""
 
 
-def test_the_last_event_is_openais() -> None:
-    assert as_clients_read(DONE) == ["[DONE]"]
+def test_the_last_event_is_done() -> None:
+    assert parse_events(DONE) == ["[DONE]"]
 
 
-def test_a_failure_is_one_event_in_openais_words_and_is_counted(logged: Logged) -> None:
+def test_an_error_is_one_event_in_openais_form_and_is_counted(logged: Logged) -> None:
     event = error_event(ProviderRefused("Mind your\r\nwords.", param="messages"), "req_1")
 
-    (data,) = as_clients_read(event)
+    (data,) = parse_events(event)
     assert json.loads(data) == {
         "error": {
             "message": "Mind your\r\nwords.",
@@ -56,7 +56,7 @@ def test_a_failure_is_one_event_in_openais_words_and_is_counted(logged: Logged) 
     assert [line["provider_refused"] for line in logged() if "provider_refused" in line] == [[1.0]]
 
 
-def test_half_a_surrogate_pair_in_it_breaks_nothing(logged: Logged) -> None:
-    (data,) = as_clients_read(error_event(ProviderFault("\ud83d"), "req_1"))
+def test_half_a_surrogate_pair_in_an_error_is_replaced(logged: Logged) -> None:
+    (data,) = parse_events(error_event(ProviderFault("\ud83d"), "req_1"))
 
     assert json.loads(data)["error"]["message"] == "�"

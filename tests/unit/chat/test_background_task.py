@@ -1,4 +1,4 @@
-"""Work that is waited for, for a while or to its end."""
+"""Background tasks: waiting for a limited time, or to the end."""
 
 import threading
 
@@ -7,47 +7,47 @@ import pytest
 from chat.background_task import BackgroundTask
 
 
-def failing() -> int:
+def fail() -> int:
     raise ZeroDivisionError
 
 
-def test_what_is_there_in_time_is_the_result() -> None:
-    opening = BackgroundTask(lambda: 7)
+def test_wait_returns_a_result_that_arrives_in_time() -> None:
+    task = BackgroundTask(lambda: 7)
 
-    assert opening.wait(20) == 7
-    assert opening.result() == 7
+    assert task.wait(20) == 7
+    assert task.result() == 7
 
 
-def test_what_is_not_is_waited_for_later() -> None:
+def test_wait_returns_none_after_its_timeout_and_result_waits_on() -> None:
     gate = threading.Event()
 
     def work() -> int:
         gate.wait(20)
         return 7
 
-    opening = BackgroundTask(work)
+    task = BackgroundTask(work)
 
-    assert opening.wait(0.01) is None
+    assert task.wait(0.01) is None
     gate.set()
-    assert opening.result() == 7
+    assert task.result() == 7
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_no_time_left_is_no_reason_to_wait(seconds: float) -> None:
+def test_wait_without_time_left_returns_at_once(seconds: float) -> None:
     gate = threading.Event()
-    opening = BackgroundTask(lambda: gate.wait(20))
+    task = BackgroundTask(lambda: gate.wait(20))
 
-    assert opening.wait(seconds) is None
+    assert task.wait(seconds) is None
     gate.set()
-    assert opening.result() is True
-    opening.wait(20)
-    assert opening.wait(seconds) is True
+    assert task.result() is True
+    task.wait(20)
+    assert task.wait(seconds) is True
 
 
-def test_what_the_work_raises_is_raised_to_whoever_waits() -> None:
-    opening = BackgroundTask(failing)
+def test_wait_and_result_raise_the_exception_of_the_work() -> None:
+    task = BackgroundTask(fail)
 
     with pytest.raises(ZeroDivisionError):
-        opening.wait(20)
+        task.wait(20)
     with pytest.raises(ZeroDivisionError):
-        opening.result()
+        task.result()

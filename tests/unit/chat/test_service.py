@@ -1,4 +1,4 @@
-"""The order of a chat call's steps, and the one record that each call leaves that was let through."""
+"""The steps of a chat call in order, and the one usage record of each authenticated call."""
 
 import json
 import time
@@ -33,23 +33,23 @@ TARGET = Target("dashscope", "qwen3-max")
 ANSWER = {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3}}
 ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER)
 TIMED_OUT = Outcome(
-    (Attempt(TARGET, "ProviderTimeout", None, None, 40, None, "presumed"),), ProviderTimeout("marked words")
+    (Attempt(TARGET, "ProviderTimeout", None, None, 40, None, "presumed"),), ProviderTimeout("a marked message")
 )
 NOT_CONFIGURED = Outcome((), ProviderNotConfigured("run the command"))
 
 
-class House:
-    """Everything that the service leans on; notes the order in which it is used."""
+class FakeDependencies:
+    """All dependencies of the service; records the order in which they are called."""
 
     def __init__(
-        self, outcome: Outcome | Exception = ANSWERED, *, refusing: dict[str, Exception] | None = None
+        self, outcome: Outcome | Exception = ANSWERED, *, errors: dict[str, Exception] | None = None
     ) -> None:
         self._outcome = outcome
-        self._refusing = refusing or {}
+        self._refusing = errors or {}
         self.steps: list[str] = []
         self.seconds_left = 0.0
-        self.slowness = 0.0
-        self.asked: list[tuple[str, tuple[Target, ...], Mapping[str, Any]]] = []
+        self.authentication_s = 0.0
+        self.calls: list[tuple[str, tuple[Target, ...], Mapping[str, Any]]] = []
         self.records: list[UsageRecord] = []
 
     def _step(self, name: str) -> None:
@@ -58,11 +58,11 @@ class House:
             raise self._refusing[name]
 
     def check_format(self, _token_text: str) -> None:
-        self._step("form")
+        self._step("format")
 
     def authenticate(self, _token_text: str, _now: float) -> ApiKey:
         self._step("key")
-        time.sleep(self.slowness)
+        time.sleep(self.authentication_s)
         return api_key()
 
     def targets(self, _name: str) -> tuple[Target, ...]:
@@ -72,7 +72,7 @@ class House:
     def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
         self._step("call")
         self.seconds_left = deadline.remaining()
-        self.asked.append((model, targets, body))
+        self.calls.append((model, targets, body))
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
@@ -92,64 +92,64 @@ class House:
         )
 
 
-def test_a_call_goes_from_the_key_to_the_record() -> None:
-    house = House()
+def test_a_call_runs_its_steps_in_order() -> None:
+    dependencies = FakeDependencies()
 
-    served = house.serve(chat_request(model="qwen-max"))
+    response = dependencies.serve(chat_request(model="qwen-max"))
 
-    assert house.steps == ["form", "key", "route", "call", "record"]
-    assert house.asked == [("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
-    assert served.body == ANSWER
-    assert served.headers == {
+    assert dependencies.steps == ["format", "key", "route", "call", "record"]
+    assert dependencies.calls == [("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
+    assert response.body == ANSWER
+    assert response.headers == {
         "x-gateway-provider": "dashscope",
         "x-gateway-model": "qwen3-max",
         "x-gateway-attempts": "1",
     }
 
 
-def test_a_lowered_output_cap_is_told() -> None:
-    served = House(ANSWERED._replace(capped_max_tokens=32_768)).serve(chat_request(max_tokens=64_000))
+def test_a_lowered_output_cap_is_returned_in_a_header() -> None:
+    response = FakeDependencies(ANSWERED._replace(capped_max_tokens=32_768)).serve(chat_request(max_tokens=64_000))
 
-    assert served.headers["x-gateway-max-tokens"] == "32768"
+    assert response.headers["x-gateway-max-tokens"] == "32768"
 
 
 @pytest.mark.parametrize(
-    ("refusing", "steps"),
+    ("errors", "steps"),
     [
-        ({"form": KeyUnknown("x")}, ["form"]),
-        ({"key": KeyRevoked("x")}, ["form", "key"]),
-        ({"key": LedgerUnavailable("x")}, ["form", "key"]),
-        ({"route": ModelUnknown("x")}, ["form", "key", "route"]),
+        ({"format": KeyUnknown("x")}, ["format"]),
+        ({"key": KeyRevoked("x")}, ["format", "key"]),
+        ({"key": LedgerUnavailable("x")}, ["format", "key"]),
+        ({"route": ModelUnknown("x")}, ["format", "key", "route"]),
     ],
-    ids=["garbage", "revoked", "ledger down", "unknown model"],
+    ids=["malformed token", "revoked", "ledger down", "unknown model"],
 )
-def test_a_call_that_is_refused_reaches_no_provider_and_leaves_no_record(
-    refusing: dict[str, Exception], steps: list[str]
+def test_a_rejected_call_reaches_no_provider_and_leaves_no_record(
+    errors: dict[str, Exception], steps: list[str]
 ) -> None:
-    house = House(refusing=refusing)
+    dependencies = FakeDependencies(errors=errors)
 
     with pytest.raises(GatewayError):
-        house.serve()
+        dependencies.serve()
 
-    assert house.steps == steps
+    assert dependencies.steps == steps
 
 
-def test_without_a_key_nothing_is_looked_at() -> None:
-    house = House()
+def test_without_a_token_no_step_runs() -> None:
+    dependencies = FakeDependencies()
 
     with pytest.raises(KeyMissing):
-        house.serve(headers={"authorization": ""})
+        dependencies.serve(headers={"authorization": ""})
 
-    assert house.steps == []
+    assert dependencies.steps == []
 
 
-def test_a_wrong_body_is_refused_before_the_ledger_is_asked() -> None:
-    house = House()
+def test_an_invalid_body_is_rejected_before_the_key_is_looked_up() -> None:
+    dependencies = FakeDependencies()
 
     with pytest.raises(RequestInvalid):
-        house.serve(b"{")
+        dependencies.serve(b"{")
 
-    assert house.steps == ["form"]
+    assert dependencies.steps == ["format"]
 
 
 @pytest.mark.parametrize(
@@ -161,35 +161,35 @@ def test_a_wrong_body_is_refused_before_the_ledger_is_asked() -> None:
     ],
     ids=["answered", "failed", "not configured"],
 )
-def test_a_call_that_was_let_through_leaves_one_record(outcome: Outcome, status: int, code: str, attempts: int) -> None:
-    house = House(outcome)
+def test_an_authenticated_call_leaves_one_record(outcome: Outcome, status: int, code: str, attempts: int) -> None:
+    dependencies = FakeDependencies(outcome)
 
-    served = house.serve()
+    response = dependencies.serve()
 
-    assert served.body is outcome.result
-    assert ("x-gateway-attempts" in served.headers) == bool(attempts)
-    (record,) = house.records
+    assert response.body is outcome.result
+    assert ("x-gateway-attempts" in response.headers) == bool(attempts)
+    (record,) = dependencies.records
     assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key().id)
     assert (record.status, record.outcome, len(record.attempts)) == (status, code, attempts)
 
 
-def test_a_defect_on_the_way_to_the_provider_leaves_its_record_and_its_place_in_the_log(logged: Logged) -> None:
-    house = House(ValueError("a marked prompt"))
+def test_an_unhandled_exception_of_the_provider_call_is_recorded_and_logged(logged: Logged) -> None:
+    dependencies = FakeDependencies(ValueError("a marked prompt"))
 
-    served = house.serve()
+    response = dependencies.serve()
 
-    assert isinstance(served.body, InternalError)
-    (record,) = house.records
+    assert isinstance(response.body, InternalError)
+    (record,) = dependencies.records
     assert (record.status, record.outcome) == (500, "internal_error")
     lines = logged()
     assert [line["error_type"] for line in lines] == ["ValueError"]
     assert "marked" not in json.dumps(lines)
 
 
-def test_a_record_that_cannot_be_written_is_logged_whole_and_counted(logged: Logged) -> None:
-    house = House(refusing={"record": LedgerUnavailable("x")})
+def test_a_record_that_cannot_be_written_is_logged_completely_and_counted(logged: Logged) -> None:
+    dependencies = FakeDependencies(errors={"record": LedgerUnavailable("x")})
 
-    assert house.serve(chat_request(user="end user", metadata={"team": "blue"})).body == ANSWER
+    assert dependencies.serve(chat_request(user="end user", metadata={"team": "blue"})).body == ANSWER
 
     metric, line = logged()
     assert metric["usage_record_lost"] == [1.0]
@@ -214,15 +214,15 @@ OUT_OF_CREDIT, REFUSED_KEY = (
         (Outcome((REFUSED_KEY, REFUSED_KEY, *ANSWERED.attempts), ANSWER), ["provider_auth_failed"]),
         (Outcome((*TIMED_OUT.attempts, OUT_OF_CREDIT), TIMED_OUT.result), ["provider_out_of_credit"]),
         (Outcome((*TIMED_OUT.attempts, *ANSWERED.attempts), ANSWER), []),
-        # The edge counts what it tells.
+        # The error of the response is counted with the response.
         (Outcome((OUT_OF_CREDIT,), ProviderOutOfCredit("x")), []),
     ],
-    ids=["answered", "credit", "key", "credit of a later target", "mended by itself", "told"],
+    ids=["answered", "credit", "key", "credit of a later target", "failure that may pass", "failure of the response"],
 )
-def test_what_only_the_owner_can_end_is_counted_although_another_target_answered(
+def test_failures_that_only_the_owner_can_fix_are_counted_after_a_fallback(
     outcome: Outcome, metrics: list[str], logged: Logged
 ) -> None:
-    House(outcome).serve()
+    FakeDependencies(outcome).serve()
 
     assert [
         name for line in logged() for name in ("provider_out_of_credit", "provider_auth_failed") if name in line
@@ -250,28 +250,28 @@ def test_what_only_the_owner_can_end_is_counted_although_another_target_answered
     ],
     ids=str,
 )
-def test_the_shortest_sensible_limit_is_the_deadline(headers: dict[str, str], seconds: float) -> None:
-    house = House()
+def test_the_shortest_valid_limit_is_the_deadline(headers: dict[str, str], seconds: float) -> None:
+    dependencies = FakeDependencies()
 
-    house.serve(headers=headers)
+    dependencies.serve(headers=headers)
 
-    assert house.seconds_left == pytest.approx(seconds, abs=0.5)
+    assert dependencies.seconds_left == pytest.approx(seconds, abs=0.5)
 
 
-def test_a_whole_answer_comes_before_api_gateway_takes_its_quiet_for_the_end() -> None:
-    whole, streamed = House(), House()
+def test_a_buffered_answer_ends_before_api_gateways_idle_timeout() -> None:
+    buffered, streamed = FakeDependencies(), FakeDependencies()
 
-    whole.serve(seconds=898)
+    buffered.serve(seconds=898)
     streamed.serve(chat_request(stream=True), {"x-stainless-read-timeout": "600"}, seconds=898)
 
-    assert whole.seconds_left == pytest.approx(290, abs=0.5)
+    assert buffered.seconds_left == pytest.approx(290, abs=0.5)
     assert streamed.seconds_left == pytest.approx(898, abs=0.5)
 
 
-def test_what_reading_and_asking_for_the_key_took_is_gone_from_the_time() -> None:
-    house = House()
-    house.slowness = 0.02
+def test_the_time_for_authentication_counts_towards_the_deadline() -> None:
+    dependencies = FakeDependencies()
+    dependencies.authentication_s = 0.02
 
-    house.serve()
+    dependencies.serve()
 
-    assert house.seconds_left <= 20 - house.slowness
+    assert dependencies.seconds_left <= 20 - dependencies.authentication_s

@@ -1,4 +1,4 @@
-"""One attempt: what is asked of the provider, what becomes of its stream, and what of its refusal."""
+"""One attempt through `Upstream`: the request to the provider, its answer, and its errors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -34,22 +34,13 @@ from tests.builders import (
     usage,
     whole_stream,
 )
+from tests.unit.upstream.fakes import FakeClock, FakeStream
 
 TARGET = Target("dashscope", "qwen3-max")
 
 
-class Clock:
-    """A clock that goes on only when told."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class FakeKeys:
-    """One provider key; counts how often it was to be read again."""
+    """One key per provider; records the reloads."""
 
     def __init__(self, failure: GatewayError | None = None) -> None:
         self._failure = failure
@@ -65,43 +56,25 @@ class FakeKeys:
         return True
 
 
-class FakeStream:
-    request_id = "req-1"
-    status = 200
-
-    def __init__(self, body: Iterable[bytes]) -> None:
-        self._body = body
-        self.ended = ""
-
-    def pieces(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def drain(self) -> None:
-        self.ended = "wound up"
-
-    def close(self) -> None:
-        self.ended = "broken off"
-
-
 class FakeTransport:
-    """Answers every call with the same pieces, or fails; keeps what it was asked."""
+    """Answers every call with the same pieces, or raises; records the calls."""
 
     def __init__(self, body: Iterable[bytes] = (), failure: GatewayError | None = None) -> None:
         self._body = body
         self._failure = failure
-        self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def open(self, url: str, key: str, body: Mapping[str, Any], _patience: AttemptTimeouts) -> FakeStream:
-        self.asked.append((url, key, body))
+    def open(self, url: str, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeStream:
+        self.calls.append((url, key, body))
         if self._failure:
             raise self._failure
         return FakeStream(self._body)
 
 
 def complete(
-    transport: FakeTransport, keys: FakeKeys | None = None, *, model: str = "qwen3-max", clock: Clock | None = None
+    transport: FakeTransport, keys: FakeKeys | None = None, *, model: str = "qwen3-max", clock: FakeClock | None = None
 ) -> Outcome:
-    clock = clock or Clock()
+    clock = clock or FakeClock()
     upstream = Upstream(
         config.parse('{"retries": {"attempts": 1}}'), keys or FakeKeys(), cast("Transport", transport), clock
     )
@@ -113,12 +86,12 @@ def failure_of(outcome: Outcome) -> GatewayError:
     return outcome.result
 
 
-def test_the_provider_is_asked_for_its_own_model_and_always_for_a_stream_with_usage() -> None:
+def test_the_request_has_the_providers_model_and_asks_for_a_stream_with_usage() -> None:
     transport = FakeTransport([whole_stream()])
 
     complete(transport, model="qwen-max")
 
-    assert transport.asked == [
+    assert transport.calls == [
         (
             "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
             "key of dashscope",
@@ -127,7 +100,7 @@ def test_the_provider_is_asked_for_its_own_model_and_always_for_a_stream_with_us
     ]
 
 
-def test_an_answer_is_put_together_and_its_attempt_is_billed() -> None:
+def test_an_answer_is_assembled_and_its_attempt_is_billed() -> None:
     outcome = complete(FakeTransport([whole_stream("Hel", "lo.")]))
 
     assert isinstance(outcome.result, dict)
@@ -139,11 +112,11 @@ def test_an_answer_is_put_together_and_its_attempt_is_billed() -> None:
 
 
 def test_the_first_token_is_the_first_chunk_with_output() -> None:
-    clock = Clock()
+    clock = FakeClock()
 
     def body() -> Iterator[bytes]:
-        for moment, each in enumerate([*text_chunks("A", "B"), finish()]):
-            clock.now = moment * 1.5
+        for position, each in enumerate([*text_chunks("A", "B"), finish()]):
+            clock.now = position * 1.5
             yield encode_chunks(each)
 
     (attempt,) = complete(FakeTransport(body()), clock=clock).attempts
@@ -151,8 +124,8 @@ def test_the_first_token_is_the_first_chunk_with_output() -> None:
     assert (attempt.first_token_ms, attempt.latency_ms) == (1500, 4500)
 
 
-def test_a_first_token_at_once_is_not_taken_for_none() -> None:
-    clock = Clock()
+def test_a_first_token_after_0_ms_is_recorded() -> None:
+    clock = FakeClock()
 
     def body() -> Iterator[bytes]:
         yield encode_chunks(chunk({"content": "A"}))
@@ -164,16 +137,16 @@ def test_a_first_token_at_once_is_not_taken_for_none() -> None:
     assert attempt.first_token_ms == 0
 
 
-def test_what_comes_after_the_end_of_a_stream_is_not_read() -> None:
+def test_nothing_is_read_after_the_end_of_a_stream() -> None:
     def body() -> Iterator[bytes]:
         yield whole_stream()
-        pytest.fail("read on")
+        pytest.fail("read after the end")
 
     assert isinstance(complete(FakeTransport(body())).result, dict)
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         (b"", "finish_reason"),
         (stream(), "finish_reason"),
@@ -190,68 +163,68 @@ def test_what_comes_after_the_end_of_a_stream_is_not_read() -> None:
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_a_stream_that_is_no_answer_is_a_broken_one(body: bytes, words: str) -> None:
+def test_an_incomplete_or_invalid_stream_is_a_broken_answer(body: bytes, message: str) -> None:
     failure = failure_of(complete(FakeTransport([body])))
 
     assert isinstance(failure, ProviderAnswerBroken)
-    assert words in failure.message
+    assert message in failure.message
     assert "dashscope" in failure.message
 
 
 @pytest.mark.parametrize(
-    ("event", "kind"),
+    ("event", "expected"),
     [
         (error_event(code="InternalError"), ProviderFault),
         (error_event(code=None), ProviderFault),
         (error_event(code=500), ProviderFault),
         (error_event(code="data_inspection_failed"), ProviderRefused),
         (error_event(code="limit_requests"), ProviderThrottled),
-        (b'data: {"error": "words alone"}\n\n', ProviderFault),
+        (b'data: {"error": "a message only"}\n\n', ProviderFault),
         (b'data: {"error": {}, "choices": []}\n\n', ProviderAnswerBroken),
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_an_error_inside_a_stream_is_told_by_its_code(event: bytes, kind: type[GatewayError]) -> None:
+def test_an_error_event_is_classified_by_its_code(event: bytes, expected: type[GatewayError]) -> None:
     body = encode_chunks(*text_chunks("Hel")) + event
 
     outcome = complete(FakeTransport(split_at(body, range(0, len(body), 7))))
 
-    assert type(outcome.result) is kind
+    assert type(outcome.result) is expected
     assert [attempt.charged for attempt in outcome.attempts] == ["presumed"]
 
 
 @pytest.mark.parametrize(
     ("failure", "charged"),
     [
-        (ProviderRefused("words", status=400), "none"),
-        (ProviderThrottled("words", status=429), "none"),
-        (ProviderFault("words", status=500), "presumed"),
-        (ProviderAnswerBroken("words", status=302), "presumed"),
-        (ProviderAnswerBroken("words"), "presumed"),
-        (ProviderUnreachable("words"), "none"),
+        (ProviderRefused("message", status=400), "none"),
+        (ProviderThrottled("message", status=429), "none"),
+        (ProviderFault("message", status=500), "presumed"),
+        (ProviderAnswerBroken("message", status=302), "presumed"),
+        (ProviderAnswerBroken("message"), "presumed"),
+        (ProviderUnreachable("message"), "none"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, GatewayError) else value,
 )
-def test_only_what_may_have_run_may_be_charged(failure: GatewayError, charged: str) -> None:
+def test_only_attempts_that_may_have_run_are_presumed_charged(failure: GatewayError, charged: str) -> None:
     (attempt,) = complete(FakeTransport(failure=failure)).attempts
 
     assert (attempt.cause, attempt.charged) == (type(failure).__name__, charged)
 
 
-def test_a_defect_in_mid_call_keeps_the_attempt_that_may_be_billed() -> None:
-    unforeseen: Any = ValueError("x")
-    outcome = complete(FakeTransport(failure=unforeseen))
+def test_an_unhandled_exception_keeps_its_attempt() -> None:
+    exception: Any = ValueError("x")
+    outcome = complete(FakeTransport(failure=exception))
 
     assert isinstance(outcome.result, InternalError)
-    assert outcome.result.cause is unforeseen
+    assert outcome.result.cause is exception
     (attempt,) = outcome.attempts
     assert (attempt.target, attempt.cause, attempt.charged) == (TARGET, "ValueError", "presumed")
 
 
-def test_a_refused_key_is_read_again_and_nothing_else_is() -> None:
+def test_only_a_rejected_key_is_reloaded() -> None:
     keys = FakeKeys()
 
-    complete(FakeTransport(failure=ProviderThrottled("words", status=429)), keys)
+    complete(FakeTransport(failure=ProviderThrottled("message", status=429)), keys)
     assert keys.reloaded == []
 
     failure = failure_of(complete(FakeTransport(failure=ProviderKeyRefused("key sk-12**34", status=401)), keys))
@@ -260,28 +233,28 @@ def test_a_refused_key_is_read_again_and_nothing_else_is() -> None:
     assert "sk-12" not in failure.message
 
 
-def test_without_a_key_no_provider_is_called() -> None:
+def test_without_a_key_the_provider_is_not_called() -> None:
     transport = FakeTransport([whole_stream()])
     missing = ProviderNotConfigured("no key")
 
     outcome = complete(transport, FakeKeys(missing))
 
     assert outcome == Outcome((), missing)
-    assert transport.asked == []
+    assert transport.calls == []
 
 
-def test_a_missing_model_is_the_clients_when_the_client_named_it_and_else_the_routes() -> None:
+def test_a_missing_model_is_a_client_error_if_the_client_named_it_else_an_error_of_the_route() -> None:
     transport = FakeTransport(failure=ProviderModelMissing("no such model", status=404))
 
     assert type(complete(transport, model="qwen3-max").result) is ProviderModelMissing
     assert type(complete(transport, model="qwen-max").result) is RouteModelMissing
 
 
-def test_what_the_provider_said_reaches_the_client_with_all_that_belongs_to_it() -> None:
-    said = ProviderRefused("n is too large", param="n", retry_after=3, status=400, code="invalid_value", request_id="r")
+def test_the_client_gets_the_providers_message_and_its_details() -> None:
+    error = ProviderRefused("n is too large", param="n", retry_after=3, status=400, code="invalid_value", request_id="r")
 
-    told = failure_of(complete(FakeTransport(failure=said)))
+    failure = failure_of(complete(FakeTransport(failure=error)))
 
-    assert (told.message, told.param, told.retry_after) == ("n is too large", "n", 3)
-    assert isinstance(told, ProviderRefused)
-    assert (told.status, told.code, told.request_id) == (400, "invalid_value", "r")
+    assert (failure.message, failure.param, failure.retry_after) == ("n is too large", "n", 3)
+    assert isinstance(failure, ProviderRefused)
+    assert (failure.status, failure.code, failure.request_id) == (400, "invalid_value", "r")

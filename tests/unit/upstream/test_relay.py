@@ -1,4 +1,4 @@
-"""What becomes of a relayed answer, however its reading ends."""
+"""The outcome of a relayed answer for each way in which it can end."""
 
 from contextlib import suppress
 from typing import Any, cast
@@ -16,90 +16,90 @@ from qwen_gateway.upstream.relay import ClosedEarly
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Stopwatch
 from qwen_gateway.upstream.transport import OpenStream
 from tests.builders import encode_chunks, error_event, finish, stream, text_chunks, usage
-from tests.unit.upstream.fake_stream import Playing
+from tests.unit.upstream.fakes import FakeStream
 
 TARGET = Target("dashscope", "qwen3-max")
-BEFORE = Attempt(Target("dashscope", "qwen-plus"), "ProviderFault", 500, "req-0", 5, None, "presumed")
+FAILED_ATTEMPT = Attempt(Target("dashscope", "qwen-plus"), "ProviderFault", 500, "req-0", 5, None, "presumed")
 HELLO = encode_chunks(*text_chunks("Hel"))
 END = stream(finish(), usage())
 
 
-def relay_of(playing: Playing) -> Relay:
+def relay_of(stream_: FakeStream) -> Relay:
     timeouts = AttemptTimeouts(Deadline(20), Timeouts())
-    answering = ProviderStream(TARGET, cast("OpenStream", playing), timeouts, AnswerProgress(1), Stopwatch())
-    return Relay((BEFORE,), answering, 4096, lambda error: ProviderFault(type(error).__name__))
+    provider_stream = ProviderStream(TARGET, cast("OpenStream", stream_), timeouts, AnswerProgress(1), Stopwatch())
+    return Relay((FAILED_ATTEMPT,), provider_stream, 4096, lambda error: ProviderFault(type(error).__name__))
 
 
-def last(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
-    """What the last attempt was; those before have to be kept, and the cap."""
-    assert (outcome.attempts[:-1], outcome.capped_max_tokens) == ((BEFORE,), 4096)
+def last_attempt(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
+    """Return the facts of the last_attempt attempt. Assert that the earlier ones and the output cap are kept."""
+    assert (outcome.attempts[:-1], outcome.capped_max_tokens) == ((FAILED_ATTEMPT,), 4096)
     attempt = outcome.attempts[-1]
     return attempt.cause, attempt.charged, attempt.status, attempt.request_id
 
 
-def test_one_that_was_read_to_its_end_is_billed_and_gives_its_connection_back() -> None:
-    playing = Playing([HELLO, END])
-    relay = relay_of(playing)
+def test_a_complete_answer_is_billed_and_its_connection_is_drained() -> None:
+    stream_ = FakeStream([HELLO, END])
+    relay = relay_of(stream_)
 
     assert len(list(relay.events())) == 2
-    assert playing.ended == []
+    assert stream_.releases == []
     outcome = relay.end()
 
-    assert playing.ended == ["wound up"]
+    assert stream_.releases == ["drained"]
     assert outcome.result == {"usage": usage()["usage"]}
-    assert last(outcome) == ("", "billed", 200, "req-1")
+    assert last_attempt(outcome) == ("", "billed", 200, "req-1")
     assert (relay.target, relay.attempts) == (TARGET, 2)
 
 
-def test_without_usage_its_result_is_empty() -> None:
-    relay = relay_of(Playing([HELLO, stream(finish())]))
+def test_the_result_without_usage_is_empty() -> None:
+    relay = relay_of(FakeStream([HELLO, stream(finish())]))
     list(relay.events())
 
     assert (relay.usage, relay.end().result) == (None, {})
 
 
-@pytest.mark.parametrize("read", [0, 1], ids=["before its first event", "after it"])
-def test_one_that_is_left_is_broken_off_and_may_be_billed(read: int) -> None:
-    playing = Playing([HELLO, END])
-    relay = relay_of(playing)
+@pytest.mark.parametrize("read", [0, 1], ids=["before the first event", "after the first event"])
+def test_an_answer_closed_early_is_presumed_charged(read: int) -> None:
+    stream_ = FakeStream([HELLO, END])
+    relay = relay_of(stream_)
     events = relay.events()
     for _ in range(read):
         next(events)
 
     outcome = relay.end()
 
-    assert playing.ended == ["broken off"]
+    assert stream_.releases == ["closed"]
     assert isinstance(outcome.result, InternalError)
     assert isinstance(outcome.result.cause, ClosedEarly)
-    assert last(outcome) == ("ClosedEarly", "presumed", 200, "req-1")
+    assert last_attempt(outcome) == ("ClosedEarly", "presumed", 200, "req-1")
 
 
 @pytest.mark.parametrize(
-    ("playing", "cause"),
+    ("stream_", "error"),
     [
-        (Playing([HELLO], ProviderAnswerBroken("cut")), ProviderAnswerBroken),
-        (Playing([HELLO]), ProviderAnswerBroken),
-        (Playing([HELLO, error_event()]), ProviderFault),
+        (FakeStream([HELLO], ProviderAnswerBroken("cut")), ProviderAnswerBroken),
+        (FakeStream([HELLO]), ProviderAnswerBroken),
+        (FakeStream([HELLO, error_event()]), ProviderFault),
     ],
-    ids=["cut", "no end", "an error event"],
+    ids=["cut", "no finish_reason", "error event"],
 )
-def test_one_that_fails_raises_what_the_reader_is_told_and_ends_with_it(
-    playing: Playing, cause: type[ProviderError]
+def test_a_failed_answer_raises_the_clients_error_and_ends_with_it(
+    stream_: FakeStream, error: type[ProviderError]
 ) -> None:
-    relay = relay_of(playing)
+    relay = relay_of(stream_)
 
-    with pytest.raises(ProviderFault, match=cause.__name__) as raised:
+    with pytest.raises(ProviderFault, match=error.__name__) as raised:
         list(relay.events())
     outcome = relay.end()
 
     assert outcome.result is raised.value
-    assert playing.ended == ["broken off"]
-    assert last(outcome) == (cause.__name__, "presumed", 200, "req-1")
+    assert stream_.releases == ["closed"]
+    assert last_attempt(outcome) == (error.__name__, "presumed", 200, "req-1")
 
 
-def test_a_defect_on_the_way_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    playing = Playing([HELLO, END])
-    relay = relay_of(playing)
+def test_an_unhandled_exception_ends_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream_ = FakeStream([HELLO, END])
+    relay = relay_of(stream_)
     monkeypatch.setattr(ChunkNormalizer, "normalize", lambda *_: 1 // 0)
 
     with pytest.raises(InternalError) as raised:
@@ -108,25 +108,25 @@ def test_a_defect_on_the_way_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert outcome.result is raised.value
     assert isinstance(raised.value.cause, ZeroDivisionError)
-    assert playing.ended == ["broken off"]
-    assert last(outcome) == ("ZeroDivisionError", "presumed", 200, "req-1")
+    assert stream_.releases == ["closed"]
+    assert last_attempt(outcome) == ("ZeroDivisionError", "presumed", 200, "req-1")
 
 
 @pytest.mark.parametrize(
-    "playing",
-    [Playing([HELLO, END]), Playing([HELLO]), Playing([HELLO], ZeroDivisionError())],
-    ids=["answered", "failed", "defect"],
+    "stream_",
+    [FakeStream([HELLO, END]), FakeStream([HELLO]), FakeStream([HELLO], ZeroDivisionError())],
+    ids=["answered", "failed", "unhandled"],
 )
-def test_an_end_stays_what_it_was(playing: Playing) -> None:
-    relay = relay_of(playing)
+def test_end_returns_the_same_outcome_each_time(stream_: FakeStream) -> None:
+    relay = relay_of(stream_)
     with suppress(GatewayError):
         list(relay.events())
 
     assert relay.end() is relay.end()
-    assert len(playing.ended) == 1
+    assert len(stream_.releases) == 1
 
 
-def test_events_that_came_together_stay_together() -> None:
-    relay = relay_of(Playing([HELLO[:40], HELLO[40:] + HELLO, encode_chunks(usage()), END]))
+def test_events_that_arrive_together_are_yielded_together() -> None:
+    relay = relay_of(FakeStream([HELLO[:40], HELLO[40:] + HELLO, encode_chunks(usage()), END]))
 
     assert [len(batch) for batch in relay.events()] == [4, 1]

@@ -1,4 +1,4 @@
-"""Deadlines, timeouts, and when repeating helps."""
+"""The deadline, the timeouts of an attempt, and Retry-After."""
 
 from email.utils import formatdate
 from time import time
@@ -8,22 +8,13 @@ import pytest
 from qwen_gateway.config import Timeouts
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Deadline
 from qwen_gateway.upstream.transport import retry_after
+from tests.unit.upstream.fakes import FakeClock
 
 TIMEOUTS = Timeouts(connect=5, first_token=30, idle=20)
 
 
-class Clock:
-    """A clock that a test turns."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_the_first_token_has_its_own_limit_and_then_silence_counts() -> None:
-    clock = Clock()
+def test_the_idle_timeout_follows_the_first_token_timeout() -> None:
+    clock = FakeClock(100.0)
     timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
     assert timeouts.read_seconds() == 30
 
@@ -34,8 +25,8 @@ def test_the_first_token_has_its_own_limit_and_then_silence_counts() -> None:
     assert "silent for 20 s" in timeouts.exceeded_limit()
 
 
-def test_bytes_without_progress_win_no_time() -> None:
-    clock = Clock()
+def test_reads_without_output_do_not_extend_the_timeout() -> None:
+    clock = FakeClock(100.0)
     timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
     for _ in range(30):
         clock.now += 1
@@ -44,8 +35,8 @@ def test_bytes_without_progress_win_no_time() -> None:
     assert timeouts.read_seconds() == 0
 
 
-def test_every_wait_ends_at_the_deadline() -> None:
-    clock = Clock()
+def test_the_deadline_limits_every_timeout() -> None:
+    clock = FakeClock(100.0)
     timeouts = AttemptTimeouts(Deadline(3, clock), TIMEOUTS, clock)
     assert (timeouts.connect_seconds(), timeouts.read_seconds()) == (3, 3)
 
@@ -60,14 +51,14 @@ def test_every_wait_ends_at_the_deadline() -> None:
         ("7", 7),
         ("0.5", 0.5),
         ("99999", 3600),
-        *((senseless, None) for senseless in ("-3", "0", "soon", "", "inf", "nan")),
+        *((invalid, None) for invalid in ("-3", "0", "soon", "", "inf", "nan")),
     ],
 )
-def test_a_providers_retry_after_counts_when_it_makes_sense(value: str, seconds: float | None) -> None:
+def test_retry_after_in_seconds_is_parsed_and_capped(value: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": value}) == seconds
 
 
-def test_a_date_is_understood() -> None:
-    asked = retry_after({"retry-after": formatdate(time() + 60, usegmt=True)})
+def test_retry_after_as_a_date_is_parsed() -> None:
+    seconds = retry_after({"retry-after": formatdate(time() + 60, usegmt=True)})
 
-    assert asked == pytest.approx(60, abs=5)
+    assert seconds == pytest.approx(60, abs=5)
