@@ -1,16 +1,54 @@
-"""How far tests may reach: unit tests nowhere, all others no farther than this machine."""
+"""Network access and time limits of the tiers, hypothesis profiles, and one TLS context for every client."""
 
+import functools
+import os
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-UNIT = Path(__file__).parent / "unit"
+TESTS = Path(__file__).parent
+UNIT = TESTS / "unit"
+STARTS_PROGRAMS = (TESTS / "stack", TESTS / "sam_local")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+STARTS_PROGRAMS_S = 300
+THOROUGH_S = 900
+
+settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=5_000)
+settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow unit tests no socket and all others loopback only, and set the time limits."""
+    is_thorough = settings.get_current_profile_name() == "thorough"
     for item in items:
         if not item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         elif item.get_closest_marker("enable_socket") is None:
             item.add_marker(pytest.mark.disable_socket)
+        if any(item.path.is_relative_to(folder) for folder in STARTS_PROGRAMS):
+            item.add_marker(pytest.mark.timeout(STARTS_PROGRAMS_S))
+        elif is_thorough and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.timeout(THOROUGH_S))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Share one default TLS context, because reading the certificate authorities takes 17 ms or more.
+
+    `SSL_CERT_FILE` and `SSL_CERT_DIR` decide which authorities a context reads, so their values are part of the key.
+    """
+    create = ssl.create_default_context
+    shared = functools.cache(lambda *_: create())
+
+    def create_default_context(*arguments: object, **named: object) -> ssl.SSLContext:
+        if arguments or named:
+            return create(*arguments, **named)  # type: ignore[arg-type]
+        return shared(*(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create_default_context)
+        yield

@@ -19,6 +19,8 @@ MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
 MACHINES = {"arm64": 183, "x86_64": 62}
 """EM_AARCH64 and EM_X86_64 of ELF's header, by Lambda's names."""
+DEFAULT = "arm64"
+"""What `make build` builds."""
 COMPILED = {"pydantic_core", "jiter"}
 """Packages that the functions cannot start without, and that are machine code."""
 
@@ -31,11 +33,22 @@ def make(*arguments: str | Path, settings: Mapping[str, str | Path] | None = Non
 
 def platform_of(architecture: str) -> str:
     """What `make build` tells the layer's Makefile for a processor."""
-    asked = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
+    asked: list[str | Path] = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
     return make(*asked, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
 
 
-@pytest.fixture(scope="module", params=sorted(MACHINES))
+LAYER_BUILD_S = 300
+
+pytestmark = pytest.mark.timeout(LAYER_BUILD_S)
+
+
+def layer_test(architecture: str) -> Any:
+    """Return the parameter for an architecture: each is built once, and all but the template's default are slow."""
+    marks = [pytest.mark.xdist_group(f"layer {architecture}")]
+    return pytest.param(architecture, marks=marks if architecture == DEFAULT else [*marks, pytest.mark.thorough])
+
+
+@pytest.fixture(scope="module", params=[layer_test(architecture) for architecture in sorted(MACHINES)])
 def architecture(request: pytest.FixtureRequest) -> str:
     """Lambda's name of the processor that the layer is built for."""
     return str(request.param)
@@ -46,7 +59,7 @@ def layer(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The layer as `make build` has it built."""
     target = tmp_path_factory.mktemp(architecture)
     uv = next(path for path in (*_on_path("uv"), ROOT / ".tools/uv/bin/uv") if path.exists())
-    settings = {
+    settings: dict[str, str | Path] = {
         "ARTIFACTS_DIR": target,
         "LAYER_UV": uv,
         "LAYER_PYTHON": os.path.realpath(sys.executable),
@@ -74,7 +87,7 @@ def test_what_is_built_when_nothing_is_said_is_what_the_template_deploys(templat
     said = make("-C", ROOT, "--no-print-directory", "--eval", "said: ; @echo $(ARCHITECTURE)", "said").strip()
     layers_own = re.search(r"^LAYER_PLATFORM \?= (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert said == default
+    assert said == default == DEFAULT
     assert layers_own is not None
     assert layers_own[1] == platform_of(default)
 
@@ -152,7 +165,7 @@ print(json.dumps([
 def clients(package: Path, region: str) -> Any:
     """Endpoint and operations of the functions' clients, as the runtime's own botocore makes them."""
     variables = {"PYTHONPATH": str(package), "AWS_DEFAULT_REGION": region}
-    look = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
+    look: list[str | Path] = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
     return json.loads(subprocess.run(look, check=True, env=variables, capture_output=True, text=True).stdout)
 
 

@@ -54,7 +54,7 @@ def done_by_lambda(template: Template, function: str) -> set[Permission]:
 def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
     """What AWS is asked from now on."""
     asked: set[Permission] = set()
-    call = botocore.client.BaseClient._make_api_call
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recorded(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name

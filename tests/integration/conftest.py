@@ -1,8 +1,11 @@
 """What integration tests share: AWS by moto, and none of the developer's own."""
 
+import os
 from collections.abc import Iterator
+from typing import Any, Self
 
 import pytest
+from botocore.config import Config
 
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
@@ -17,6 +20,42 @@ FOREIGN = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "GATEWAY_CONFIG",
 )
+
+
+class SharedSession:
+    """Stands for `qwen_gateway.aws._session`; the same environment gets the same clients.
+
+    An environment that names an endpoint gets clients of its own, because its server lives for one test only.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._clients: dict[tuple[Any, ...], Any] = {}
+
+    def __call__(self) -> Self:
+        return self
+
+    def cache_clear(self) -> None:
+        """Forget the session, as `functools.cache` does."""
+        self._session.cache_clear()
+
+    def create_client(self, service: str, config: Config) -> Any:
+        """Return a shared client, or a new one of the real session."""
+        settings = sorted((name, value) for name, value in os.environ.items() if name.startswith(("AWS_", "HOME")))
+        key = (service, config, *settings)
+        if any(name.startswith("AWS_ENDPOINT_URL") for name, _ in settings):
+            return self._session().create_client(service, config=config)
+        if key not in self._clients:
+            self._clients[key] = self._session().create_client(service, config=config)
+        return self._clients[key]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_function_clients() -> Iterator[None]:
+    """Keep the functions' AWS clients between tests, because making a session and two clients takes 100 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws_clients, "_session", SharedSession(aws_clients._session))
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import boto3
 import yaml
+from botocore.config import Config
 from moto import mock_aws
 
 if TYPE_CHECKING:
@@ -38,13 +39,24 @@ def emulated_aws() -> Iterator[Aws]:
     """Make tables and secret in an account of their own; the environment names region and credentials."""
     resources = _template()["Resources"]
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        secretsmanager = boto3.client("secretsmanager")
+        dynamodb, secretsmanager = _clients()
         for name in ("KeysTable", "UsageTable"):
             _make_table(dynamodb, name, resources[name]["Properties"])
         secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]
         secretsmanager.create_secret(Name="ProviderKeysSecret", SecretString=secret)
         yield Aws(dynamodb, secretsmanager, "KeysTable", "UsageTable", "ProviderKeysSecret")
+
+
+@functools.cache
+def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return clients for the life of the process; moto starts each account empty, whichever client asks."""
+    account: dict[str, Any] = {
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "config": Config(ignore_configured_endpoint_urls=True),  # type: ignore[call-arg]
+    }
+    return boto3.client("dynamodb", **account), boto3.client("secretsmanager", **account)
 
 
 class _Loader(yaml.SafeLoader):

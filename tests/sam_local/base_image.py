@@ -1,4 +1,4 @@
-"""The image that sam puts functions into: AWS's own where it can be had, else a stand-in built here.
+"""The image that sam puts functions into: AWS's own where it can be had, else a stand-in that `make docker` built.
 
 The stand-in has a name of its own, so that nobody's `sam local` takes it for AWS's.
 """
@@ -23,23 +23,43 @@ class BaseImage(NamedTuple):
     description: str
 
 
-def base_image(daemon: Docker, architecture: str, scratch: Path) -> BaseImage:
+def prepare(daemon: Docker, architecture: str, scratch: Path) -> None:
+    """Build the stand-in's file system where AWS's image cannot be had.
+
+    Raises:
+        CommandFailed: neither can be had.
+    """
+    aws = _aws(architecture)
+    refusal = None if _has(daemon, aws) else _pull(daemon, aws)
+    if refusal is None:
+        return
+    try:
+        stand_in_image.prepare(architecture, scratch)
+    except CommandFailed as failure:
+        raise CommandFailed(f"{refusal}\nand the stand-in cannot be built: {failure}") from None
+
+
+def base_image(daemon: Docker, architecture: str) -> BaseImage:
     """Return the image for functions on `architecture`, as Lambda calls it, from the first place that has one.
 
     Raises:
-        CommandFailed: the stand-in cannot be built; the message says why AWS's image was not to be had.
+        CommandFailed: the stand-in cannot be imported; the message says why AWS's image was not to be had.
     """
-    aws = f"{_AWS_REPOSITORY}:3.13-{architecture}"
+    aws = _aws(architecture)
     refusal = None if _has(daemon, aws) else _pull(daemon, aws)
     if refusal is None:
         return BaseImage(aws, f"AWS's image {aws}")
     reference = f"{_STAND_IN_REPOSITORY}:{architecture}-{stand_in_image.recipe()}"
     if not _has(daemon, reference):
         try:
-            _import(daemon, stand_in_image.file_system(architecture, scratch), reference)
+            _import(daemon, stand_in_image.file_system(architecture), reference)
         except CommandFailed as failure:
-            raise CommandFailed(f"{refusal}\nand the stand-in cannot be built: {failure}") from None
+            raise CommandFailed(f"{refusal}\nand the stand-in cannot be imported: {failure}") from None
     return BaseImage(reference, f"stand-in image, not AWS's: {stand_in_image.DESCRIPTION}")
+
+
+def _aws(architecture: str) -> str:
+    return f"{_AWS_REPOSITORY}:3.13-{architecture}"
 
 
 def _has(daemon: Docker, reference: str) -> bool:

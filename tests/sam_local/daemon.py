@@ -1,10 +1,11 @@
 """A Docker daemon: the one that runs, or else one of our own for as long as the tier takes.
 
-Our own is installed from Debian's packages when it has to be. Its containers reach this machine and nothing beyond:
+Its programs have to be installed: `make docker` does that. Its containers reach this machine and nothing beyond:
 no packet is forwarded, and no rule of the firewall is touched.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sam_local import debian
 from tests.sam_local.commands import CommandFailed, run, server
 
 _NETWORK_DEVICES = Path("/sys/class/net")
@@ -70,15 +70,18 @@ def docker(scratch: Path) -> Iterator[Docker]:
 
     Raises:
         DockerMissing: none runs and none can be started.
-        CommandFailed: the installation or the start failed.
+        CommandFailed: the start failed.
     """
-    running = _running()
+    running = running_docker()
     if running is not None:
         yield running
         return
-    if not debian.can_install():
-        raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
-    _install_what_is_missing()
+    missing = missing_programs()
+    if missing or os.geteuid() != 0:
+        raise DockerMissing(
+            f"Docker does not run here{' and lacks ' + ', '.join(missing) if missing else ''}. "
+            "Start it, or run `make docker` as root on Debian and then this as root."
+        )
     with _own(scratch) as own:
         yield own
 
@@ -91,25 +94,23 @@ def remove_remains(scratch: Path) -> None:
     """
     _await_end(_process_file(scratch))
     # Who started a Docker in the meantime uses the bridge as it stands.
-    if _bridge_mark(scratch).exists() and _has_bridge() and _running() is None:
+    if _bridge_mark(scratch).exists() and _has_bridge() and running_docker() is None:
         run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
-def _running() -> Docker | None:
+def missing_programs() -> list[str]:
+    """Return the programs that a daemon of our own needs and that are not installed."""
+    return [program for program in ("dockerd", "docker", "ip") if shutil.which(program) is None]
+
+
+def running_docker() -> Docker | None:
+    """Return the daemon that runs on this machine, if any."""
     try:
         host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", seconds=_COMMAND_S)
     except CommandFailed:
         return None
     daemon = Docker(host.strip(), is_ours=False)
     return daemon if daemon.answers() else None
-
-
-def _install_what_is_missing() -> None:
-    if not all(shutil.which(command) for command in ("dockerd", "ip")):
-        debian.install("docker.io", "iproute2")
-    if shutil.which("docker") is None:
-        # A package of its own from Debian 13 on.
-        debian.install("docker-cli")
 
 
 @contextmanager

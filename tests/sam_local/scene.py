@@ -38,5 +38,5 @@ def scene() -> Iterator[Scene]:
         neighbours(daemon.reach()) as around,
     ):
         build(processor)
-        image = base_image(daemon, processor, scratch)
+        image = base_image(daemon, processor)
         yield Scene(daemon, image, around, Sam(daemon, image, around, processor, scratch / "sam"))

@@ -40,16 +40,30 @@ def recipe() -> str:
     return digest.hexdigest()[:12]
 
 
-def file_system(architecture: str, scratch: Path) -> Path:
-    """Return the image's file system as a tar file: the one built before, or a new one.
+def file_system(architecture: str) -> Path:
+    """Return the image's file system as a tar file, which `make docker` built.
+
+    Raises:
+        CommandFailed: it is not there.
+    """
+    kept = _file(architecture)
+    if not kept.exists():
+        raise CommandFailed("it is not there: run `make docker` as root on Debian")
+    return kept
+
+
+def prepare(architecture: str, scratch: Path) -> None:
+    """Build the image's file system unless it is there.
 
     Raises:
         CommandFailed: this is not root on Debian, or the archive cannot be reached.
     """
-    kept = CACHE / f"{architecture}-{recipe()}.tar"
-    if not kept.exists():
-        _build(kept, scratch / "image")
-    return kept
+    if not _file(architecture).exists():
+        _build(_file(architecture), scratch / "image")
+
+
+def _file(architecture: str) -> Path:
+    return CACHE / f"{architecture}-{recipe()}.tar"
 
 
 def _build(file: Path, tree: Path) -> None:

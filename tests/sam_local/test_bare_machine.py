@@ -9,6 +9,7 @@ from tests.sam_local import stand_in_image
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import DockerMissing, docker
 from tests.sam_local.machine import Machine
+from tests.sam_local.prepare import install_docker
 
 ARCHIVE = "http://archive.example/debian"
 FAILS = "exit 1"
@@ -28,6 +29,7 @@ def installed(machine: Machine) -> list[str]:
 
 
 def try_to_start_docker(folder: Path) -> None:
+    install_docker()
     with pytest.raises(CommandFailed, match="dockerd does not start"), docker(folder):
         pass
 
@@ -80,8 +82,28 @@ def test_a_daemon_that_runs_is_used(debian: Machine, tmp_path: Path) -> None:
 
 
 def test_without_docker_another_system_is_told_what_helps(machine: Machine, tmp_path: Path) -> None:
-    with pytest.raises(DockerMissing, match="Start it"), docker(tmp_path):
+    with pytest.raises(DockerMissing, match="Start it"):
+        install_docker()
+    with pytest.raises(DockerMissing, match="make docker"), docker(tmp_path):
         pass
+
+
+def test_without_its_programs_docker_is_not_installed_by_a_test(debian: Machine, tmp_path: Path) -> None:
+    with pytest.raises(DockerMissing, match="lacks dockerd, docker, ip"), docker(tmp_path):
+        pass
+
+    assert debian.calls("apt-get") == []
+
+
+def test_without_its_file_system_the_stand_in_image_is_not_built_by_a_test(
+    debian: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_in_image, "CACHE", tmp_path / "cache")
+
+    with pytest.raises(CommandFailed, match="make docker"):
+        stand_in_image.file_system("x86_64")
+
+    assert debian.calls("apt-get") == []
 
 
 def test_debootstrap_is_installed_for_the_stand_in_image_and_takes_apts_archive(
@@ -91,7 +113,7 @@ def test_debootstrap_is_installed_for_the_stand_in_image_and_takes_apts_archive(
     debian.add("debootstrap", FAILS, package="debootstrap")
 
     with pytest.raises(CommandFailed, match="debootstrap"):
-        stand_in_image.file_system("x86_64", tmp_path)
+        stand_in_image.prepare("x86_64", tmp_path)
 
     assert installed(debian) == ["debootstrap debian-archive-keyring"]
     assert debian.calls("debootstrap")[0].endswith(f"trixie {tmp_path}/image {ARCHIVE}")

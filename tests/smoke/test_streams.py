@@ -1,7 +1,7 @@
 """Streams arrive while they are made, also those that last longer than a buffered integration may."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import openai
@@ -27,7 +27,7 @@ class Stream(NamedTuple):
 
 
 @pytest.fixture
-def read(client: openai.OpenAI) -> Iterator[Callable[[Any], Stream]]:
+def read(client: openai.OpenAI) -> Callable[[Any], Stream]:
     """Return a function that reads the answer to a conversation."""
 
     def stream(messages: Any) -> Stream:

@@ -187,6 +187,7 @@ def test_a_limit_that_is_not_enforced_yet_is_refused(stack: dict[str, Any], repo
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_without_its_database_a_call_gets_a_clear_503_and_down_still_leaves_nothing(own: Repository) -> None:
     started = own.run("up", "--detach")
     assert started.returncode == 0, started.stderr
@@ -206,6 +207,7 @@ def test_without_its_database_a_call_gets_a_clear_503_and_down_still_leaves_noth
     assert not any(stack["api_key"].encode() in path.read_bytes() for path in remains)
 
 
+@pytest.mark.thorough
 def test_with_a_real_account_in_the_callers_environment_nothing_leaves_loopback(
     own: Repository, hostile: dict[str, str], tarpit: Tarpit
 ) -> None:
@@ -240,6 +242,7 @@ def test_a_url_serves_as_the_provider_until_ctrl_c(own: Repository) -> None:
     assert_nothing_is_left(own)
 
 
+@pytest.mark.thorough
 def test_when_one_process_ends_the_command_says_which_and_stops_the_rest(own: Repository) -> None:
     with own.in_front() as command:
         command.wait_until_ready()
@@ -252,6 +255,7 @@ def test_when_one_process_ends_the_command_says_which_and_stops_the_rest(own: Re
     assert_nothing_is_left(own)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_while_it_builds_it_leaves_nothing(own: Repository, number: signal.Signals) -> None:
     (own.local / "build.stamp").unlink(missing_ok=True)
@@ -265,6 +269,7 @@ def test_interrupted_while_it_builds_it_leaves_nothing(own: Repository, number: 
     assert_nothing_is_left(own)
 
 
+@pytest.mark.thorough
 def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
     with own.in_front() as command:
         wait_until(lambda: bool(started(own)))
@@ -278,6 +283,7 @@ def test_of_two_at_once_the_second_is_refused(own: Repository) -> None:
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.thorough
 def test_what_a_killed_command_left_is_stopped_by_down(own: Repository) -> None:
     with own.in_front() as command:
         wait_until(lambda: bool(started(own)))

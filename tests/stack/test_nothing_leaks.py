@@ -41,6 +41,7 @@ def loud(tmp_path: Path) -> Iterator[Repository]:
     repository.run("down")
 
 
+@pytest.mark.thorough
 def test_a_stack_keeps_its_token_in_one_file_and_nothing_else_that_was_planted(loud: Repository) -> None:
     stack = loud.stack
     wrong = mistyped(stack["api_key"])

@@ -38,7 +38,7 @@ def named(failure: Exception) -> str:
 
 def fail(monkeypatch: pytest.MonkeyPatch, operation: str, failure: BotoCoreError | ClientError) -> None:
     """Let one operation fail from now on."""
-    call = BaseClient._make_api_call
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def failing(self: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
         if name == operation:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -18,6 +19,7 @@ ASKED = "marked words of a prompt"
 @pytest.mark.parametrize(
     ("key", "code"),
     [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistyped(token()), "invalid_api_key")],
+    ids=["missing", "foreign", "mistyped"],
 )
 def test_what_is_no_key_costs_no_call_to_aws(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str
@@ -41,7 +43,7 @@ def test_an_unknown_id_and_a_wrong_secret_read_alike(gateway: Gateway) -> None:
 
 def test_revoked_expired_and_replaced_keys_are_told_apart(gateway: Gateway) -> None:
     now = int(time.time())
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "revoked_api_key": {"disabled": True},
         "expired_api_key": {"expires": now - 1},
     }

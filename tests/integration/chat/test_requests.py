@@ -115,7 +115,7 @@ def test_an_answer_is_what_openais_client_expects(gateway: Gateway, provider: Ru
     assert text.usage.prompt_tokens_details is not None
     assert text.usage.prompt_tokens_details.cached_tokens == 4
     assert called.choices[0].finish_reason == "tool_calls"
-    (call,) = called.choices[0].message.tool_calls or ()
+    (call,) = called.choices[0].message.tool_calls or []
     assert call.type == "function"
     assert call.id
     assert (call.function.name, call.function.arguments) == ("weather", "{}")

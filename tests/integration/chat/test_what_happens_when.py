@@ -112,7 +112,7 @@ def test_what_happens_when_one_target_fails(stage: Stage, row: Row, way: Way) ->
     assert all(attempt["provider_request_id"] for attempt in attempts if "http_status" in attempt)
 
 
-@pytest.mark.parametrize(("row", "way"), [each for each in EVERY_WAY if each.values[0].by_all is not None])
+@pytest.mark.parametrize(("row", "way"), [each for each in EVERY_WAY if each.values[0].by_all is not None])  # type: ignore[union-attr]
 def test_what_happens_when_all_targets_fail(
     stage: Stage, capsys: pytest.CaptureFixture[str], row: Row, way: Way
 ) -> None:

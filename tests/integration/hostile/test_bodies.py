@@ -23,19 +23,16 @@ def framed(value: str) -> str:
     return FRAME.replace('"here"', value)
 
 
-@shapes.many
 @given(request=shapes.ALMOST_RIGHT | shapes.mutated() | shapes.JSON)
 def test_json_of_any_shape(functions: Functions, request: Any) -> None:
     holds_and_is_nobodys_fault_but_the_callers(functions.chat(chat_event(json.dumps(request), functions.token)))
 
 
-@shapes.many
 @given(body=shapes.broken() | st.binary(max_size=200))
 def test_bytes_of_any_kind(functions: Functions, body: bytes) -> None:
     holds_and_is_nobodys_fault_but_the_callers(functions.chat(chat_event(body, functions.token)))
 
 
-@shapes.many
 @given(request=shapes.ALMOST_RIGHT)
 def test_what_reaches_the_provider_is_what_was_sent_in_the_words_of_the_model(
     functions: Functions, around: Neighbours, request: Any

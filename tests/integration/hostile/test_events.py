@@ -20,7 +20,6 @@ VALUES = st.lists(
 )
 
 
-@shapes.many
 @given(headers=st.dictionaries(NAMES, VALUES, max_size=5), keyed=st.booleans())
 def test_headers_of_any_kind(functions: Functions, headers: dict[str, list[str]], keyed: bool) -> None:
     own = {"Authorization": [f"Bearer {functions.token}"]} if keyed else {}
@@ -28,7 +27,6 @@ def test_headers_of_any_kind(functions: Functions, headers: dict[str, list[str]]
         holds_and_is_nobodys_fault_but_the_callers(ask(event | {"multiValueHeaders": headers | own}))
 
 
-@shapes.many
 @given(name=shapes.TEXTS | st.text())
 def test_model_ids_of_any_kind(functions: Functions, name: str) -> None:
     answer = functions.models(models_event(functions.token) | {"pathParameters": {"model": name}})

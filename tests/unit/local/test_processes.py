@@ -75,7 +75,7 @@ def test_a_process_that_could_not_be_written_down_never_begins(shop: Shop, monke
     assert shop.log("late").read_text() == ""
 
 
-def test_a_later_command_stops_what_an_earlier_one_started(shop: Shop) -> None:
+def test_a_later_command_stops_what_an_earlier_one_started(shop: Shop, short_grace: None) -> None:
     process = shop.start("sleeper", "exec sleep 60")
     later = Processes(shop.record)
 
