@@ -4,9 +4,25 @@ import pytest
 
 from tests.contract.transformed import Template, transform
 from tests.integration.chat.conftest import gateway, make_gateway
-from tests.integration.conftest import _running, aws, aws_environment, provider
+from tests.integration.conftest import (
+    _running,
+    _shared_function_clients,
+    _shared_service_models,
+    aws,
+    aws_environment,
+    provider,
+)
 
-__all__ = ["_running", "aws", "aws_environment", "gateway", "make_gateway", "provider"]
+__all__ = [
+    "_running",
+    "_shared_function_clients",
+    "_shared_service_models",
+    "aws",
+    "aws_environment",
+    "gateway",
+    "make_gateway",
+    "provider",
+]
 
 
 @pytest.fixture(scope="session")

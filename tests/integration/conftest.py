@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import pytest
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
@@ -55,6 +56,21 @@ def _shared_function_clients() -> Iterator[None]:
     """Keep the functions' AWS clients between tests, because making a session and two clients takes 100 ms."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws_clients, "_session", SharedSession(aws_clients._session))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_service_models() -> Iterator[None]:
+    """Share what botocore's loaders have read, because each new session reads the models of its services again."""
+    read: dict[tuple[Any, ...], Any] = {}
+    make = Loader.__init__
+
+    def make_with_shared_cache(self: Any, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        self._cache = read.setdefault((type(self), *self.search_paths), self._cache)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", make_with_shared_cache)
         yield
 
 
