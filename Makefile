@@ -8,7 +8,7 @@ STAGE ?= dev
 ARCHITECTURE ?= arm64
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
-PYTEST = $(BIN)/pytest -n auto --dist loadgroup
+PYTEST = $(BIN)/pytest -n auto
 SAM := $(CURDIR)/.tools/sam/bin/sam
 NODE_CLIENTS := tests/stack/clients/node
 NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm

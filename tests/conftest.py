@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 UNIT = TESTS / "unit"
@@ -19,6 +21,22 @@ THOROUGH_S = 900
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=5_000)
 settings.load_profile("quick")
+
+
+class TierScheduling(LoadScopeScheduling):
+    """Send the stack tier to one worker, because its tests share one stack, and every other file to one worker.
+
+    A file's tests share servers and a built layer. xdist's own groups (`--dist loadgroup`) do not work with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/stack" if nodeid.startswith("tests/stack/") else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TierScheduling:
+    """Distribute tests by `TierScheduling`, whatever `--dist` says."""
+    return TierScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

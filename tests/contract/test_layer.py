@@ -43,9 +43,8 @@ pytestmark = pytest.mark.timeout(LAYER_BUILD_S)
 
 
 def layer_test(architecture: str) -> Any:
-    """Return the parameter for an architecture: each is built once, and all but the template's default are slow."""
-    marks = [pytest.mark.xdist_group(f"layer {architecture}")]
-    return pytest.param(architecture, marks=marks if architecture == DEFAULT else [*marks, pytest.mark.thorough])
+    """Return the parameter for an architecture; all but the template's default are built by `make test-all` only."""
+    return pytest.param(architecture, marks=[] if architecture == DEFAULT else pytest.mark.thorough)
 
 
 @pytest.fixture(scope="module", params=[layer_test(architecture) for architecture in sorted(MACHINES)])

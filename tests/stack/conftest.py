@@ -1,7 +1,6 @@
 """One stack that `up --detach` starts for all tests that only call it, and a repository for those that stop theirs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,16 +9,6 @@ import openai
 import pytest
 
 from tests.stack.repository import Repository
-
-STACK = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tier on one worker, because its tests share one stack and set the behaviour of its provider."""
-    for item in items:
-        if item.path.is_relative_to(STACK):
-            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.fixture(scope="session")
