@@ -13,9 +13,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 UNIT = TESTS / "unit"
-STARTS_PROGRAMS = (TESTS / "stack", TESTS / "sam_local")
+SLOW_TIERS = (TESTS / "stack", TESTS / "sam_local", TESTS / "smoke")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
-STARTS_PROGRAMS_S = 300
+SLOW_TIERS_S = 300
 THOROUGH_S = 900
 
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         elif item.get_closest_marker("enable_socket") is None:
             item.add_marker(pytest.mark.disable_socket)
-        if any(item.path.is_relative_to(folder) for folder in STARTS_PROGRAMS):
-            item.add_marker(pytest.mark.timeout(STARTS_PROGRAMS_S))
+        if any(item.path.is_relative_to(folder) for folder in SLOW_TIERS):
+            item.add_marker(pytest.mark.timeout(SLOW_TIERS_S))
         elif is_thorough and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(THOROUGH_S))
 
