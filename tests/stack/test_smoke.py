@@ -31,6 +31,7 @@ def account(stack: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.thorough
 def test_a_stack_passes_by_its_name(stack: dict[str, Any], account: dict[str, str], provider: object) -> None:
     places = {"BASE_URL": stack["base_url"], "PROVIDER_URL": stack["provider_url"]}
 
