@@ -44,6 +44,7 @@ def verbose_repository(tmp_path: Path) -> Iterator[Repository]:
     repository.run("down")
 
 
+@pytest.mark.thorough
 def test_only_the_token_is_stored_and_only_in_the_stack_file(verbose_repository: Repository) -> None:
     stack = verbose_repository.stack
     wrong = mistype_token(stack["api_key"])

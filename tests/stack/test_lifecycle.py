@@ -189,6 +189,7 @@ def test_an_unsupported_limit_is_rejected(stack: dict[str, Any], repository: Rep
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_without_dynamodb_a_call_gets_a_503_and_down_still_cleans_up(own: Repository) -> None:
     started = own.run("up", "--detach")
     assert started.returncode == 0, started.stderr
@@ -208,6 +209,7 @@ def test_without_dynamodb_a_call_gets_a_503_and_down_still_cleans_up(own: Reposi
     assert not any(stack["api_key"].encode() in path.read_bytes() for path in remains)
 
 
+@pytest.mark.thorough
 def test_with_a_real_account_in_the_environment_all_traffic_stays_on_loopback(
     own: Repository, hostile_environment: dict[str, str], counter: ConnectionCounter
 ) -> None:
@@ -242,6 +244,7 @@ def test_a_provider_url_is_used_until_ctrl_c(own: Repository) -> None:
     assert_clean(own)
 
 
+@pytest.mark.thorough
 def test_when_a_process_ends_the_command_names_it_and_stops_the_others(own: Repository) -> None:
     with own.run_in_foreground() as command:
         command.wait_until_ready()
@@ -254,6 +257,7 @@ def test_when_a_process_ends_the_command_names_it_and_stops_the_others(own: Repo
     assert_clean(own)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_during_the_build_cleans_up(own: Repository, number: signal.Signals) -> None:
     (own.local / "build.stamp").unlink(missing_ok=True)
@@ -267,6 +271,7 @@ def test_an_interrupt_during_the_build_cleans_up(own: Repository, number: signal
     assert_clean(own)
 
 
+@pytest.mark.thorough
 def test_a_concurrent_second_up_is_rejected(own: Repository) -> None:
     with own.run_in_foreground() as command:
         wait_until(lambda: bool(list_started(own)))
@@ -280,6 +285,7 @@ def test_a_concurrent_second_up_is_rejected(own: Repository) -> None:
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.thorough
 def test_down_stops_the_processes_of_a_killed_command(own: Repository) -> None:
     with own.run_in_foreground() as command:
         wait_until(lambda: bool(list_started(own)))
