@@ -5,7 +5,7 @@ import sys
 import typer
 
 from qwen_gateway.config import ConfigurationError
-from qwen_gateway.ledger.administration import KeyNotChanged
+from qwen_gateway.ledger.administration import KeyAdministrationError
 from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.batch.command import batch
 from qwen_gateway_cli.bench import app as bench
@@ -32,7 +32,7 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it with status 130."""
     try:
         app()
-    except (CommandRefused, ConfigurationError, KeyNotChanged) as refusal:
+    except (CommandRefused, ConfigurationError, KeyAdministrationError) as refusal:
         _end(str(refusal))
     except AWS_FAILURES as failure:
         _end(explain(failure))

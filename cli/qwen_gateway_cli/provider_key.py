@@ -2,7 +2,7 @@
 
 import re
 
-from qwen_gateway.sendable import is_sendable
+from qwen_gateway.provider_keys import is_valid_header_value
 
 _QUOTED = re.compile(r"""["'`].*|.*["'`]""")
 _PLACEHOLDER = re.compile(
@@ -15,7 +15,7 @@ def wrong_with(key: str) -> str | None:
     """Return why this cannot be a key, as a sentence that says what helps; None when it may be one."""
     if not key:
         return "The key is empty."
-    if not is_sendable(key):
+    if not is_valid_header_value(key):
         return "The key has white space, line breaks or letters inside that no key has. Copy it again."
     if _QUOTED.fullmatch(key):
         return "The key has quotes around it. Set it without them."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwen_gateway.config import parse
-from qwen_gateway.secrets import SecretMalformed, entries
+from qwen_gateway.provider_keys.secrets_manager import SecretMalformed, parse_secret
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.moments import utc
 from qwen_gateway_cli.provider_key import wrong_with
@@ -77,7 +77,7 @@ def stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, d
     """Return the secret's entries by the provider's name; one that is malformed is refused with what helps."""
     secret = client.get_secret_value(SecretId=secret_name, VersionStage="AWSCURRENT").get("SecretString", "")
     try:
-        return entries(secret)
+        return parse_secret(secret)
     except SecretMalformed as error:
         refuse(
             f"The secret cannot be used: {error}. Empty it (aws secretsmanager put-secret-value "

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 
 SAFETY_FACTOR = 0.9
-"""The part of a client's read timeout that a response may take. The client started its timer before the gateway did, and
-a client that times out repeats the call."""
+"""The part of a client's read timeout that a response may take: the client's timer started before the gateway's, and a
+client that times out repeats the call."""
 
 MAX_IDLE_S = 290.0
 """API Gateway closes a connection that is idle for five minutes, and so does Node's fetch; a whole answer is idle until

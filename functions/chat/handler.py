@@ -5,17 +5,17 @@ import threading
 from typing import Any
 
 from qwen_gateway import aws
+from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.config import configuration, environment
-from qwen_gateway.head_start import HeadStart
-from qwen_gateway.ledger import Keys, UsageLedger
-from qwen_gateway.runtime import EventStream, ProxyAnswer, Streaming
-from qwen_gateway.secrets import ProviderKeys
-from qwen_gateway.silence import silence_libraries
+from qwen_gateway.ledger import ApiKeys, UsageLedger
+from qwen_gateway.observability import mute_third_party_loggers
+from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
+from qwen_gateway.runtime import EventStream, ProxyResponse, StreamingHandler
 
-silence_libraries()
+mute_third_party_loggers()
 
 _provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
-_keys = Keys(aws.dynamodb(), environment().keys_table)
+_keys = ApiKeys(aws.dynamodb(), environment().keys_table)
 
 
 def _connect_to_aws() -> None:
@@ -26,7 +26,7 @@ def _connect_to_aws() -> None:
 # Network calls run in threads during the next imports, which take half of a cold start. A third thread would delay the
 # imports by more than it saves.
 threading.Thread(target=_connect_to_aws, daemon=True).start()
-_head_start = HeadStart(configuration().default_url)
+_prewarm = Prewarm(configuration().default_url)
 
 from chat.service import ChatService  # noqa: E402
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, serve  # noqa: E402
@@ -40,14 +40,14 @@ def _service() -> ChatService:
     return ChatService(
         _keys,
         Routes(settings),
-        Upstream(settings, _provider_keys, Transport(_head_start)),
+        Upstream(settings, _provider_keys, Transport(_prewarm)),
         UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days),
         settings.timeouts,
     )
 
 
-@Streaming
-def lambda_handler(event: dict[str, Any], context: Any) -> ProxyAnswer | EventStream:
+@StreamingHandler
+def lambda_handler(event: dict[str, Any], context: Any) -> ProxyResponse | EventStream:
     """Answer one chat call within the remaining time of the invocation, less the time for the usage record."""
     seconds = context.get_remaining_time_in_millis() / 1000 - configuration().timeouts.reserved_for_ledger
 

@@ -19,7 +19,7 @@ from qwen_gateway.api import (
 )
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
-from qwen_gateway.ledger import ApiKey, UsageRecord, restorable
+from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, Relay
@@ -28,7 +28,7 @@ from qwen_gateway.upstream import Deadline, Outcome, Relay
 class ApiKeys(Protocol):
     """The clients' API keys."""
 
-    def refuse_garbage(self, token_text: str) -> None:
+    def check_format(self, token_text: str) -> None:
         """Raise KeyUnknown for a malformed token, without a call to AWS."""
         ...
 
@@ -87,7 +87,7 @@ class ChatService:
         """
         start = CallStart.now()
         token = bearer_token(request.headers)
-        self._keys.refuse_garbage(token)
+        self._keys.check_format(token)
         chat = ChatRequest.parse(request.body)
         key = self._keys.authenticate(token, start.epoch)
         targets = self._routes.targets(chat.model)
@@ -155,7 +155,7 @@ class ChatService:
             self._ledger.put(record)
         except LedgerUnavailable:
             observability.count("usage_record_lost")
-            observability.logger().error("usage record lost", extra={"usage_record": restorable(record)})
+            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
         _count_recovered_failures(outcome)
 
 

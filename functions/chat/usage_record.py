@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.api import ChatRequest, http_error_for
 from qwen_gateway.errors import GatewayError
-from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, tags
+from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, parse_tags
 from qwen_gateway.upstream import Attempt, Outcome
 
 
@@ -57,7 +57,7 @@ def build_usage_record(call: Call, outcome: Outcome[Any], *, response_started: b
         provider=last.target.provider if last else None,
         attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
         end_user=_text(call.chat.body.get("user")),
-        tags=tags(call.chat.body.get("metadata")),
+        tags=parse_tags(call.chat.body.get("metadata")),
         client_retry_count=_count(call.headers.get("x-stainless-retry-count")),
         **_tokens(outcome.result),
     )

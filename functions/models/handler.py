@@ -8,18 +8,18 @@ from models.service import ModelsService
 from qwen_gateway import aws
 from qwen_gateway.api import HttpRequest, JsonResponse, serve
 from qwen_gateway.config import configuration, environment
-from qwen_gateway.ledger import Keys
+from qwen_gateway.ledger import ApiKeys
+from qwen_gateway.observability import mute_third_party_loggers
 from qwen_gateway.routing import Routes
-from qwen_gateway.runtime import ProxyAnswer
-from qwen_gateway.silence import silence_libraries
+from qwen_gateway.runtime import ProxyResponse
 
 
 @functools.cache
 def _service() -> ModelsService:
-    return ModelsService(Keys(aws.dynamodb(), environment().keys_table), Routes(configuration()))
+    return ModelsService(ApiKeys(aws.dynamodb(), environment().keys_table), Routes(configuration()))
 
 
-def lambda_handler(event: dict[str, Any], _context: Any) -> ProxyAnswer:
+def lambda_handler(event: dict[str, Any], _context: Any) -> ProxyResponse:
     """List the models, or return the one in the path, whose name may contain slashes."""
 
     def answer(request: HttpRequest, _request_id: str) -> JsonResponse:
@@ -27,9 +27,9 @@ def lambda_handler(event: dict[str, Any], _context: Any) -> ProxyAnswer:
         headers = request.headers
         return JsonResponse(_service().retrieve(headers, name) if name else _service().list(headers))
 
-    response: ProxyAnswer = serve(event, answer)
+    response: ProxyResponse = serve(event, answer)
     return response
 
 
-silence_libraries()
+mute_third_party_loggers()
 _service()

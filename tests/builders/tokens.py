@@ -4,7 +4,7 @@ from typing import Any
 
 from qwen_gateway.ledger import ApiKey
 from qwen_gateway.ledger import token as form
-from qwen_gateway.ledger.attributes import to_item
+from qwen_gateway.ledger.dynamodb import to_item
 
 KEY_ID = "TestKey00001"
 

@@ -1,6 +1,9 @@
 """What integration tests share: AWS by moto, and none of the developer's own."""
 
+import functools
+import ssl
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,6 +11,10 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway import config
 from qwen_gateway_cli.local.provider import RunningProvider, running_provider
 from tests.integration.emulated_aws import Aws, emulated_aws
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 FOREIGN = (
@@ -31,14 +38,33 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     _forget()
 
 
+@functools.cache
+def _shared_clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return the clients that the code under test makes, once for the whole session."""
+    _forget()
+    return aws_clients.dynamodb(), aws_clients.secretsmanager()
+
+
 @pytest.fixture
 def aws(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """Tables and secret as template.yaml has them, and the environment that it gives a function."""
     with emulated_aws() as account:
+        dynamodb, secretsmanager = _shared_clients()
+        monkeypatch.setattr(aws_clients, "dynamodb", functools.cache(lambda: dynamodb))
+        monkeypatch.setattr(aws_clients, "secretsmanager", functools.cache(lambda: secretsmanager))
         monkeypatch.setenv("KEYS_TABLE", account.keys_table)
         monkeypatch.setenv("USAGE_TABLE", account.usage_table)
         monkeypatch.setenv("PROVIDER_KEYS_SECRET", account.provider_keys_secret)
         yield account
+
+
+_default_context = functools.cache(ssl.create_default_context)
+
+
+@pytest.fixture
+def shared_ssl_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the certificate authorities once per session instead of once per transport."""
+    monkeypatch.setattr(ssl, "create_default_context", _default_context)
 
 
 @pytest.fixture(scope="session")

@@ -33,13 +33,18 @@ class Aws(NamedTuple):
         self.secretsmanager.put_secret_value(SecretId=self.provider_keys_secret, SecretString=json.dumps(document))
 
 
+@functools.cache
+def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return clients for the whole session: making them takes longer than most tests."""
+    return boto3.client("dynamodb"), boto3.client("secretsmanager")
+
+
 @contextmanager
 def emulated_aws() -> Iterator[Aws]:
-    """Make tables and secret in an account of their own; the environment names region and credentials."""
+    """Create the tables and the secret in an empty account; the environment sets region and credentials."""
     resources = _template()["Resources"]
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        secretsmanager = boto3.client("secretsmanager")
+        dynamodb, secretsmanager = _clients()
         for name in ("KeysTable", "UsageTable"):
             _make_table(dynamodb, name, resources[name]["Properties"])
         secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]

@@ -20,9 +20,9 @@ def handle(event, context):
     return {"statusCode": 200, "body": json.dumps({"function": context.function_name, "event": event})}
 """
 _STREAMED_ECHO = f"""
-from qwen_gateway.runtime import Streaming
+from qwen_gateway.runtime import StreamingHandler
 {_ECHO}
-handle = Streaming(handle)
+handle = StreamingHandler(handle)
 """
 
 # What differs from call to call stands still in a sample.

@@ -8,7 +8,7 @@ import httpx2
 import openai
 import pytest
 
-from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.ledger.dynamodb import from_item
 from tests.smoke.target import TARGET, Account, Target
 
 type Record = Callable[[str], dict[str, Any]]

@@ -18,9 +18,9 @@ from tests.stack.repository import Repository
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
 
 HANDLER = """
-from qwen_gateway.runtime import EventStream, Streaming
+from qwen_gateway.runtime import EventStream, StreamingHandler
 
-@Streaming
+@StreamingHandler
 def handle(event, context):
     def chunks():
         yield b"data: 1\\n\\n"

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import qwen_gateway
 from qwen_gateway import config
 from qwen_gateway.api import error_object
-from qwen_gateway.environment_keys import key_of
 from qwen_gateway.errors import GatewayError, ProviderNotConfigured
+from qwen_gateway.provider_keys.environment import read_key
 from qwen_gateway.routing import Target
 from qwen_gateway_cli.batch.lines import Line, read
 from qwen_gateway_cli.batch.results import Results
@@ -88,7 +88,7 @@ def _of_the_environment() -> str:
     """The default provider when its key is there, else the first one whose key is."""
     settings = config.parse(os.environ.get("GATEWAY_CONFIG", ""))
     names = (settings.default_provider, *settings.providers)
-    return next(filter(key_of, names), None) or refuse(_NO_KEY)
+    return next(filter(read_key, names), None) or refuse(_NO_KEY)
 
 
 def _run(  # noqa: PLR0913, PLR0917 - everything meets here

@@ -11,7 +11,7 @@ from qwen_gateway_cli.local.layout import Layout
 
 _ROUNDS = 5
 _STANDARD_LIBRARY = "standard library"
-_IMPORTED = "import qwen_gateway.aws, qwen_gateway.head_start, chat.service"
+_IMPORTED = "import qwen_gateway.aws, qwen_gateway.coldstart, chat.service"
 """All that the handler imports, and not the handler: it starts threads, and `importtime` counts for one thread only."""
 
 

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from qwen_gateway import config
-from qwen_gateway.environment_keys import EnvironmentKeys
 from qwen_gateway.library import Answer, QwenClient
+from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import Deadline, Transport, Upstream
 from qwen_gateway.upstream.timeouts import AttemptTimeouts

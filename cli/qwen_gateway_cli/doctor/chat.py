@@ -3,7 +3,6 @@
 from contextlib import closing
 
 from qwen_gateway.config import Configuration, Retries
-from qwen_gateway.environment_keys import EnvironmentKeys
 from qwen_gateway.errors import (
     GatewayError,
     ProviderModelMissing,
@@ -12,6 +11,7 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Transport, Upstream
 from qwen_gateway_cli.doctor.finding import Finding, State

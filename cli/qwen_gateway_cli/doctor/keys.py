@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from qwen_gateway import environment_keys
 from qwen_gateway.config import Configuration
+from qwen_gateway.provider_keys import environment
 from qwen_gateway_cli import secrets
 from qwen_gateway_cli.stack import Stack
 
@@ -38,9 +38,9 @@ def of_environment(providers: Iterable[str]) -> Keys:
     Several may share a variable, as DashScope's regions do, so only those that are meant may be asked for here.
     """
     return Keys(
-        {provider: key for provider in providers if (key := environment_keys.key_of(provider))},
+        {provider: key for provider in providers if (key := environment.read_key(provider))},
         "the environment",
-        lambda provider: f"export {environment_keys.variable(provider)}=...",
+        lambda provider: f"export {environment.get_variable(provider)}=...",
     )
 
 

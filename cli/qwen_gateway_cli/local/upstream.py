@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from qwen_gateway import config
-from qwen_gateway.environment_keys import ANY_PROVIDER, key_of, variable
+from qwen_gateway.provider_keys.environment import DEFAULT_VARIABLE, get_variable, read_key
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
@@ -48,14 +48,16 @@ def _of_name(name: str) -> Upstream:
         refuse(f"--provider {name}: gateway.toml has no such provider. It has {', '.join(providers)}; a URL works too.")
     gateway_config = {"default_provider": name}
     config.parse(json.dumps(gateway_config))
-    key = key_of(name)
+    key = read_key(name)
     if not key:
-        refuse(f"--provider {name} needs its key: set {variable(name)} in the environment and run the command again.")
+        refuse(
+            f"--provider {name} needs its key: set {get_variable(name)} in the environment and run the command again."
+        )
     return Upstream(_root(providers[name].url), gateway_config, {name: key})
 
 
 def _of_url(url: str) -> Upstream:
-    key = key_of(_URL_PROVIDER)
+    key = read_key(_URL_PROVIDER)
     own_server = {"base_url": url, "needs_key": bool(key)}
     provider = {"providers": {_URL_PROVIDER: own_server}, "default_provider": _URL_PROVIDER}
     config.parse(json.dumps(provider))
@@ -78,7 +80,9 @@ def _models(url: str, key: str) -> list[str]:
     except httpx2.HTTPError as failure:
         refuse(f"{url} cannot be reached: {failure}")
     if answer.status_code in (401, 403):
-        refuse(f"{url}/models refuses the key (status {answer.status_code}): set {ANY_PROVIDER} in the environment.")
+        refuse(
+            f"{url}/models refuses the key (status {answer.status_code}): set {DEFAULT_VARIABLE} in the environment."
+        )
     try:
         document = answer.raise_for_status().json()
         models = [str(entry["id"]) for entry in document["data"]]

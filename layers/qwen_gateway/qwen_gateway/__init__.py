@@ -1,6 +1,6 @@
-"""The way to Qwen: edge, upstream, ledger and secrets, shared by every function of the gateway.
+"""Qwen Gateway: the layer that all functions of the gateway share.
 
-`from qwen_gateway import QwenClient` is the way in for programs of your own.
+Programs outside of Lambda use its library: `from qwen_gateway import QwenClient`.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ __all__ = ["QwenClient"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the library when it is asked for: functions do without it."""
+    """Import the library on first use, because the functions do not need it."""
     if name in __all__:
         from qwen_gateway import library  # noqa: PLC0415 - see above
 

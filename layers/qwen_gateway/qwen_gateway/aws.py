@@ -1,7 +1,7 @@
-"""The AWS clients of a function: one session, low-level clients, nothing made on import.
+"""The AWS clients of a function: one botocore session, created on first use.
 
-Parameter validation is off and retries are `standard`: a third less processor time a call than botocore's
-defaults. The timeouts keep a stuck service from eating the time in which the provider could answer.
+Without parameter validation and with the retry mode `standard` a call takes a third less processor time than with
+botocore's defaults. The short timeouts leave time for the provider when an AWS service does not respond.
 """
 
 import functools
@@ -22,16 +22,12 @@ _CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
 )
+_REDUCED_DATA = Path(__file__).with_name("aws_data")
+"""botocore's data, reduced to the operations in use. It exists only in the built layer, made by `aws_data.py`."""
 
 
-_LAYERS_DATA = Path(__file__).with_name("aws_data")
-
-
-class _TwoServices(Loader):
-    """botocore's data, of which the built layer brings a small copy that is looked into first (`aws_data.py`).
-
-    Before each client botocore would search the folders of all its four hundred services.
-    """
+class _ReducedLoader(Loader):
+    """Search the reduced data before botocore's own, without listing the folders of all four hundred services."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the same for every type
         return ["dynamodb", "secretsmanager"]
@@ -40,17 +36,17 @@ class _TwoServices(Loader):
 @functools.cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
-    session.register_component("data_loader", _TwoServices(extra_search_paths=[str(_LAYERS_DATA)]))
+    session.register_component("data_loader", _ReducedLoader(extra_search_paths=[str(_REDUCED_DATA)]))
     return session
 
 
 @functools.cache
 def dynamodb() -> "DynamoDBClient":
-    """The client for the keys and usage tables."""
+    """Return the client for the keys and usage tables."""
     return cast("DynamoDBClient", _session().create_client("dynamodb", config=_CONFIG))
 
 
 @functools.cache
 def secretsmanager() -> "SecretsManagerClient":
-    """The client for the provider keys."""
+    """Return the client for the provider keys."""
     return cast("SecretsManagerClient", _session().create_client("secretsmanager", config=_CONFIG))

@@ -1,7 +1,7 @@
 """Everything that can go wrong, named by cause: one tree of exceptions, and the HTTP error for each cause of our own.
 
-Every failure that a client may see is a `GatewayError`. `GATEWAY_HTTP_ERRORS` below holds the causes that the gateway decides
-itself, `provider_failures` those that a provider decides; `api.responses` combines both. The tree:
+Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` below has the causes inside the gateway,
+`provider_failures` those of the providers; `api.responses` combines both. The tree:
 
     GatewayError
     ├── RequestRefused            the request

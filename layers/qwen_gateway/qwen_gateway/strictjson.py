@@ -1,62 +1,63 @@
-"""JSON as RFC 8259 has it, and no deeper than it can be written again.
+"""Strict JSON as RFC 8259 defines it, with a depth that can be serialized again.
 
-Python reads more: NaN, Infinity, as infinite what is too large for a float, and levels until its stack is full.
+Python's parser also accepts NaN and Infinity, turns numbers above the range of a float into infinity, and nests until
+its stack is full.
 """
 
 import json
 import math
 from typing import Any, NoReturn
 
-DEEPEST = 2_000
-"""Levels. Python's reader and writer give up near 10,000, each at a depth of its own, so what is read just below may
-not be written any more. Nothing that a model is asked comes near."""
+MAX_DEPTH = 2_000
+"""Levels. Python's parser and serializer fail near 10,000 levels, but not at the same depth, so a document that was
+parsed just below the limit might not be serialized again. Real requests are far below."""
 
 
-class NumberRefused(ValueError):
-    """A number that JSON does not know, or that cannot be passed on; the message says which."""
+class InvalidNumber(ValueError):
+    """A number that JSON does not allow or a float cannot represent; the message names it."""
 
 
 class NestedTooDeep(ValueError):
-    """More than `DEEPEST` levels."""
+    """The document has more than `MAX_DEPTH` levels."""
 
     def __init__(self) -> None:
-        super().__init__(f"nested too deep: at most {DEEPEST} levels are read")
+        super().__init__(f"nested too deep: at most {MAX_DEPTH} levels are read")
 
 
 def loads(text: str | bytes) -> Any:
     """Parse a document.
 
     Raises:
-        ValueError: it is no JSON, it is `NestedTooDeep`, or a number in it is none (`NumberRefused`) or has thousands
-            of digits.
+        ValueError: it is not JSON, not UTF-8, nested too deep (`NestedTooDeep`), or contains an invalid number
+            (`InvalidNumber`, or an integer of thousands of digits).
     """
     if isinstance(text, bytes):
         text = text.decode()
     if text.startswith("\ufeff"):
         raise json.JSONDecodeError("Unexpected UTF-8 BOM", text, 0)
     try:
-        value = _READER.decode(text)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise NestedTooDeep from None
-    # A level takes two characters, so most texts need no look.
-    if len(text) > 2 * DEEPEST and _is_too_deep(value):
+    # A level takes two characters, so most documents need no check.
+    if len(text) > 2 * MAX_DEPTH and _is_too_deep(value):
         raise NestedTooDeep
     return value
 
 
-def _refuse(name: str) -> NoReturn:
-    raise NumberRefused(f"{name} is no number there")
+def _reject_constant(name: str) -> NoReturn:
+    raise InvalidNumber(f"{name} is no number there")
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise NumberRefused("a number is too large")
+        raise InvalidNumber("a number is too large")
     return number
 
 
-_READER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
-"""Made once: `json.loads` makes one a call, which costs as much as reading a chunk."""
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_parse_float)
+"""Shared: `json.loads` with these arguments makes a decoder for each call, which takes as long as parsing a chunk."""
 
 
 def _is_too_deep(value: Any) -> bool:
@@ -64,7 +65,7 @@ def _is_too_deep(value: Any) -> bool:
     depth = 0
     while level:
         depth += 1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return True
         level = [
             inner

@@ -33,7 +33,7 @@ from qwen_gateway.errors import (
     RouteModelMissing,
     SecretsUnavailable,
 )
-from qwen_gateway.ledger import Keys
+from qwen_gateway.ledger import ApiKeys
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, garbage_token, key_item, token
 from tests.contract.openapi.described import CHAT, LIST, Route
@@ -86,7 +86,7 @@ def without_table(gateway: Gateway, _: RunningProvider, ask: Ask) -> Answer:
 
 def with_a_defect(_: Gateway, __: RunningProvider, ask: Ask) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(Keys, "authenticate")
+        patch.delattr(ApiKeys, "authenticate")
         return ask()
 
 

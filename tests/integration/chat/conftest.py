@@ -16,11 +16,11 @@ from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
 from qwen_gateway.api import HttpRequest, JsonResponse, serve
-from qwen_gateway.ledger import Keys, UsageLedger
-from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.ledger import ApiKeys, UsageLedger
+from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
-from qwen_gateway.secrets import ProviderKeys
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_event, key_item, models_event, token
@@ -72,7 +72,7 @@ class Gateway:
             ),
             more,
         )
-        keys, routes = Keys(dynamodb, names.keys_table), Routes(settings)
+        keys, routes = ApiKeys(dynamodb, names.keys_table), Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
         upstream = Upstream(settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: LONGEST)
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
@@ -146,12 +146,14 @@ def _logger() -> Logger:
 
 
 @pytest.fixture
-def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
+def make_gateway(request: pytest.FixtureRequest, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     """Return a maker of gateways that call the provider at a URL."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
+    if not {"trusted", "unknown"} & set(request.fixturenames):
+        request.getfixturevalue("shared_ssl_context")
     return lambda url, attempts=1, more={}: Gateway(aws, url, HURRIED, attempts, more)
 
 

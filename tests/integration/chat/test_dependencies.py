@@ -7,7 +7,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from qwen_gateway.ledger.attributes import from_item
+from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, whole_stream
 from tests.integration.chat.calls import record_aws_calls

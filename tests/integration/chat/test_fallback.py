@@ -130,6 +130,7 @@ def in_seconds(seconds: float) -> str:
         (in_seconds(-60), [0, 0.5]),
         (in_seconds(86_400), [0]),
     ],
+    ids=["0.2", "1.5", "7", "0", "-7", "soon", "nan", "inf", "3600", "a minute ago", "tomorrow"],
 )
 def test_a_wait_that_the_only_target_asks_for_is_kept_when_it_fits(
     ladder: Ladder, asked: str, waits: list[float]

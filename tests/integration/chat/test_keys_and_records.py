@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.ledger import UsageLedger
-from qwen_gateway.ledger.unavailable import ledger_unavailable
+from qwen_gateway.ledger.dynamodb import ledger_unavailable
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request, garbage_token, key_item, mistyped, token
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway
@@ -18,6 +18,7 @@ ASKED = "marked words of a prompt"
 @pytest.mark.parametrize(
     ("key", "code"),
     [("", "missing_api_key"), (garbage_token(), "invalid_api_key"), (mistyped(token()), "invalid_api_key")],
+    ids=["no key", "a foreign key", "a mistyped key"],
 )
 def test_what_is_no_key_costs_no_call_to_aws(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, key: str, code: str

@@ -240,7 +240,9 @@ def test_a_defect_after_output_is_told_and_logged_without_its_words(
     (attempt,) = gateway.records()[0]["attempts"]
     assert (attempt["cause"], attempt["charged"]) == ("RuntimeError", "presumed")
     written = capsys.readouterr().out
-    assert [line["error_type"] for line in lines(written) if line.get("message") == "defect"] == ["RuntimeError"]
+    assert [line["error_type"] for line in lines(written) if line.get("message") == "unhandled exception"] == [
+        "RuntimeError"
+    ]
     assert MARKED not in written + read.body
 
 

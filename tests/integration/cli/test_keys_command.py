@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.errors import KeyRevoked
-from qwen_gateway.ledger import Keys
+from qwen_gateway.ledger import ApiKeys
 from tests.integration.cli.operator import BASE_URL, STACK, Run
 from tests.integration.emulated_aws import Aws
 
@@ -22,14 +22,14 @@ def created(run: Run, *options: str) -> dict[str, Any]:
 def test_a_created_key_opens_the_gateway(aws: Aws, on_aws: Run) -> None:
     issued = created(on_aws)
     assert list(issued)[:2] == ["id", "token"]
-    assert Keys(aws.dynamodb, aws.keys_table).authenticate(issued["token"], time.time()).id == issued["id"]
+    assert ApiKeys(aws.dynamodb, aws.keys_table).authenticate(issued["token"], time.time()).id == issued["id"]
 
 
 def test_a_person_gets_a_line_to_paste_and_sees_the_token_once(aws: Aws, on_aws: Run) -> None:
     ended = on_aws("keys", "create", "--name", "tests")
     [line] = re.findall(rf"^export OPENAI_BASE_URL={BASE_URL} OPENAI_API_KEY=(sk-qg-\S+)$", ended.out, re.MULTILINE)
     assert ended.out.count("sk-qg-") == 1
-    Keys(aws.dynamodb, aws.keys_table).authenticate(line, time.time())
+    ApiKeys(aws.dynamodb, aws.keys_table).authenticate(line, time.time())
 
 
 def test_the_command_says_which_stack_it_addresses_beside_its_result(on_aws: Run) -> None:
@@ -96,7 +96,7 @@ def test_a_rotation_gives_a_token_and_says_when_the_old_one_ends(aws: Aws, on_aw
     issued = created(on_aws)
     rotated = json.loads(on_aws("keys", "rotate", issued["id"], "--grace-hours", "2", "--json").out)
     assert rotated["id"] == issued["id"]
-    keys = Keys(aws.dynamodb, aws.keys_table)
+    keys = ApiKeys(aws.dynamodb, aws.keys_table)
     for token in (issued["token"], rotated["token"]):
         assert keys.authenticate(token, time.time()).id == issued["id"]
     ends = datetime.fromisoformat(rotated["previous_token_ends"]).timestamp()
@@ -114,7 +114,7 @@ def test_a_revocation_works_at_once_and_can_be_repeated(aws: Aws, on_aws: Run) -
     for _ in range(2):
         assert on_aws("keys", "revoke", issued["id"]).status == 0
         with pytest.raises(KeyRevoked):
-            Keys(aws.dynamodb, aws.keys_table).authenticate(issued["token"], time.time())
+            ApiKeys(aws.dynamodb, aws.keys_table).authenticate(issued["token"], time.time())
 
 
 @pytest.mark.parametrize("command", ["show", "rotate", "revoke"])

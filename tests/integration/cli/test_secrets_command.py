@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.secrets import ProviderKeys
+from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway_cli.main import main
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import STACK, Run, described_stack

@@ -226,7 +226,7 @@ def test_a_buffered_route_takes_no_streamed_answer(tmp_path: Path) -> None:
 def test_our_own_loop_streams_through_the_front(tmp_path: Path) -> None:
     source = """
 import os, pathlib, time
-from qwen_gateway.runtime import EventStream, Streaming
+from qwen_gateway.runtime import EventStream, StreamingHandler
 
 folder = pathlib.Path(os.environ["FOLDER"])
 
@@ -238,7 +238,7 @@ def chunks(order):
         raise RuntimeError("the caller's prompt")
     yield b"data: 2\\n\\n"
 
-@Streaming
+@StreamingHandler
 def handle(event, context):
     if event["body"] == "whole":
         return {"statusCode": 201, "body": "whole"}

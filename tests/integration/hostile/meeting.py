@@ -81,4 +81,4 @@ def holds_and_is_nobodys_fault_but_the_callers(answer: Answer) -> None:
     """Hold an answer to being good, or a refusal of what the caller sent."""
     holds(answer)
     assert answer.status == 200 or answer.status in BLAMED_ON_THE_CALLER, answer
-    assert "defect" not in answer.written
+    assert "unhandled exception" not in answer.written

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.integration.hostile.meeting import PROMPT
 
-many = settings(derandomize=True, deadline=None, database=None, max_examples=250)
-"""The same examples in every run, and no clock: a slow machine finds what a fast one finds."""
+many = settings(max_examples=min(settings().max_examples, 250))
+"""An example is a call of a function, which takes milliseconds."""
 
 TEXTS = st.text(max_size=12) | st.sampled_from(["", "\0", "\ud800", "\r\nx-evil: 1", "qwen-plus", PROMPT, "🙂" * 40])
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**4000, -(10**400), 1e308, -0.0, 2**63, 1.5])

@@ -1,4 +1,4 @@
-"""DynamoDB clients that fail as AWS fails, and see it at once."""
+"""DynamoDB clients without retries."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=2)
-NOBODY = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 
 
-def impatient(endpoint_url: str | None = None) -> "DynamoDBClient":
-    """Return a client that tries once."""
+def client_without_retries(endpoint_url: str | None = None) -> "DynamoDBClient":
+    """Return a client that makes one attempt for each call."""
     return boto3.client("dynamodb", endpoint_url=endpoint_url, config=ONE_ATTEMPT)

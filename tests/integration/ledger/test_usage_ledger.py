@@ -1,15 +1,15 @@
-"""Usage records in the table: once each, exact, gone after the retention."""
+"""Usage records in the table."""
 
 from typing import Any
 
 import pytest
 
 from qwen_gateway.errors import LedgerUnavailable
-from qwen_gateway.ledger import UsageLedger, restorable
-from qwen_gateway.ledger.attributes import from_item, to_item
+from qwen_gateway.ledger import UsageLedger, record_fields
+from qwen_gateway.ledger.dynamodb import from_item, to_item
 from tests.builders import usage_record
 from tests.integration.emulated_aws import Aws
-from tests.integration.ledger.clients import NOBODY, impatient
+from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
 from tests.integration.stand_ins import refusing
 
 
@@ -22,7 +22,7 @@ def records(aws: Aws) -> list[dict[str, Any]]:
     return [from_item(item) for item in aws.dynamodb.scan(TableName=aws.usage_table)["Items"]]
 
 
-def test_a_record_is_found_by_its_key_and_time(aws: Aws, ledger: UsageLedger) -> None:
+def test_a_record_is_stored_with_all_its_fields_under_its_key(aws: Aws, ledger: UsageLedger) -> None:
     record = usage_record(end_user="u-1", tags={"team": "blue"}, client_retry_count=1)
     ledger.put(record)
     found = aws.dynamodb.query(
@@ -64,25 +64,25 @@ def test_a_record_is_found_by_its_key_and_time(aws: Aws, ledger: UsageLedger) ->
     ]
 
 
-def test_the_table_deletes_by_the_field_that_records_carry(aws: Aws, ledger: UsageLedger) -> None:
+def test_the_ttl_attribute_of_the_table_is_in_every_record(aws: Aws, ledger: UsageLedger) -> None:
     ledger.put(usage_record())
     lifetime = aws.dynamodb.describe_time_to_live(TableName=aws.usage_table)["TimeToLiveDescription"]
     assert lifetime["AttributeName"] in records(aws)[0]
 
 
-def test_a_record_that_is_put_twice_stands_once_and_as_it_was(aws: Aws, ledger: UsageLedger) -> None:
+def test_a_second_put_of_a_record_changes_nothing(aws: Aws, ledger: UsageLedger) -> None:
     ledger.put(usage_record())
     ledger.put(usage_record(outcome="provider_failed"))
     assert [record["outcome"] for record in records(aws)] == ["answered"]
 
 
-def test_a_record_with_hostile_texts_is_kept(aws: Aws, ledger: UsageLedger) -> None:
+def test_a_record_with_hostile_texts_is_stored(aws: Aws, ledger: UsageLedger) -> None:
     ledger.put(
         usage_record(end_user="\ud83d" + "x" * 100_000, tags={"": "dropped", "a": "", "\x00": "\U0001f511" * 500})
     )
-    [kept] = records(aws)
-    assert len(kept["end_user"]) == 128
-    assert kept["tags"] == {"a": "", "\x00": "\U0001f511" * 128}
+    [stored] = records(aws)
+    assert len(stored["end_user"]) == 128
+    assert stored["tags"] == {"a": "", "\x00": "\U0001f511" * 128}
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,19 @@ def test_a_record_with_hostile_texts_is_kept(aws: Aws, ledger: UsageLedger) -> N
         (500, "InternalServerError"),
     ],
 )
-def test_a_record_that_dynamodb_refuses_is_reported(aws_environment: None, status: int, code: str) -> None:
+def test_a_rejected_write_raises_ledger_unavailable(aws_environment: None, status: int, code: str) -> None:
     with refusing(status, code) as url, pytest.raises(LedgerUnavailable):
-        UsageLedger(impatient(url), "UsageTable", 400).put(usage_record())
+        UsageLedger(client_without_retries(url), "UsageTable", 400).put(usage_record())
 
 
-def test_a_record_that_reaches_nobody_is_reported(aws_environment: None) -> None:
+def test_an_unreachable_dynamodb_raises_ledger_unavailable(aws_environment: None) -> None:
     with pytest.raises(LedgerUnavailable):
-        UsageLedger(impatient(NOBODY), "UsageTable", 400).put(usage_record())
+        UsageLedger(client_without_retries(UNREACHABLE), "UsageTable", 400).put(usage_record())
 
 
-def test_what_was_logged_of_a_lost_record_restores_it(aws: Aws, ledger: UsageLedger) -> None:
+def test_a_lost_record_can_be_restored_from_its_logged_fields(aws: Aws, ledger: UsageLedger) -> None:
     record = usage_record()
-    lost = restorable(record)
+    lost = record_fields(record)
     aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(lost))
     [restored] = records(aws)
     aws.dynamodb.delete_item(TableName=aws.usage_table, Key={"pk": {"S": restored["pk"]}, "sk": {"S": restored["sk"]}})

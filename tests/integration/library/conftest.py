@@ -17,14 +17,14 @@ type MakeClient = Callable[..., QwenClient]
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def make_client(provider: RunningProvider) -> Iterator[MakeClient]:
-    """Return a maker of clients all of whose providers are the stand-in."""
+    """Return a factory of clients whose providers are all the mock."""
     with ExitStack() as opened:
 
         def make(name: str | None = None, *, api_key: str | None = KEY, **settings: Any) -> QwenClient:
@@ -37,5 +37,5 @@ def make_client(provider: RunningProvider) -> Iterator[MakeClient]:
 
 @pytest.fixture
 def client(make_client: MakeClient) -> QwenClient:
-    """A client that calls the stand-in."""
+    """A client that calls the mock."""
     return make_client()

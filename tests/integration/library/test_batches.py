@@ -1,4 +1,4 @@
-"""Many prompts over real HTTP."""
+"""Batches over HTTP."""
 
 import time
 from concurrent.futures import CancelledError
@@ -9,7 +9,7 @@ import pytest
 from qwen_gateway import QwenClient
 from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
 from qwen_gateway.library import Answer
-from qwen_gateway.library.pace import Pace
+from qwen_gateway.library.batch import RateLimiter
 from qwen_gateway_cli.local.provider import RunningProvider
 from tests.builders import chat_request
 
@@ -26,7 +26,7 @@ def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: R
     assert len(provider.calls()) == 10
 
 
-def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_batch_falls_back_when_a_quota_is_spent(client: QwenClient, provider: RunningProvider) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
     provider.control({"faults": [{"model": "qwen3-max", "times": 99, **spent}]})
 
@@ -35,7 +35,7 @@ def test_a_model_that_is_spent_is_replaced_in_a_batch_too(client: QwenClient, pr
     assert {result.model for result in results if isinstance(result, Answer)} == {"qwen-plus"}
 
 
-def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningProvider) -> None:
+def test_each_failure_is_at_the_position_of_its_prompt(client: QwenClient, provider: RunningProvider) -> None:
     prompts: list[Any] = ["Say hello.", [], chat_request(model="gpt-4"), chat_request(model="qwen-turbo"), 7]
     provider.control({"faults": [{"model": "qwen-flash", "status": 400, "code": "invalid_parameter_error"}]})
 
@@ -45,14 +45,14 @@ def test_each_failure_stands_in_its_place(client: QwenClient, provider: RunningP
     assert [type(result) for result in results] == kinds
 
 
-def test_what_holds_for_all_reaches_each(client: QwenClient, provider: RunningProvider) -> None:
+def test_parameters_apply_to_every_prompt(client: QwenClient, provider: RunningProvider) -> None:
     list(client.batch(TEN[:3], "qwen-turbo", temperature=0))
 
     assert [(call["model"], call["body"]["temperature"]) for call in provider.calls()] == [("qwen-flash", 0)] * 3
 
 
-def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) -> None:
-    """A call may come late, but none before its place."""
+def test_requests_per_minute_spaces_the_calls(client: QwenClient, provider: RunningProvider) -> None:
+    """A call may start late, but not before its slot."""
     before = time.time()
     assert len(list(client.batch(TEN[:4], requests_per_minute=1_200))) == 4
 
@@ -60,19 +60,19 @@ def test_a_rate_spaces_the_calls(client: QwenClient, provider: RunningProvider) 
     assert last - before > 3 * 60 / 1_200
 
 
-def test_repeated_calls_count_for_the_rate_and_refused_prompts_do_not(
+def test_retries_count_for_the_rate_and_rejected_prompts_do_not(
     client: QwenClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
-    monkeypatch.setattr(Pace, "made", lambda _, calls: made.append(calls))
+    settled: list[int] = []
+    monkeypatch.setattr(RateLimiter, "settle", lambda _, calls: settled.append(calls))
     provider.control({"faults": [{"model": "qwen-flash", "status": 503, "code": "ModelUnavailable"}]})
 
     list(client.batch([chat_request(), chat_request(model="qwen-turbo"), []], max_concurrency=1))
 
-    assert made == [1, 2, 0]
+    assert settled == [1, 2, 0]
 
 
-def test_a_closed_client_starts_no_more_calls(client: QwenClient) -> None:
+def test_closing_the_client_cancels_queued_prompts(client: QwenClient) -> None:
     batch = client.batch(TEN, max_concurrency=1, requests_per_minute=1)
     batch[0]
     client.close()
@@ -82,12 +82,12 @@ def test_a_closed_client_starts_no_more_calls(client: QwenClient) -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_concurrency": 0}, {"max_concurrency": 51}, {"requests_per_minute": 0}])
-def test_a_limit_out_of_its_range_is_refused(client: QwenClient, limits: dict[str, Any]) -> None:
+def test_a_limit_out_of_range_is_rejected(client: QwenClient, limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(limits))):
         client.batch(TEN, **limits)
 
 
 @pytest.mark.parametrize("prompts", ["Say hello.", chat_request()], ids=["text", "request"])
-def test_one_prompt_is_no_batch(client: QwenClient, prompts: Any) -> None:
+def test_a_single_prompt_is_rejected(client: QwenClient, prompts: Any) -> None:
     with pytest.raises(TypeError, match="chat"):
         client.batch(prompts)

@@ -1,4 +1,4 @@
-"""One prompt: what its answer carries, and what is raised in its place."""
+"""`QwenClient.chat`: answers and errors."""
 
 from typing import Any
 
@@ -18,9 +18,7 @@ from tests.builders import chat_request
 from tests.integration.library.conftest import MakeClient
 
 
-def test_an_answer_says_what_was_said_what_it_took_and_who_said_it(
-    client: QwenClient, provider: RunningProvider
-) -> None:
+def test_an_answer_has_content_usage_latency_and_target(client: QwenClient, provider: RunningProvider) -> None:
     provider.control({"prompt_tokens": 7, "completion_tokens": 5})
 
     answer = client.chat("Say hello.")
@@ -32,8 +30,8 @@ def test_an_answer_says_what_was_said_what_it_took_and_who_said_it(
     (attempt,) = answer.attempts
     assert (attempt.status, attempt.charged) == (200, "billed")
     assert answer.latency_ms >= attempt.latency_ms >= 0
-    assert answer.whole["object"] == "chat.completion"
-    assert answer.whole["choices"][0]["message"]["content"] == answer.content
+    assert answer.completion["object"] == "chat.completion"
+    assert answer.completion["choices"][0]["message"]["content"] == answer.content
 
 
 def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provider: RunningProvider) -> None:
@@ -44,9 +42,7 @@ def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provide
     assert (call["model"], call["body"]["temperature"], call["body"]["top_k"]) == ("qwen-flash", 0.2, 3)
 
 
-def test_a_spent_quota_is_answered_by_the_next_model_of_the_chain(
-    client: QwenClient, provider: RunningProvider
-) -> None:
+def test_a_spent_quota_falls_back_to_the_next_target(client: QwenClient, provider: RunningProvider) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
     provider.control({"faults": [{"model": "qwen3-max", "times": 9, **spent}]})
 
@@ -56,13 +52,13 @@ def test_a_spent_quota_is_answered_by_the_next_model_of_the_chain(
     assert [(each.target.model, each.status) for each in answer.attempts] == [("qwen3-max", 403), ("qwen-plus", 200)]
 
 
-def test_a_call_that_only_names_tools_has_no_content(client: QwenClient) -> None:
+def test_an_answer_with_only_tool_calls_has_no_content(client: QwenClient) -> None:
     tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 
     answer = client.chat("Look it up.", tools=[tool])
 
     assert answer.content == ""
-    assert answer.whole["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look_up"
+    assert answer.completion["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look_up"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +72,7 @@ def test_a_call_that_only_names_tools_has_no_content(client: QwenClient) -> None
     ],
     ids=repr,
 )
-def test_a_wrong_request_is_refused_and_no_provider_called(
+def test_an_invalid_request_is_rejected_without_an_upstream_call(
     client: QwenClient, provider: RunningProvider, prompt: Any, parameters: dict[str, Any], kind: type[GatewayError]
 ) -> None:
     with pytest.raises(kind):
@@ -95,7 +91,7 @@ def test_a_wrong_request_is_refused_and_no_provider_called(
     ],
     ids=lambda value: value["code"] if isinstance(value, dict) else value.__name__,
 )
-def test_a_providers_failure_is_raised_by_its_cause(
+def test_a_provider_error_is_raised_by_its_cause(
     client: QwenClient, provider: RunningProvider, fault: dict[str, Any], kind: type[GatewayError]
 ) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, **fault}]})
@@ -106,7 +102,7 @@ def test_a_providers_failure_is_raised_by_its_cause(
     assert len(provider.calls()) == 1
 
 
-def test_the_clients_time_and_a_calls_own_bound_it_as_a_whole(
+def test_the_timeouts_of_client_and_call_limit_the_whole_call(
     make_client: MakeClient, provider: RunningProvider
 ) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "kind": "hang"}]})
@@ -117,6 +113,6 @@ def test_the_clients_time_and_a_calls_own_bound_it_as_a_whole(
         make_client().chat("Say hello.", timeout=0.3)
 
 
-def test_what_would_be_sent_can_be_seen(client: QwenClient, provider: RunningProvider) -> None:
+def test_request_returns_the_request_without_sending_it(client: QwenClient, provider: RunningProvider) -> None:
     assert client.request("Say hello.", "qwen-max", top_k=3) == chat_request(model="qwen-max", top_k=3)
     assert provider.calls() == []

@@ -1,4 +1,4 @@
-"""Which provider a client calls, with which key, and what it does without: Lambda and AWS."""
+"""`QwenClient`: its provider, its key, its configuration, and no need for AWS."""
 
 import json
 import os
@@ -26,8 +26,8 @@ with QwenClient() as client:
 """
 
 
-def test_it_works_without_any_package_of_aws_and_with_nothing_but_a_key(provider: RunningProvider) -> None:
-    """Importing a module that stands as None in `sys.modules` fails, as one that is not installed."""
+def test_it_works_without_any_aws_package_and_with_only_a_key(provider: RunningProvider) -> None:
+    """Importing a module that is None in `sys.modules` fails like one that is not installed."""
     environment = {
         "DASHSCOPE_API_KEY": KEY,
         "GATEWAY_CONFIG": json.dumps(stand_in(provider.url).gateway_config),
@@ -65,22 +65,22 @@ def test_a_provider_is_called_with_the_key_of_its_variable(
     assert f"Bearer {KEY}".encode() in sent
 
 
-def test_a_client_without_its_key_is_not_made(make_client: MakeClient) -> None:
+def test_a_missing_key_is_rejected(make_client: MakeClient) -> None:
     with pytest.raises(ProviderNotConfigured, match="DASHSCOPE_API_KEY"):
         make_client(api_key=None)
 
 
-def test_a_providers_url_can_be_another(provider: RunningProvider) -> None:
+def test_base_url_replaces_the_url_of_a_provider(provider: RunningProvider) -> None:
     with QwenClient("holysheep", base_url=f"{provider.url}/v1", api_key=KEY) as client:
         assert client.chat("Say hello.").provider == "holysheep"
     with pytest.raises(ProviderNotConfigured, match="HOLYSHEEP_API_KEY"):
         QwenClient("holysheep", base_url=f"{provider.url}/v1")
 
 
-def test_a_server_of_ones_own_needs_no_key_and_gets_any_models_name(
+def test_a_custom_server_needs_no_key_and_gets_any_model_name(
     provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does it get the key of another provider."""
+    """It does not get the key of another provider either."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-invalid-here")
     with QwenClient(base_url=f"{provider.url}/v1") as client:
         answer = client.chat("Say hello.", "qwen3:8b")
@@ -88,13 +88,15 @@ def test_a_server_of_ones_own_needs_no_key_and_gets_any_models_name(
     assert (answer.provider, answer.model) == ("local", "qwen3:8b")
 
 
-def test_a_provider_with_a_catalog_gets_no_unknown_name(client: QwenClient, provider: RunningProvider) -> None:
+def test_an_unknown_model_of_a_provider_with_a_catalog_is_rejected(
+    client: QwenClient, provider: RunningProvider
+) -> None:
     with pytest.raises(ModelUnknown):
         client.chat("Say hello.", "qwen3:8b")
     assert provider.calls() == []
 
 
-def test_what_is_given_goes_before_the_environments_configuration(
+def test_the_configuration_argument_takes_precedence_over_the_environment(
     make_client: MakeClient, provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     routes = {"routes": {"mine": [{"model": "qwen-flash"}], "yours": [{"model": "qwen-flash"}]}}
@@ -105,13 +107,13 @@ def test_what_is_given_goes_before_the_environments_configuration(
     assert {"mine", "yours", "qwen-plus", "qwen-max"} <= set(client.models())
 
 
-def test_a_provider_that_is_named_goes_before_the_configurations(make_client: MakeClient) -> None:
+def test_the_provider_argument_takes_precedence_over_the_configuration(make_client: MakeClient) -> None:
     client = make_client("dashscope-beijing", configuration={"default_provider": "holysheep"})
 
     assert client.chat("Say hello.").provider == "dashscope-beijing"
 
 
-def test_a_wrong_configuration_is_refused_with_the_key_that_is_wrong(make_client: MakeClient) -> None:
+def test_the_error_for_an_invalid_configuration_names_the_key(make_client: MakeClient) -> None:
     with pytest.raises(ConfigurationError, match=r"retries\.attempts"):
         make_client(configuration={"retries": {"attempts": 0}})
     with pytest.raises(ConfigurationError, match="nobody"):
@@ -120,7 +122,7 @@ def test_a_wrong_configuration_is_refused_with_the_key_that_is_wrong(make_client
         make_client(base_url="no url")
 
 
-def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_errors_do_not_quote_the_key(make_client: MakeClient, provider: RunningProvider) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "message": f"Incorrect API key: {KEY}"}]})
 
     with pytest.raises(ProviderKeyRefused) as refused:
@@ -129,18 +131,16 @@ def test_no_error_shows_the_key(make_client: MakeClient, provider: RunningProvid
     assert KEY not in repr(refused.value) + refused.value.message
 
 
-def test_a_refused_key_is_told_with_the_variable_that_holds_it(
-    make_client: MakeClient, provider: RunningProvider
-) -> None:
+def test_the_error_for_a_refused_key_names_its_variable(make_client: MakeClient, provider: RunningProvider) -> None:
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "code": "invalid_api_key"}]})
 
-    with pytest.raises(ProviderKeyRefused, match=r"dashscope refuses.*DASHSCOPE_API_KEY") as told:
+    with pytest.raises(ProviderKeyRefused, match=r"dashscope refuses.*DASHSCOPE_API_KEY") as error:
         make_client().chat("Say hello.")
 
-    assert (told.value.status, told.value.code) == (401, "invalid_api_key")
+    assert (error.value.status, error.value.code) == (401, "invalid_api_key")
 
 
-def test_a_defect_shows_what_it_was(make_client: MakeClient) -> None:
+def test_an_internal_error_is_raised_from_its_cause(make_client: MakeClient) -> None:
     client = make_client()
     client.close()
 
@@ -150,7 +150,7 @@ def test_a_defect_shows_what_it_was(make_client: MakeClient) -> None:
     assert failed.value.__cause__ is failed.value.cause
 
 
-def test_a_closed_client_leaves_no_connection(make_client: MakeClient, provider: RunningProvider) -> None:
+def test_closing_the_client_closes_its_connections(make_client: MakeClient, provider: RunningProvider) -> None:
     client = make_client()
     client.chat("Say hello.")
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]

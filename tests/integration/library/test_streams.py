@@ -1,4 +1,4 @@
-"""One prompt, answered while it is made: its deltas, what they took, and what is raised in their place."""
+"""`QwenClient.stream`: deltas, usage and errors."""
 
 import pytest
 
@@ -15,9 +15,7 @@ def text_of(stream: AnswerStream) -> str:
     return "".join(delta.content for delta in stream)
 
 
-def test_deltas_come_as_they_are_made_and_what_they_took_at_the_end(
-    client: QwenClient, provider: RunningProvider
-) -> None:
+def test_deltas_are_streamed_and_usage_is_set_at_the_end(client: QwenClient, provider: RunningProvider) -> None:
     provider.control({"prompt_tokens": 7, "completion_tokens": 5, "chunks": 4})
 
     stream = client.stream("Say hello.")
@@ -36,7 +34,7 @@ def test_deltas_come_as_they_are_made_and_what_they_took_at_the_end(
     assert (attempt.status, attempt.charged) == (200, "billed")
 
 
-def test_thoughts_and_tool_calls_are_told_apart(client: QwenClient) -> None:
+def test_reasoning_and_tool_calls_have_their_own_fields(client: QwenClient) -> None:
     thinking = list(client.stream("Say hello.", enable_thinking=True))
     calling = list(client.stream("How is the weather?", tools=[WEATHER]))
 
@@ -52,7 +50,7 @@ def test_choices_are_numbered(client: QwenClient) -> None:
     assert {delta.choice for delta in deltas if delta.content} == {0, 1}
 
 
-def test_closing_it_early_closes_its_connection_and_the_next_call_is_answered(
+def test_closing_early_closes_the_connection_and_the_next_call_succeeds(
     client: QwenClient, provider: RunningProvider
 ) -> None:
     provider.control({"chunks": 50, "chunk_gap_ms": 100})
@@ -70,7 +68,7 @@ def test_closing_it_early_closes_its_connection_and_the_next_call_is_answered(
     assert "Say hello." in text_of(client.stream("Say hello."))
 
 
-def test_one_that_was_read_to_its_end_leaves_its_connection_to_the_next(client: QwenClient) -> None:
+def test_the_connection_is_reused_after_a_complete_stream(client: QwenClient) -> None:
     pool = client._transport._http._transport._pool  # type: ignore[attr-defined]
     text_of(client.stream("Say hello."))
     (connection,) = pool.connections
@@ -80,7 +78,7 @@ def test_one_that_was_read_to_its_end_leaves_its_connection_to_the_next(client: 
     assert pool.connections == [connection]
 
 
-def test_a_failure_before_the_first_output_is_raised_at_once_or_made_up_for(
+def test_a_failure_before_the_first_output_is_retried_or_raised_at_once(
     make_client: MakeClient, provider: RunningProvider
 ) -> None:
     client = make_client(configuration={"retries": {"attempts": 2}})
@@ -94,7 +92,9 @@ def test_a_failure_before_the_first_output_is_raised_at_once_or_made_up_for(
         client.stream("Say hello.")
 
 
-def test_a_failure_after_it_is_raised_where_it_is_met(client: QwenClient, provider: RunningProvider) -> None:
+def test_a_failure_after_the_first_output_is_raised_while_iterating(
+    client: QwenClient, provider: RunningProvider
+) -> None:
     provider.control(
         {"chunks": 5, "chunk_gap_ms": 20, "faults": [{"model": "*", "kind": "disconnect", "after_chunks": 2}]}
     )
@@ -108,13 +108,13 @@ def test_a_failure_after_it_is_raised_where_it_is_met(client: QwenClient, provid
     assert (attempt.cause, attempt.status, attempt.charged) == ("ProviderAnswerBroken", 200, "presumed")
 
 
-def test_a_refused_key_is_told_in_the_librarys_own_words(client: QwenClient, provider: RunningProvider) -> None:
+def test_the_error_for_a_refused_key_names_its_variable(client: QwenClient, provider: RunningProvider) -> None:
     provider.control({"accepted_key": "another"})
 
     with pytest.raises(ProviderKeyRefused, match="DASHSCOPE_API_KEY"):
         client.stream("Say hello.")
 
 
-def test_chat_gives_whole_answers_and_says_where_streams_are(client: QwenClient) -> None:
+def test_chat_rejects_stream_and_names_the_method_for_it(client: QwenClient) -> None:
     with pytest.raises(RequestInvalid, match="call stream"):
         client.chat("Say hello.", stream=True)

@@ -127,7 +127,7 @@ def test_a_defect_is_a_500_whose_words_are_told_to_nobody(logged: Logged) -> Non
     assert (error["type"], error["code"]) == ("server_error", "internal_error")
     assert "x-request-id" in error["message"]
     lines = logged()
-    (defect,) = [line for line in lines if line.get("message") == "defect"]
+    (defect,) = [line for line in lines if line.get("message") == "unhandled exception"]
     assert defect["error_type"] == "ValueError"
     assert defect["request_id"] == answer["headers"]["x-request-id"]
     assert "handle" in defect["frames"][-1]

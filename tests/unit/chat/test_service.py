@@ -57,7 +57,7 @@ class House:
         if name in self._refusing:
             raise self._refusing[name]
 
-    def refuse_garbage(self, _token_text: str) -> None:
+    def check_format(self, _token_text: str) -> None:
         self._step("form")
 
     def authenticate(self, _token_text: str, _now: float) -> ApiKey:

@@ -1,4 +1,4 @@
-"""The form of an API key."""
+"""The format of an API key."""
 
 import math
 import string
@@ -9,29 +9,29 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qwen_gateway.errors import KeyUnknown
-from qwen_gateway.ledger import base62, token
+from qwen_gateway.ledger import token
 
 ids = st.text(string.ascii_letters + string.digits, min_size=10, max_size=32)
 
 
 @given(ids)
-def test_a_token_leads_back_to_its_key(key_id: str) -> None:
+def test_a_created_token_is_parsed_to_its_key_id(key_id: str) -> None:
     text = token.create(key_id)
     assert token.parse(text) == token.Token(key_id, text)
 
 
 @given(ids, st.data())
-def test_a_changed_letter_is_found_by_the_checksum(key_id: str, data: st.DataObject) -> None:
+def test_the_checksum_detects_a_changed_character(key_id: str, data: st.DataObject) -> None:
     text = token.create(key_id)
     place = data.draw(st.integers(0, len(text) - 1))
-    letter = data.draw(st.sampled_from(base62.ALPHABET + "-_ é"))
+    letter = data.draw(st.sampled_from(token.BASE62 + "-_ é"))
     assume(letter != text[place])
     with pytest.raises(KeyUnknown):
         token.parse(text[:place] + letter + text[place + 1 :])
 
 
 @given(ids, st.data())
-def test_two_letters_that_changed_places_are_found(key_id: str, data: st.DataObject) -> None:
+def test_the_checksum_detects_two_swapped_characters(key_id: str, data: st.DataObject) -> None:
     text = token.create(key_id)
     place = data.draw(st.integers(0, len(text) - 2))
     assume(text[place] != text[place + 1])
@@ -40,50 +40,50 @@ def test_two_letters_that_changed_places_are_found(key_id: str, data: st.DataObj
 
 
 @given(ids, st.data())
-def test_a_cut_token_is_no_token(key_id: str, data: st.DataObject) -> None:
+def test_a_truncated_token_is_rejected(key_id: str, data: st.DataObject) -> None:
     text = token.create(key_id)
     with pytest.raises(KeyUnknown):
         token.parse(text[: data.draw(st.integers(0, len(text) - 1))])
 
 
 @given(st.text())
-def test_garbage_is_no_token(text: str) -> None:
+def test_arbitrary_text_is_rejected(text: str) -> None:
     with pytest.raises(KeyUnknown):
         token.parse(text)
 
 
-def test_a_right_checksum_does_not_excuse_a_wrong_form() -> None:
+def test_a_wrong_format_with_a_valid_checksum_is_rejected() -> None:
     for body in (f"{token.create('Key000000001')}More00", "sk-qg-Short-" + "0" * 22, "sk-qg-Key000000001-" + "_" * 22):
         with pytest.raises(KeyUnknown):
-            token.parse(body + base62.encode(zlib.crc32(body.encode()), 6))
+            token.parse(body + token.encode_base62(zlib.crc32(body.encode()), 6))
 
 
-def test_white_space_around_a_token_is_not_guessed_away() -> None:
-    text = token.create(token.new_id())
-    for spoiled in (text + "\n", f" {text}", f"{text}\u2028"):
+def test_white_space_around_a_token_is_rejected() -> None:
+    text = token.create(token.create_id())
+    for padded in (text + "\n", f" {text}", f"{text}\u2028"):
         with pytest.raises(KeyUnknown):
-            token.parse(spoiled)
+            token.parse(padded)
 
 
-def test_the_refusal_of_garbage_does_not_repeat_it() -> None:
-    with pytest.raises(KeyUnknown) as refusal:
+def test_the_error_does_not_quote_the_token() -> None:
+    with pytest.raises(KeyUnknown) as error:
         token.parse("sk-somebody-elses-secret")
-    assert "somebody" not in refusal.value.message
+    assert "somebody" not in error.value.message
 
 
-def test_tokens_and_ids_are_made_once() -> None:
-    made = {token.create("Key000000001") for _ in range(1_000)}
-    assert len(made) == 1_000
-    assert len({token.new_id() for _ in range(1_000)}) == 1_000
+def test_tokens_and_ids_are_unique() -> None:
+    tokens = {token.create("Key000000001") for _ in range(1_000)}
+    assert len(tokens) == 1_000
+    assert len({token.create_id() for _ in range(1_000)}) == 1_000
 
 
-def test_the_secret_holds_at_least_128_bits() -> None:
+def test_the_secret_has_at_least_128_bits() -> None:
     text = token.create("Key000000001")
     secret = text.removeprefix("sk-qg-Key000000001-")[:-6]
-    assert len(secret) * math.log2(len(base62.ALPHABET)) >= 128
+    assert len(secret) * math.log2(len(token.BASE62)) >= 128
 
 
-def test_a_token_does_not_show_its_secret() -> None:
+def test_the_repr_of_a_token_omits_its_secret() -> None:
     text = token.create("Key000000001")
     assert text not in repr(token.parse(text))
 
@@ -94,16 +94,16 @@ def test_the_digest_is_sha256_in_hexadecimal() -> None:
 
 
 @given(st.integers(0, 62**6 - 1))
-def test_base62_keeps_the_order_of_numbers_of_one_width(number: int) -> None:
-    text = base62.encode(number, 6)
+def test_base62_digits_have_the_value_of_the_number(number: int) -> None:
+    text = token.encode_base62(number, 6)
     assert len(text) == 6
     value = 0
     for letter in text:
-        value = value * 62 + base62.ALPHABET.index(letter)
+        value = value * 62 + token.BASE62.index(letter)
     assert value == number
 
 
 @pytest.mark.parametrize("number", [62, -1])
-def test_base62_refuses_what_does_not_fit(number: int) -> None:
+def test_base62_rejects_a_number_that_does_not_fit(number: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        base62.encode(number, 1)
+        token.encode_base62(number, 1)

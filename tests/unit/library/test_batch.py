@@ -1,4 +1,4 @@
-"""Many prompts: their order, how many run at once, and what an end in the midst leaves."""
+"""Batches: the order of results, concurrency, failures and closing."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,164 +9,164 @@ import pytest
 
 from qwen_gateway.errors import ProviderTimeout
 from qwen_gateway.library import Batch, Result
-from qwen_gateway.library import batch as batches
-from qwen_gateway.library.pace import Pace
+from qwen_gateway.library import batch as batch_module
+from qwen_gateway.library.batch import RateLimiter
 
-SOON = 10
-"""Seconds, only to end a test that hangs."""
+TIMEOUT_S = 10
+"""Only ends a test that hangs."""
 
 
-class Provider:
-    """Answers a prompt once the test lets it, with the prompt in upper case."""
+class FakeProvider:
+    """Returns the prompt in upper case, after the test released it."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, threading.Event] = {}
+        self._released: dict[str, threading.Event] = {}
         self._changed = threading.Condition()
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
         self.running = 0
-        self.most_at_once = 0
+        self.max_running = 0
 
-    def ask(self, prompt: Any) -> Any:
+    def complete(self, prompt: Any) -> Any:
         with self._changed:
-            self.asked.append(prompt)
+            self.prompts.append(prompt)
             self.running += 1
-            self.most_at_once = max(self.most_at_once, self.running)
-            turn = self._turns.setdefault(prompt, threading.Event())
+            self.max_running = max(self.max_running, self.running)
+            released = self._released.setdefault(prompt, threading.Event())
             self._changed.notify_all()
-        assert turn.wait(SOON)
+        assert released.wait(TIMEOUT_S)
         with self._changed:
             self.running -= 1
         return prompt.upper()
 
-    def answer(self, *prompts: str) -> None:
+    def release(self, *prompts: str) -> None:
         for prompt in prompts:
             with self._changed:
-                self._turns.setdefault(prompt, threading.Event()).set()
+                self._released.setdefault(prompt, threading.Event()).set()
 
     def await_calls(self, number: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.asked) >= number, SOON)
+            assert self._changed.wait_for(lambda: len(self.prompts) >= number, TIMEOUT_S)
 
 
 @pytest.fixture
-def provider() -> Iterator[Provider]:
-    """A provider whose last calls end with the test."""
-    made = Provider()
-    yield made
-    made.answer(*made.asked)
+def provider() -> Iterator[FakeProvider]:
+    """Return a provider whose pending calls end with the test."""
+    fake = FakeProvider()
+    yield fake
+    fake.release(*fake.prompts)
 
 
 @pytest.fixture(autouse=True)
-def _no_ramp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "RAMP", 0.0)
+def _no_ramp_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "RAMP_UP_S", 0.0)
 
 
-def batch(prompts: Any, ask: Callable[[Any], Any], max_concurrency: int = 2) -> Batch:
-    return Batch(prompts, ask, max_concurrency, Pace(None))
+def batch(prompts: Any, complete: Callable[[Any], Any], max_concurrency: int = 2) -> Batch:
+    return Batch(prompts, complete, max_concurrency, RateLimiter(None))
 
 
-def test_results_are_in_the_order_of_their_prompts_whatever_the_order_of_the_answers(provider: Provider) -> None:
-    provider.answer("c", "b", "a")
+def test_results_are_in_the_order_of_their_prompts(provider: FakeProvider) -> None:
+    provider.release("c", "b", "a")
 
-    made = batch(iter("abc"), provider.ask, 3)
+    results = batch(iter("abc"), provider.complete, 3)
 
-    assert list(made) == ["A", "B", "C"]
-    assert (len(made), made[-1], made[1:]) == (3, "C", ["B", "C"])
-
-
-def test_a_result_can_be_read_while_others_are_to_come(provider: Provider) -> None:
-    provider.answer("a")
-    made = batch("ab", provider.ask)
-
-    assert next(iter(made)) == "A"
+    assert list(results) == ["A", "B", "C"]
+    assert (len(results), results[-1], results[1:]) == (3, "C", ["B", "C"])
 
 
-def test_results_come_as_they_are_completed_with_their_positions(provider: Provider) -> None:
-    made = batch("ab", provider.ask)
-    arriving = made.as_completed()
+def test_a_result_can_be_read_while_others_are_pending(provider: FakeProvider) -> None:
+    provider.release("a")
+    results = batch("ab", provider.complete)
 
-    provider.answer("b")
-    assert next(arriving) == (1, "B")
-    provider.answer("a")
-    assert list(arriving) == [(0, "A")]
+    assert next(iter(results)) == "A"
 
 
-def test_no_more_run_at_once_than_were_allowed_and_every_place_is_used(provider: Provider) -> None:
-    made = batch("abcdefg", provider.ask, 3)
+def test_as_completed_yields_positions_and_results_in_order_of_completion(provider: FakeProvider) -> None:
+    results = batch("ab", provider.complete)
+    completed = results.as_completed()
+
+    provider.release("b")
+    assert next(completed) == (1, "B")
+    provider.release("a")
+    assert list(completed) == [(0, "A")]
+
+
+def test_max_concurrency_is_reached_and_not_exceeded(provider: FakeProvider) -> None:
+    results = batch("abcdefg", provider.complete, 3)
     provider.await_calls(3)
-    provider.answer(*"abcdefg")
+    provider.release(*"abcdefg")
 
-    assert len(list(made)) == 7
-    assert provider.most_at_once == 3
+    assert len(list(results)) == 7
+    assert provider.max_running == 3
 
 
-def test_a_failure_is_a_value_in_its_place() -> None:
+def test_a_failure_is_a_value_at_the_position_of_its_prompt() -> None:
     failure = ProviderTimeout("too slow")
 
-    def ask(prompt: Any) -> Result:
+    def complete(prompt: Any) -> Result:
         return failure if prompt == "b" else prompt
 
-    assert list(batch("abc", ask)) == ["a", failure, "c"]
+    assert list(batch("abc", complete)) == ["a", failure, "c"]
 
 
-def test_a_defect_is_raised_where_its_result_is_read_and_stops_no_other() -> None:
-    def ask(prompt: Any) -> Any:
+def test_an_unhandled_exception_is_raised_by_its_result_only() -> None:
+    def complete(prompt: Any) -> Any:
         return 1 / prompt
 
-    made = batch([1, 0, 2], ask)
+    results = batch([1, 0, 2], complete)
 
-    assert (made[0], made[2]) == (1, 0.5)
+    assert (results[0], results[2]) == (1, 0.5)
     with pytest.raises(ZeroDivisionError):
-        made[1]
+        results[1]
 
 
-def test_after_its_end_a_batch_asks_nothing_more_and_what_runs_is_answered(provider: Provider) -> None:
-    with batch("abcdefgh", provider.ask) as made:
+def test_closing_cancels_queued_prompts_and_completes_running_ones(provider: FakeProvider) -> None:
+    with batch("abcdefgh", provider.complete) as results:
         provider.await_calls(2)
-    provider.answer("a", "b")
+    provider.release("a", "b")
 
-    assert made[:2] == ["A", "B"]
+    assert results[:2] == ["A", "B"]
     for position in range(2, 8):
         with pytest.raises(CancelledError):
-            made[position]
-    assert sorted(provider.asked) == ["a", "b"]
+            results[position]
+    assert sorted(provider.prompts) == ["a", "b"]
 
 
-def test_a_batch_that_waits_for_its_place_can_be_ended(provider: Provider) -> None:
-    provider.answer("a")
-    made = Batch("ab", provider.ask, 1, Pace(1))
-    assert made[0] == "A"
-    made.close()
+def test_closing_cancels_a_prompt_that_waits_for_the_rate_limiter(provider: FakeProvider) -> None:
+    provider.release("a")
+    results = Batch("ab", provider.complete, 1, RateLimiter(1))
+    assert results[0] == "A"
+    results.close()
 
     with pytest.raises(CancelledError):
-        made[1]
+        results[1]
 
 
-def test_nothing_is_asked_for_no_prompts(provider: Provider) -> None:
-    made = batch([], provider.ask)
+def test_an_empty_batch_makes_no_call(provider: FakeProvider) -> None:
+    results = batch([], provider.complete)
 
-    assert (len(made), list(made), list(made.as_completed())) == (0, [], [])
+    assert (len(results), list(results), list(results.as_completed())) == (0, [], [])
 
 
-def test_workers_begin_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[float] = []
-    monkeypatch.setattr(batches, "RAMP", 0.25)
-    monkeypatch.setattr(Batch, "_work", lambda _, begin_after: begun.append(begin_after))
+def test_workers_start_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays: list[float] = []
+    monkeypatch.setattr(batch_module, "RAMP_UP_S", 0.25)
+    monkeypatch.setattr(Batch, "_work", lambda _, delay_s: delays.append(delay_s))
     batch("abcdef", str, 4)
 
-    assert sorted(begun) == [0, 0.25, 0.5, 0.75]
+    assert sorted(delays) == [0, 0.25, 0.5, 0.75]
 
 
-def test_a_worker_waits_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_waits_before_its_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
-    class Closed:
+    class FakeEvent:
         def wait(self, seconds: float) -> bool:
             waited.append(seconds)
             return False
 
-    made = batch([], str)
-    monkeypatch.setattr(made, "_closed", Closed())
-    made._work(0.75)
+    results = batch([], str)
+    monkeypatch.setattr(results, "_closed", FakeEvent())
+    results._work(0.75)
 
     assert waited == [0.75]

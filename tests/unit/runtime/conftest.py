@@ -1,21 +1,21 @@
-"""Runs functions that a test writes down."""
+"""Runs functions whose source a test contains."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.unit.runtime.lives import Call, Life, Reader, Run, live
+from tests.unit.runtime.function_process import Invocation, ProcessResult, Reader, Run, run_process
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     def run_function(
         source: str,
-        *calls: Call,
+        *invocations: Invocation,
         handler: str = "function.handler.handle",
-        answer_status: int = 202,
+        reply_status: int = 202,
         reader: Reader = "",
-    ) -> Life:
-        return live(tmp_path, source, list(calls), handler, answer_status=answer_status, reader=reader)
+    ) -> ProcessResult:
+        return run_process(tmp_path, source, list(invocations), handler, reply_status=reply_status, reader=reader)
 
     return run_function

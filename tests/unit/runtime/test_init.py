@@ -1,12 +1,12 @@
-"""How a function process comes to life, or says why it cannot."""
+"""INIT: a function process starts, or reports why it cannot."""
 
 import pytest
 
-from tests.unit.runtime.lives import Call, Run
+from tests.unit.runtime.function_process import Invocation, Run
 
 pytestmark = pytest.mark.enable_socket
 
-GOOD = "def handle(event, context):\n    return 'served'\n"
+GOOD = "def handle(event, context):\n    return 'ok'\n"
 
 
 @pytest.mark.parametrize(
@@ -15,47 +15,47 @@ GOOD = "def handle(event, context):\n    return 'served'\n"
         ("import a_module_that_is_missing", "function.handler.handle", "ModuleNotFoundError"),
         ("raise RuntimeError('TABLE is not set')", "function.handler.handle", "RuntimeError"),
         ("def handle(:", "function.handler.handle", "SyntaxError"),
-        (GOOD, "function.handler.handel", "AttributeError"),
-        (GOOD, "function.handled.handle", "ModuleNotFoundError"),
+        (GOOD, "function.handler.missing", "AttributeError"),
+        (GOOD, "function.missing.handle", "ModuleNotFoundError"),
         (GOOD, "handle", "ValueError"),
     ],
 )
-def test_a_function_that_cannot_start_says_so_and_ends(run: Run, source: str, handler: str, error: str) -> None:
-    life = run(source, Call(), handler=handler)
+def test_an_init_error_is_posted_and_the_process_exits(run: Run, source: str, handler: str, error: str) -> None:
+    result = run(source, Invocation(), handler=handler)
 
-    (post,) = life.posts
+    (post,) = result.posts
     assert post.path == "/2018-06-01/runtime/init/error"
     assert post.headers["lambda-runtime-function-error-type"] == error
     assert post.json["errorType"] == error
-    assert life.status == 1
-    assert error in life.stderr
+    assert result.status == 1
+    assert error in result.stderr
 
 
-def test_an_init_error_keeps_its_words_because_no_caller_has_said_any(run: Run) -> None:
-    life = run("raise RuntimeError('TABLE is not set')\n", Call())
+def test_an_init_error_includes_its_message(run: Run) -> None:
+    result = run("raise RuntimeError('TABLE is not set')\n", Invocation())
 
-    assert life.posts[0].json["errorMessage"] == "TABLE is not set"
-    assert "TABLE is not set" in life.stderr
+    assert result.posts[0].json["errorMessage"] == "TABLE is not set"
+    assert "TABLE is not set" in result.stderr
 
 
-def test_an_init_error_shows_where_it_arose(run: Run) -> None:
-    life = run("def make(): raise RuntimeError\nmake()\n", Call())
+def test_an_init_error_includes_the_frames_of_the_function(run: Run) -> None:
+    result = run("def make(): raise RuntimeError\nmake()\n", Invocation())
 
-    frames = life.posts[0].json["stackTrace"]
+    frames = result.posts[0].json["stackTrace"]
     assert [frame.split(", in ")[1].split("\n")[0] for frame in frames] == ["<module>", "make"]
 
 
-def test_a_module_that_exits_takes_the_process_with_it(run: Run) -> None:
-    life = run("import sys\nsys.exit(5)\n", Call())
+def test_sys_exit_in_a_module_exits_the_process(run: Run) -> None:
+    result = run("import sys\nsys.exit(5)\n", Invocation())
 
-    assert (life.status, life.posts) == (5, [])
+    assert (result.status, result.posts) == (5, [])
 
 
-def test_imports_run_without_garbage_collection_and_calls_with_it(run: Run) -> None:
-    life = run(
+def test_garbage_collection_is_off_during_init_and_on_during_invocations(run: Run) -> None:
+    result = run(
         "import gc\nduring_init = gc.isenabled()\n"
         "def handle(event, context):\n    return [during_init, gc.isenabled(), gc.get_freeze_count() > 0]\n",
-        Call(),
+        Invocation(),
     )
 
-    assert life.posts[0].json == [False, True, True]
+    assert result.posts[0].json == [False, True, True]

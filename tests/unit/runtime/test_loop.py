@@ -1,148 +1,147 @@
-"""What a function sees of its calls, and what Lambda sees of the function, on our loop."""
+"""The loop: invocations reach the handler, responses and errors reach the Runtime API."""
 
 import json
 
 import pytest
 
-from tests.unit.runtime.lives import DEADLINE_MS, Call, Run
+from tests.unit.runtime.function_process import DEADLINE_MS, Invocation, Run
 
 pytestmark = pytest.mark.enable_socket
 
 ECHO = "def handle(event, context):\n    return event\n"
 
 
-def test_each_call_is_answered_under_its_own_id_over_one_connection(run: Run) -> None:
-    life = run(ECHO, Call({"n": 1}), Call({"n": 2}))
+def test_each_response_is_posted_with_its_request_id_over_one_connection(run: Run) -> None:
+    result = run(ECHO, Invocation({"n": 1}), Invocation({"n": 2}))
 
-    assert [(post.path, post.json) for post in life.posts] == [
+    assert [(post.path, post.json) for post in result.posts] == [
         ("/2018-06-01/runtime/invocation/call-1/response", {"n": 1}),
         ("/2018-06-01/runtime/invocation/call-2/response", {"n": 2}),
     ]
-    assert life.connections == 1
+    assert result.connections == 1
 
 
-def test_the_process_ends_quietly_when_the_runtime_api_goes_away(run: Run) -> None:
-    life = run(ECHO, Call())
+def test_the_process_exits_without_output_when_the_runtime_api_disconnects(run: Run) -> None:
+    result = run(ECHO, Invocation())
 
-    assert (life.status, life.stdout, life.stderr) == (1, "", "")
+    assert (result.status, result.stdout, result.stderr) == (1, "", "")
 
 
-def test_the_process_ends_even_when_the_handler_left_a_thread_behind(run: Run) -> None:
-    life = run(
+def test_the_process_exits_while_a_handler_thread_is_running(run: Run) -> None:
+    result = run(
         "import threading\ndef handle(event, context):\n    threading.Thread(target=threading.Event().wait).start()\n",
-        Call(),
+        Invocation(),
     )
 
-    assert life.status == 1
-    assert life.posts[0].json is None
+    assert result.status == 1
+    assert result.posts[0].json is None
 
 
-def test_text_survives_the_way_through_even_half_a_surrogate_pair(run: Run) -> None:
+def test_text_is_preserved_including_half_a_surrogate_pair(run: Run) -> None:
     text = 'Grüße 通义千问 🙂 "\\ \ud83d'
 
-    life = run(ECHO, Call({"text": text}))
+    result = run(ECHO, Invocation({"text": text}))
 
-    assert life.posts[0].json == {"text": text}
+    assert result.posts[0].json == {"text": text}
 
 
-def test_an_exception_fails_its_call_and_the_loop_goes_on(run: Run) -> None:
-    life = run(
-        "class Unwell(Exception): pass\n"
+def test_an_exception_fails_its_invocation_and_the_loop_continues(run: Run) -> None:
+    result = run(
+        "class CustomError(Exception): pass\n"
         "def handle(event, context):\n"
-        "    if event == 'fall':\n"
-        "        raise Unwell('fell over')\n"
+        "    if event == 'fail':\n"
+        "        raise CustomError('failed')\n"
         "    return event\n",
-        Call("fall"),
-        Call("stand"),
+        Invocation("fail"),
+        Invocation("succeed"),
     )
 
-    failed, answered = life.posts
+    failed, succeeded = result.posts
     assert failed.path == "/2018-06-01/runtime/invocation/call-1/error"
-    assert failed.headers["lambda-runtime-function-error-type"] == "Unwell"
-    assert failed.json["errorType"] == "Unwell"
-    assert answered.json == "stand"
+    assert failed.headers["lambda-runtime-function-error-type"] == "CustomError"
+    assert failed.json["errorType"] == "CustomError"
+    assert succeeded.json == "succeed"
 
 
-def test_a_stack_trace_holds_the_frames_of_the_function_only(run: Run) -> None:
-    life = run("def inner(): raise KeyError('k')\ndef handle(event, context):\n    inner()\n", Call())
+def test_a_stack_trace_contains_only_the_frames_of_the_function(run: Run) -> None:
+    result = run("def inner(): raise KeyError('k')\ndef handle(event, context):\n    inner()\n", Invocation())
 
-    outer, inner = life.posts[0].json["stackTrace"]
+    outer, inner = result.posts[0].json["stackTrace"]
     assert "handler.py" in outer
     assert "in handle" in outer
     assert "in inner" in inner
 
 
-def test_a_failed_call_is_one_line_of_the_log(run: Run) -> None:
-    life = run("def handle(event, context):\n    raise ValueError\n", Call())
+def test_a_failed_invocation_is_logged_as_one_line(run: Run) -> None:
+    result = run("def handle(event, context):\n    raise ValueError\n", Invocation())
 
-    (line,) = life.stderr.splitlines()
+    (line,) = result.stderr.splitlines()
     logged = json.loads(line)
     assert (logged["level"], logged["error_type"], logged["function_request_id"]) == ("ERROR", "ValueError", "call-1")
     assert "raise ValueError" in logged["stack"][-1]
 
 
 @pytest.mark.parametrize("statement", ["raise ValueError(event)", "return int(event)", "return {}[event]"])
-def test_what_a_caller_sent_gets_into_no_log_however_its_call_fails(run: Run, statement: str) -> None:
-    life = run(f"def handle(event, context):\n    {statement}\n", Call("a marked prompt"))
+def test_an_error_never_quotes_the_event(run: Run, statement: str) -> None:
+    result = run(f"def handle(event, context):\n    {statement}\n", Invocation("a marked prompt"))
 
-    assert life.posts[0].path.endswith("/call-1/error")
-    assert "marked" not in life.posts[0].text + life.stdout + life.stderr
-
-
-@pytest.mark.parametrize("answer", ["{1, 2}", "float('nan')", "object()"])
-def test_an_answer_that_is_no_json_fails_its_call(run: Run, answer: str) -> None:
-    life = run(f"def handle(event, context):\n    return {answer}\n", Call())
-
-    assert life.posts[0].path.endswith("/call-1/error")
+    assert result.posts[0].path.endswith("/call-1/error")
+    assert "marked" not in result.posts[0].text + result.stdout + result.stderr
 
 
-def test_an_error_type_that_no_header_can_hold_is_still_reported(run: Run) -> None:
-    life = run("class Ошибка(Exception): pass\ndef handle(event, context):\n    raise Ошибка\n", Call())
+@pytest.mark.parametrize("response", ["{1, 2}", "float('nan')", "object()"])
+def test_a_response_that_is_not_json_fails_its_invocation(run: Run, response: str) -> None:
+    result = run(f"def handle(event, context):\n    return {response}\n", Invocation())
 
-    assert life.posts[0].json["errorType"] == "Ошибка"
-    assert life.posts[0].headers["lambda-runtime-function-error-type"] == "??????"
+    assert result.posts[0].path.endswith("/call-1/error")
+
+
+def test_an_error_type_with_non_ascii_characters_is_reported(run: Run) -> None:
+    result = run("class Ошибка(Exception): pass\ndef handle(event, context):\n    raise Ошибка\n", Invocation())
+
+    assert result.posts[0].json["errorType"] == "Ошибка"
+    assert result.posts[0].headers["lambda-runtime-function-error-type"] == "??????"
 
 
 @pytest.mark.parametrize(("statement", "status"), [("raise SystemExit(3)", 3), ("raise KeyboardInterrupt", -2)])
-def test_a_handler_that_exits_takes_the_process_with_it(run: Run, statement: str, status: int) -> None:
-    life = run(f"def handle(event, context):\n    {statement}\n", Call(), Call())
+def test_system_exit_in_a_handler_exits_the_process(run: Run, statement: str, status: int) -> None:
+    result = run(f"def handle(event, context):\n    {statement}\n", Invocation(), Invocation())
 
-    assert life.status == status
-    assert life.posts == []
-
-
-def test_the_loop_goes_on_when_an_answer_is_refused(run: Run) -> None:
-    life = run(ECHO, Call("a"), Call("b"), answer_status=413)
-
-    assert [post.json for post in life.posts] == ["a", "b"]
-    assert "413" in life.stderr
+    assert result.status == status
+    assert result.posts == []
 
 
-def test_what_a_handler_prints_is_out_before_its_answer_is_posted(run: Run) -> None:
-    life = run(
+def test_the_loop_continues_when_the_runtime_api_rejects_a_response(run: Run) -> None:
+    result = run(ECHO, Invocation("a"), Invocation("b"), reply_status=413)
+
+    assert [post.json for post in result.posts] == ["a", "b"]
+    assert "413" in result.stderr
+
+
+def test_output_is_flushed_before_the_response_is_posted(run: Run) -> None:
+    result = run(
         "import os, sys\n"
         "def handle(event, context):\n"
         "    sys.stdout.write('no line end')\n"
         "    if event == 'die':\n"
         "        os.abort()\n",
-        Call(),
-        Call("die"),
+        Invocation(),
+        Invocation("die"),
     )
 
-    assert life.stdout == "no line end"
+    assert result.stdout == "no line end"
 
 
-def test_a_handler_knows_its_call_and_its_function(run: Run) -> None:
-    life = run(
+def test_the_context_describes_the_invocation_and_the_function(run: Run) -> None:
+    result = run(
         "def handle(event, context):\n"
         "    names = ('aws_request_id', 'function_name', 'function_version', 'invoked_function_arn',\n"
-        "             'memory_limit_in_mb', 'log_group_name', 'log_stream_name', 'client_context')\n"
-        "    known = {name: getattr(context, name) for name in names}\n"
-        "    return known | {'identity': context.identity.cognito_identity_id}\n",
-        Call(),
+        "             'memory_limit_in_mb', 'log_group_name', 'log_stream_name')\n"
+        "    return {name: getattr(context, name) for name in names}\n",
+        Invocation(),
     )
 
-    assert life.posts[0].json == {
+    assert result.posts[0].json == {
         "aws_request_id": "call-1",
         "function_name": "chat",
         "function_version": "7",
@@ -150,49 +149,31 @@ def test_a_handler_knows_its_call_and_its_function(run: Run) -> None:
         "memory_limit_in_mb": "512",
         "log_group_name": "/aws/lambda/chat",
         "log_stream_name": "2026/11/24/[7]0",
-        "client_context": None,
-        "identity": None,
     }
 
 
-def test_a_caller_that_introduces_itself_is_known_to_the_handler(run: Run) -> None:
-    life = run(
-        "def handle(event, context):\n"
-        "    return [context.client_context.client.app_title, context.client_context.custom,\n"
-        "            context.client_context.env, context.identity.cognito_identity_pool_id]\n",
-        Call(
-            headers={
-                "Lambda-Runtime-Client-Context": '{"client": {"app_title": "a"}, "custom": {"b": 1}}',
-                "Lambda-Runtime-Cognito-Identity": '{"cognitoIdentityId": "i", "cognitoIdentityPoolId": "p"}',
-            }
-        ),
-    )
-
-    assert life.posts[0].json == ["a", {"b": 1}, None, "p"]
-
-
 def test_the_remaining_time_counts_down_to_the_deadline_and_stops_at_zero(run: Run) -> None:
-    life = run(
+    result = run(
         "import time\n"
         "def handle(event, context):\n"
         "    return [context.get_remaining_time_in_millis(), int(time.time() * 1000)]\n",
-        Call(),
-        Call(headers={"Lambda-Runtime-Deadline-Ms": "1"}),
+        Invocation(),
+        Invocation(headers={"Lambda-Runtime-Deadline-Ms": "1"}),
     )
 
-    (ahead, now), (over, _) = (post.json for post in life.posts)
+    (ahead, now), (over, _) = (post.json for post in result.posts)
     assert 0 <= ahead + now - DEADLINE_MS < 1000
     assert over == 0
 
 
-def test_the_trace_id_is_that_of_the_call_and_goes_with_it(run: Run) -> None:
-    life = run(
+def test_the_trace_id_is_set_for_its_invocation_only(run: Run) -> None:
+    result = run(
         "import os\ndef handle(event, context):\n    return os.environ.get('_X_AMZN_TRACE_ID')\n",
-        Call(),
-        Call(headers={"Lambda-Runtime-Trace-Id": None}),
+        Invocation(),
+        Invocation(headers={"Lambda-Runtime-Trace-Id": None}),
     )
 
-    assert [post.json for post in life.posts] == [
+    assert [post.json for post in result.posts] == [
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad1",
         None,
     ]

@@ -1,4 +1,4 @@
-"""The script that Lambda starts in place of its own loop (AWS_LAMBDA_EXEC_WRAPPER)."""
+"""The script that replaces the managed runtime (AWS_LAMBDA_EXEC_WRAPPER)."""
 
 import shutil
 import subprocess
@@ -8,8 +8,8 @@ WRAPPER = Path(__file__).parents[3] / "layers" / "qwen_gateway" / "qwen-gateway-
 INTERPRETER = '#!/bin/sh\necho "$PYTHONPATH|$*"\n'
 
 
-def started(tmp_path: Path, environment: dict[str, str]) -> str:
-    """Return the search path and the arguments that the interpreter got."""
+def run_wrapper(tmp_path: Path, environment: dict[str, str]) -> str:
+    """Run the script and return PYTHONPATH and the arguments of the interpreter."""
     layer = tmp_path / "a layer"
     layer.mkdir()
     wrapper = shutil.copy(WRAPPER, layer)
@@ -21,23 +21,23 @@ def started(tmp_path: Path, environment: dict[str, str]) -> str:
     return process.stdout.strip()
 
 
-def test_the_loop_replaces_the_managed_one_and_modules_are_found_in_lambdas_order(tmp_path: Path) -> None:
-    line = started(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"})
+def test_it_starts_the_loop_with_the_module_search_order_of_lambda(tmp_path: Path) -> None:
+    line = run_wrapper(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"})
 
     assert line == f"/var/task:{tmp_path}/a layer/python:/var/runtime|-m qwen_gateway.runtime"
 
 
-def test_without_a_runtime_folder_the_working_directory_is_not_searched_in_its_place(tmp_path: Path) -> None:
-    line = started(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task"})
+def test_without_a_runtime_folder_the_search_path_has_no_empty_entry(tmp_path: Path) -> None:
+    line = run_wrapper(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task"})
 
     assert line == f"/var/task:{tmp_path}/a layer/python|-m qwen_gateway.runtime"
 
 
-def test_under_sam_local_the_managed_loop_runs(tmp_path: Path) -> None:
-    line = started(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task", "AWS_SAM_LOCAL": "true"})
+def test_under_sam_local_it_starts_the_managed_runtime(tmp_path: Path) -> None:
+    line = run_wrapper(tmp_path, {"LAMBDA_TASK_ROOT": "/var/task", "AWS_SAM_LOCAL": "true"})
 
     assert line == "|/var/runtime/bootstrap.py"
 
 
-def test_lambda_may_execute_it() -> None:
+def test_it_is_executable() -> None:
     assert WRAPPER.stat().st_mode & 0o777 == 0o755

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_gateway import config
@@ -151,7 +151,6 @@ class World:
     def drain(self) -> None: ...
 
 
-@settings(max_examples=5_000, derandomize=True, database=None, deadline=None)
 @given(routes, circumstances, st.lists(happenings, min_size=1, max_size=6), pauses)
 def test_every_request_keeps_its_promises(
     route: tuple[Target, ...], around: Circumstances, ahead: list[Happening], waits: tuple[float, ...]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-DEEPEST = 32
+MAX_DEPTH = 32
 """Levels after which a schema that contains itself is answered with null."""
 
 type Schema = dict[str, Any]
@@ -18,7 +18,7 @@ def sample(schema: Schema) -> Any:
 
 
 def _value(schema: Any, root: Schema, depth: int) -> Any:
-    if not isinstance(schema, dict) or depth > DEEPEST:
+    if not isinstance(schema, dict) or depth > MAX_DEPTH:
         return None
     if "const" in schema:
         return schema["const"]

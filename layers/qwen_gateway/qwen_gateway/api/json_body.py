@@ -70,6 +70,6 @@ def _reason(error: ValueError) -> str:
     """Return the decoder's message and position, which never quote the body."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno} column {error.colno}"
-    if isinstance(error, strictjson.NumberRefused):
+    if isinstance(error, strictjson.InvalidNumber):
         return str(error)
     return "a number has too many digits"

@@ -20,7 +20,7 @@ from qwen_gateway.errors import (
     RequestRefused,
 )
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
-from qwen_gateway.runtime import EventStream, ProxyAnswer
+from qwen_gateway.runtime import EventStream, ProxyResponse
 
 EXPOSED_HEADERS = (
     "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-max-tokens, x-should-retry, "
@@ -52,15 +52,15 @@ class EventStreamResponse(NamedTuple):
 
 
 @overload
-def serve(event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> ProxyAnswer: ...
+def serve(event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> ProxyResponse: ...
 @overload
 def serve(
     event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse | EventStreamResponse]
-) -> ProxyAnswer | EventStream: ...
+) -> ProxyResponse | EventStream: ...
 def serve(
     event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse | EventStreamResponse]
-) -> ProxyAnswer | EventStream:
-    """Return the response to a proxy event: what `handle(request, request_id)` returns, or its exception as an error."""
+) -> ProxyResponse | EventStream:
+    """Return the response for a proxy event: what `handle(request, request_id)` returns, or its exception as error."""
     request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
     try:
         response = handle(parse_event(event), request_id)
@@ -79,7 +79,7 @@ def serve(
     return _proxy_response(200, response.body, headers)
 
 
-def _error_response(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyAnswer:
+def _error_response(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyResponse:
     """Return the response for an error, and count it."""
     http_error = http_error_for(error)
     count(error, request_id)
@@ -115,7 +115,7 @@ def error_object(error: GatewayError) -> dict[str, Any]:
     return {"message": error.message, "type": http_error.type, "param": error.param, "code": http_error.code}
 
 
-def _proxy_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyAnswer:
+def _proxy_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ProxyResponse:
     return {"statusCode": status, "headers": _headers("application/json", headers), "body": json_text(body)}
 
 

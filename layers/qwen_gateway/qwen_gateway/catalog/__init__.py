@@ -47,7 +47,7 @@ class Quirks(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model of a provider. None is unknown; limits are in tokens; `created` is the date of its entry, in epoch seconds."""
+    """A model of a provider. None is unknown; limits are in tokens; `created` is its entry's date in epoch seconds."""
 
     id: str
     owned_by: str

@@ -1,6 +1,6 @@
-"""The ledger: API keys and usage records in DynamoDB. What its owner does with keys is in `administration`."""
+"""The ledger: API keys and usage records in DynamoDB. The owner's operations on keys are in `administration`."""
 
-from qwen_gateway.ledger.keys import ApiKey, Keys
-from qwen_gateway.ledger.usage import AttemptRecord, UsageLedger, UsageRecord, restorable, tags
+from qwen_gateway.ledger.api_keys import ApiKey, ApiKeys
+from qwen_gateway.ledger.usage_ledger import AttemptRecord, UsageLedger, UsageRecord, parse_tags, record_fields
 
-__all__ = ["ApiKey", "AttemptRecord", "Keys", "UsageLedger", "UsageRecord", "restorable", "tags"]
+__all__ = ["ApiKey", "ApiKeys", "AttemptRecord", "UsageLedger", "UsageRecord", "parse_tags", "record_fields"]

@@ -1,7 +1,8 @@
-"""What an owner does with API keys: make, list, show, rotate, revoke. Used by the operator's command.
+"""The owner's operations on API keys: create, list, show, rotate, revoke. The operator's command uses them.
 
-Every write is conditional, and no write is lost between two operators. A key's hashes never leave this module, and a
-token leaves it once. Failures of DynamoDB come as botocore raises them: the operator may see their words.
+Every write is conditional, so that two operators cannot overwrite each other's changes. The hashes of a key are never
+returned, and a token is returned once. Failures of DynamoDB are raised as botocore's exceptions, whose messages the
+operator may read.
 """
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from qwen_gateway.ledger import token
-from qwen_gateway.ledger.attributes import Item, Plain, from_item, to_item
+from qwen_gateway.ledger.dynamodb import Item, Plain, from_item, is_condition_failure, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -17,29 +18,29 @@ if TYPE_CHECKING:
 type KeyState = Literal["active", "revoked", "expired"]
 
 
-class KeyNotChanged(Exception):
-    """The key stays as it is; the message says why."""
+class KeyAdministrationError(Exception):
+    """An operation failed and changed nothing; the message is for the operator."""
 
 
-class KeyNotThere(KeyNotChanged):
+class KeyNotFound(KeyAdministrationError):
     """No key has this id."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"There is no API key with the id {key_id[:64]!r}.")
 
 
-class KeyClosed(KeyNotChanged):
-    """A revoked or expired key cannot be rotated."""
+class KeyInactive(KeyAdministrationError):
+    """The key is revoked or expired and cannot be rotated."""
 
 
-class KeyChangedMeanwhile(KeyNotChanged):
-    """Somebody else changed the key between reading and writing."""
+class KeyConflict(KeyAdministrationError):
+    """Another operation changed the key between the read and the write."""
 
 
 class KeySettings(NamedTuple):
-    """A key as its owner sees it. Times are seconds since 1970; `expires` None: never.
+    """The settings of a key, without its hashes. Times are seconds since 1970; `expires` None: never.
 
-    `previous_expires` is when the token before the last rotation stops to work, None when there was no rotation.
+    `previous_expires` is when the token before the last rotation expires, None without a rotation.
     """
 
     id: str
@@ -51,35 +52,35 @@ class KeySettings(NamedTuple):
     disabled: bool
 
     def state(self, now: float) -> KeyState:
-        """Return whether the key opens the gateway, and why not."""
+        """Return the state at `now`, in seconds since 1970."""
         if self.disabled:
             return "revoked"
         return "expired" if self.expires is not None and self.expires <= now else "active"
 
 
 class IssuedKey(NamedTuple):
-    """A key with its fresh token, which is shown once and kept nowhere."""
+    """A key with its new token, which is stored nowhere."""
 
     settings: KeySettings
     token: str
 
     def __repr__(self) -> str:
-        """Leave the token out."""
+        """Omit the token."""
         return f"IssuedKey(settings={self.settings!r})"
 
 
 class KeyAdministration:
-    """The keys table, for its owner. `now` is always in seconds since 1970."""
+    """The keys table with write access. `now` is always in seconds since 1970."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table_name = table_name
 
     def create(self, name: str, now: float, expires: int | None = None) -> IssuedKey:
-        """Make a key that works from now on, until `expires` (seconds since 1970; None: for ever)."""
-        key_id = token.new_id()
+        """Create a key that is valid at once and until `expires` (seconds since 1970; None: never expires)."""
+        key_id = token.create_id()
         text = token.create(key_id)
-        item = to_item(_fresh(key_id, name, token.digest(text), int(now), expires))
+        item = to_item(_new_fields(key_id, name, token.digest(text), int(now), expires))
         try:
             self._client.put_item(
                 TableName=self._table_name,
@@ -89,7 +90,7 @@ class KeyAdministration:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as failure:
-            _settle_repeated_write(failure, token.digest(text))
+            _accept_repeated_write(failure, token.digest(text))
         return IssuedKey(_settings(item), text)
 
     def list(self) -> "list[KeySettings]":
@@ -102,30 +103,30 @@ class KeyAdministration:
         """Return one key.
 
         Raises:
-            KeyNotThere: no key has this id.
+            KeyNotFound: no key has this id.
         """
-        # DynamoDB refuses an empty key with words of its own.
+        # DynamoDB rejects an empty key with a ValidationException.
         if not key_id:
-            raise KeyNotThere(key_id)
-        answer = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
-        if "Item" not in answer:
-            raise KeyNotThere(key_id)
-        return _settings(answer["Item"])
+            raise KeyNotFound(key_id)
+        output = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
+        if "Item" not in output:
+            raise KeyNotFound(key_id)
+        return _settings(output["Item"])
 
     def rotate(self, key_id: str, grace_seconds: int, now: float) -> IssuedKey:
-        """Give the key a new token; the one before works `grace_seconds` longer, earlier ones no more.
+        """Replace the token of a key. The current one stays valid for `grace_seconds`, earlier ones do not.
 
         Raises:
-            KeyNotThere: no key has this id.
-            KeyClosed: the key is revoked or expired.
-            KeyChangedMeanwhile: another change came between.
+            KeyNotFound: no key has this id.
+            KeyInactive: the key is revoked or expired.
+            KeyConflict: another operation changed the key at the same time.
         """
         before = self.show(key_id)
         if (state := before.state(now)) != "active":
-            raise KeyClosed(f"The key {before.id} is {state}: a new token would not open anything. Make a new key.")
+            raise KeyInactive(f"The key {before.id} is {state} and cannot be rotated. Create a new key.")
         text = token.create(key_id)
         try:
-            answer = self._client.update_item(
+            output = self._client.update_item(
                 TableName=self._table_name,
                 Key={"id": {"S": key_id}},
                 UpdateExpression=(
@@ -151,21 +152,21 @@ class KeyAdministration:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as failure:
-            return IssuedKey(_settings(_settle_repeated_write(failure, token.digest(text))), text)
-        return IssuedKey(_settings(answer["Attributes"]), text)
+            return IssuedKey(_settings(_accept_repeated_write(failure, token.digest(text))), text)
+        return IssuedKey(_settings(output["Attributes"]), text)
 
     def revoke(self, key_id: str) -> KeySettings:
-        """Switch the key off, at once and for good. A revoked key stays as it is.
+        """Disable a key at once and permanently. Revoking a revoked key changes nothing but its version.
 
-        Whatever else changes the key at the same time, this wins: it asks only that the key is there.
+        The write depends only on the existence of the key, so concurrent changes cannot prevent it.
 
         Raises:
-            KeyNotThere: no key has this id.
+            KeyNotFound: no key has this id.
         """
         if not key_id:
-            raise KeyNotThere(key_id)
+            raise KeyNotFound(key_id)
         try:
-            answer = self._client.update_item(
+            output = self._client.update_item(
                 TableName=self._table_name,
                 Key={"id": {"S": key_id}},
                 UpdateExpression="SET #disabled = :yes, #version = #version + :one",
@@ -175,14 +176,14 @@ class KeyAdministration:
                 ReturnValues="ALL_NEW",
             )
         except ClientError as failure:
-            if not _is_condition_failure(failure):
+            if not is_condition_failure(failure):
                 raise
-            raise KeyNotThere(key_id) from None
-        return _settings(answer["Attributes"])
+            raise KeyNotFound(key_id) from None
+        return _settings(output["Attributes"])
 
 
-def _fresh(key_id: str, name: str, token_hash: str, created: int, expires: int | None) -> dict[str, Plain | None]:
-    """Return a new key's fields, with the ledger's counters and maps that the way of a request only updates."""
+def _new_fields(key_id: str, name: str, token_hash: str, created: int, expires: int | None) -> dict[str, Plain | None]:
+    """Return the fields of a new key, including the ledger's counters and maps, which requests only update."""
     return {
         "id": key_id,
         "version": 1,
@@ -211,15 +212,15 @@ def _settings(item: Item) -> KeySettings:
     )
 
 
-def _settle_repeated_write(failure: ClientError, token_hash: str) -> Item:
-    """Return the item when it is our own write that stands there: botocore repeats one whose answer was lost."""
-    if not _is_condition_failure(failure):
+def _accept_repeated_write(failure: ClientError, token_hash: str) -> Item:
+    """Return the item when it already holds our own write: botocore repeats a write whose response was lost.
+
+    Raises:
+        KeyConflict: another operation changed the key.
+    """
+    if not is_condition_failure(failure):
         raise failure
     item = cast("Item", failure.response.get("Item", {}))
     if from_item(item).get("token_hash") != token_hash:
-        raise KeyChangedMeanwhile("The key was changed by somebody else at the same time. Look at it, then try again.")
+        raise KeyConflict("Another command changed the key at the same time. Check the key, then try again.")
     return item
-
-
-def _is_condition_failure(failure: ClientError) -> bool:
-    return failure.response["Error"]["Code"] == "ConditionalCheckFailedException"

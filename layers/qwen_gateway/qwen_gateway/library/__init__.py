@@ -1,9 +1,8 @@
-"""The gateway's way to Qwen as a library: outside of Lambda, without AWS, with the same policy and the same errors."""
+"""The gateway's client for Qwen as a library: without Lambda and AWS, with the same retries, fallback and errors."""
 
-from qwen_gateway.library.answer import Answer, Result
+from qwen_gateway.library.answer import Answer, AnswerStream, Delta, Result
 from qwen_gateway.library.batch import Batch
-from qwen_gateway.library.client import QwenClient
-from qwen_gateway.library.prompts import Prompt
-from qwen_gateway.library.stream import AnswerStream, Delta
+from qwen_gateway.library.prompt import Prompt
+from qwen_gateway.library.qwen_client import QwenClient
 
 __all__ = ["Answer", "AnswerStream", "Batch", "Delta", "Prompt", "QwenClient", "Result"]

@@ -1,22 +1,25 @@
-"""What a call of the library gives."""
+"""The return values of the library's calls: a complete answer, or a stream of deltas."""
 
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from qwen_gateway.errors import GatewayError
-from qwen_gateway.upstream import Attempt
+from qwen_gateway.upstream import Attempt, Relay
+from qwen_gateway.upstream.timeouts import Stopwatch
 
 
 class Answer(NamedTuple):
-    """A whole answer, and how it came about.
+    """A complete answer.
 
     Attributes:
         content: the text of the first choice; empty when the model only called tools.
-        usage: the tokens that the provider counted, None when it reports none.
-        latency_ms: milliseconds of the whole call, with every attempt and every wait between them.
-        model: the model that answered, as its provider calls it.
+        usage: the provider's token counts, None when it reports none.
+        latency_ms: milliseconds of the whole call, with all attempts and the waits between them.
+        model: the model that answered, by the provider's name for it.
         provider: the provider that answered, by its name in the configuration.
-        attempts: every call of a provider that was made, the one that succeeded last.
-        whole: the answer as OpenAI's `chat.completion`: all choices, tool calls, reasoning.
+        attempts: all upstream calls in order; the last one succeeded.
+        completion: the whole answer as OpenAI's `chat.completion`: all choices, tool calls, reasoning.
     """
 
     content: str
@@ -25,22 +28,107 @@ class Answer(NamedTuple):
     model: str
     provider: str
     attempts: tuple[Attempt, ...]
-    whole: dict[str, Any]
+    completion: dict[str, Any]
+
+    @classmethod
+    def of(cls, completion: dict[str, Any], attempts: tuple[Attempt, ...], latency_ms: int) -> "Answer":
+        """Build an answer from a `chat.completion` and the attempts that led to it."""
+        target = attempts[-1].target
+        return cls(
+            content=completion["choices"][0]["message"]["content"] or "",
+            usage=completion.get("usage"),
+            latency_ms=latency_ms,
+            model=target.model,
+            provider=target.provider,
+            attempts=attempts,
+            completion=completion,
+        )
 
 
 type Result = Answer | GatewayError
-"""An answer or the failure in its place."""
+"""An answer, or the error that replaces it."""
 
 
-def answer(whole: dict[str, Any], attempts: tuple[Attempt, ...], latency_ms: int) -> Answer:
-    """Return what a caller reads of a `chat.completion`."""
-    last = attempts[-1].target
-    return Answer(
-        content=whole["choices"][0]["message"]["content"] or "",
-        usage=whole.get("usage"),
-        latency_ms=latency_ms,
-        model=last.model,
-        provider=last.provider,
-        attempts=attempts,
-        whole=whole,
-    )
+class Delta(NamedTuple):
+    """What one chunk adds to one choice.
+
+    Attributes:
+        content: a part of the text, often empty.
+        reasoning: a part of the reasoning, often empty.
+        tool_calls: parts of tool calls, as OpenAI's `delta.tool_calls`.
+        finish_reason: why the choice ended, set in its last delta.
+        choice: the index of the choice, from 0.
+        chunk: the whole chunk, as OpenAI's `chat.completion.chunk`.
+    """
+
+    content: str
+    reasoning: str
+    tool_calls: list[dict[str, Any]]
+    finish_reason: str | None
+    choice: int
+    chunk: dict[str, Any]
+
+
+class AnswerStream(AbstractContextManager["AnswerStream", None]):
+    """An iterator over the deltas of an answer whose first output has arrived. Read it to the end or close it.
+
+    Iterating raises ProviderError when the answer fails. Closing early closes the connection; the provider may still
+    bill the rest of the answer.
+
+    Attributes:
+        model: the model that answers, by the provider's name for it.
+        provider: the provider that answers, by its name in the configuration.
+        first_token_ms: milliseconds from the call to the first output.
+        usage: the provider's token counts; None before the end, and when it reports none.
+        latency_ms: milliseconds of the whole call; None before the end.
+        attempts: all upstream calls; empty before the end.
+    """
+
+    def __init__(self, relay: Relay, watch: Stopwatch) -> None:
+        self.model = relay.target.model
+        self.provider = relay.target.provider
+        self.first_token_ms = watch.ms()
+        self.usage: dict[str, Any] | None = None
+        self.latency_ms: int | None = None
+        self.attempts: tuple[Attempt, ...] = ()
+        self._relay = relay
+        self._watch = watch
+        self._deltas = self._read()
+
+    def __iter__(self) -> Iterator[Delta]:
+        return self._deltas
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and set the attributes that are known at the end."""
+        self._deltas.close()
+        self._end()
+
+    def _read(self) -> Generator[Delta]:
+        try:
+            for batch in self._relay.events():
+                for event in batch:
+                    yield from _parse_deltas(event.chunk)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self.latency_ms is None:
+            outcome = self._relay.end()
+            self.latency_ms, self.attempts = self._watch.ms(), outcome.attempts
+            self.usage = None if isinstance(outcome.result, GatewayError) else outcome.result.get("usage")
+
+
+def _parse_deltas(chunk: dict[str, Any]) -> Iterator[Delta]:
+    for choice in chunk.get("choices") or ():
+        delta = choice.get("delta") or {}
+        yield Delta(
+            content=delta.get("content") or "",
+            reasoning=delta.get("reasoning_content") or "",
+            tool_calls=delta.get("tool_calls") or [],
+            finish_reason=choice.get("finish_reason"),
+            choice=choice.get("index") or 0,
+            chunk=chunk,
+        )

@@ -1,41 +1,74 @@
-"""Many prompts, a few at a time."""
+"""Many prompts, answered by a few worker threads at a limited rate."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import overload
 
 from qwen_gateway.library.answer import Result
-from qwen_gateway.library.closing import Closing
-from qwen_gateway.library.pace import Pace
-from qwen_gateway.library.prompts import Prompt
+from qwen_gateway.library.prompt import Prompt
+from qwen_gateway.upstream.timeouts import Clock
 
-RAMP = 0.025
-"""Seconds from one worker's first call to the next one's: providers refuse a rate that jumps (`limit_burst_rate`)."""
+RAMP_UP_S = 0.025
+"""Seconds between the first calls of two workers: providers reject a sudden rise of the rate (`limit_burst_rate`)."""
 
 
-class Batch(Closing, Sequence[Result]):
-    """The results of many prompts, in the order of the prompts, while they arrive.
+class RateLimiter:
+    """Spaces calls evenly, so that a provider that counts per second never sees a burst.
 
-    The calls start when the batch is made, the first at once and one more at a time every 25 ms, until as many run as
-    were allowed. Reading a result waits for it: `batch[3]`, `for result in batch`, `list(batch)`. A failure is a
-    `GatewayError` in its prompt's place. Whatever the reader does, the threads end with the program.
+    Args:
+        requests_per_minute: how many calls may start within a minute; None: no limit.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(self, requests_per_minute: float | None, clock: Clock = time.monotonic) -> None:
+        self._interval_s = 60 / requests_per_minute if requests_per_minute else 0.0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next_at = clock()
+
+    def reserve(self) -> float:
+        """Reserve the next slot for a call and return the seconds until it starts."""
+        with self._lock:
+            now = self._clock()
+            slot = max(self._next_at, now)
+            self._next_at = slot + self._interval_s
+            return slot - now
+
+    def settle(self, calls: int) -> None:
+        """Correct the reservation by the number of upstream calls made: retries take more slots, 0 returns the slot."""
+        with self._lock:
+            self._next_at += (calls - 1) * self._interval_s
+
+
+class Batch(AbstractContextManager["Batch", None], Sequence[Result]):
+    """The results of many prompts, in the order of the prompts, available as they arrive.
+
+    The calls start when the batch is created: the first at once, then one more worker every 25 ms up to
+    `max_concurrency`. Reading a result waits for it: `batch[3]`, `for result in batch`, `list(batch)`. A failure is a
+    `GatewayError` at the position of its prompt. The threads are daemons and end with the program.
     """
 
     def __init__(
-        self, prompts: Iterable[Prompt], ask: Callable[[Prompt], Result], max_concurrency: int, pace: Pace
+        self,
+        prompts: Iterable[Prompt],
+        complete: Callable[[Prompt], Result],
+        max_concurrency: int,
+        rate_limiter: RateLimiter,
     ) -> None:
         self._prompts = tuple(prompts)
-        self._ask = ask
-        self._pace = pace
+        self._complete = complete
+        self._rate_limiter = rate_limiter
         self._results: list[futures.Future[Result]] = [futures.Future() for _ in self._prompts]
         self._closed = threading.Event()
-        self._waiting: SimpleQueue[int] = SimpleQueue()
+        self._queue: SimpleQueue[int] = SimpleQueue()
         for position in range(len(self._prompts)):
-            self._waiting.put(position)
+            self._queue.put(position)
         for worker in range(min(max_concurrency, len(self._prompts))):
-            threading.Thread(target=self._work, args=(worker * RAMP,), name="qwen batch", daemon=True).start()
+            threading.Thread(target=self._work, args=(worker * RAMP_UP_S,), name="qwen batch", daemon=True).start()
 
     def __len__(self) -> int:
         return len(self._results)
@@ -49,38 +82,41 @@ class Batch(Closing, Sequence[Result]):
             return [result.result() for result in self._results[position]]
         return self._results[position].result()
 
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def as_completed(self) -> Iterator[tuple[int, Result]]:
-        """Give each result with its prompt's position as soon as it is there, in whatever order that is."""
+        """Yield each result with the position of its prompt, in the order of completion."""
         positions = {result: position for position, result in enumerate(self._results)}
         for result in futures.as_completed(self._results):
             yield positions[result], result.result()
 
     def close(self) -> None:
-        """Start no more calls. Reading a result whose call was not started raises `CancelledError`."""
+        """Start no more calls. Reading the result of a call that was not started raises `CancelledError`."""
         self._closed.set()
         while (position := self._next()) is not None:
             self._cancel(position)
 
-    def _work(self, begin_after: float) -> None:
-        self._closed.wait(begin_after)
+    def _work(self, delay_s: float) -> None:
+        self._closed.wait(delay_s)
         while (position := self._next()) is not None:
-            if self._closed.wait(self._pace.take()):
+            if self._closed.wait(self._rate_limiter.reserve()):
                 self._cancel(position)
                 return
-            self._answer(position)
+            self._run(position)
 
     def _next(self) -> int | None:
-        """Take a prompt off the queue; whoever has it sees to its result."""
+        """Remove a position from the queue. The caller has to set or cancel its result."""
         try:
-            return self._waiting.get_nowait()
+            return self._queue.get_nowait()
         except Empty:
             return None
 
-    def _answer(self, position: int) -> None:
+    def _run(self, position: int) -> None:
         try:
-            self._results[position].set_result(self._ask(self._prompts[position]))
-        except Exception as defect:  # noqa: BLE001 - whoever reads the result has to learn of it
-            self._results[position].set_exception(defect)
+            self._results[position].set_result(self._complete(self._prompts[position]))
+        except Exception as error:  # noqa: BLE001 - reading the result raises it
+            self._results[position].set_exception(error)
 
     def _cancel(self, position: int) -> None:
         self._results[position].cancel()

@@ -1,47 +1,62 @@
-"""Load the handler that `_HANDLER` names, then serve the Runtime API at `AWS_LAMBDA_RUNTIME_API`."""
+"""Load the handler named by `_HANDLER`, then serve the Runtime API at `AWS_LAMBDA_RUNTIME_API`."""
 
 import gc
+import importlib
 import io
 import os
 import sys
 from typing import NoReturn
 
-from qwen_gateway.runtime.client import RuntimeApi, RuntimeApiGone
-from qwen_gateway.runtime.faults import Fault
-from qwen_gateway.runtime.loading import load
+from qwen_gateway.runtime.invocation_error import InvocationError
 from qwen_gateway.runtime.loop import Handler, serve
+from qwen_gateway.runtime.runtime_api import RuntimeApi, RuntimeApiGone
 
 
 def main() -> NoReturn:
-    """Serve calls for as long as the environment lives; end with status 1 when it goes, or when INIT fails."""
+    """Serve invocations until the environment is shut down or INIT fails; then exit with status 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
-        if handler := _loaded(os.environ["_HANDLER"], api):
+        if handler := _initialize(os.environ["_HANDLER"], api):
             serve(api, handler)
     except RuntimeApiGone:
         pass
-    # A thread that a handler left behind would hold back sys.exit for as long as it runs.
+    # sys.exit would wait for threads that a handler left running.
     sys.stdout.flush()
     os._exit(1)
 
 
-def _loaded(name: str, api: RuntimeApi) -> Handler | None:
-    """Return the handler, or None after telling Lambda why there is none."""
-    # What INIT makes lives as long as the process. A collection during imports finds next to nothing to free, and
-    # frozen objects are never walked again, so that no call pauses for them.
+def _initialize(name: str, api: RuntimeApi) -> Handler | None:
+    """Return the handler, or report an INIT error and return None."""
+    # Objects made during INIT live as long as the process. A collection during imports finds next to nothing to free,
+    # and frozen objects are skipped by later collections, so invocations have no pauses for them.
     gc.disable()
     try:
-        return load(name)
-    except Exception as error:
-        fault = Fault.of_init(error)
-        fault.log()
-        api.fail_init(fault)
+        return _load_handler(name)
+    except Exception as failure:
+        error = InvocationError.from_init(failure)
+        error.log()
+        api.fail_init(error)
         return None
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _load_handler(name: str) -> Handler:
+    """Import `package.module.function` and return the function.
+
+    Raises:
+        ValueError: the name has no dot.
+        AttributeError: the module has no such function.
+        Exception: whatever the import raises.
+    """
+    module, dot, function = name.rpartition(".")
+    if not dot:
+        raise ValueError(f"the handler {name!r} must have the form module.function")
+    handler: Handler = getattr(importlib.import_module(module), function)
+    return handler
 
 
 if __name__ == "__main__":

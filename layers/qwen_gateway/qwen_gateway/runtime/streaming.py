@@ -1,19 +1,19 @@
-"""What a handler answers with when its answer is to go out while it is made."""
+"""Responses that a handler may return, and the decorator for handlers that stream them."""
 
 import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-type ProxyAnswer = dict[str, Any]
-"""A whole answer, as a Lambda proxy integration wants it."""
+type ProxyResponse = dict[str, Any]
+"""A buffered response in the format of a Lambda proxy integration."""
 
 
 class EventStream(NamedTuple):
-    """An answer of server-sent events.
+    """A response of server-sent events.
 
-    Each of `chunks` is sent as it comes, and holds whole events, because after `ping` seconds without one a comment is
-    sent between them. They are read to their end, also when nobody listens any more.
+    Each of `chunks` is sent as soon as it is produced and contains complete events. After `ping` seconds without a
+    chunk a comment is sent between two chunks. `chunks` is read to the end, also after the client disconnected.
     """
 
     status: int
@@ -22,58 +22,63 @@ class EventStream(NamedTuple):
     ping: float
 
 
-class Streaming:
-    """A handler, as a decorator, whose answers all go out in Lambda's streaming mode, the whole ones too.
+class StreamingHandler:
+    """A decorator for a handler whose responses are all sent in Lambda's streaming mode, buffered ones included.
 
-    Called as any other handler, which is what loops do that know no streams, it gives the whole answer at the end.
+    A runtime that cannot stream calls it like any other handler and gets the complete response.
     """
 
-    def __init__(self, handler: Callable[[Any, Any], ProxyAnswer | EventStream]) -> None:
-        self.begin = handler
-        """The handler itself: its answer may be a stream that is still to be read."""
+    def __init__(self, function: Callable[[Any, Any], ProxyResponse | EventStream]) -> None:
+        self.function = function
+        """The decorated handler. It may return a stream that is not read yet."""
 
-    def __call__(self, event: Any, context: Any) -> ProxyAnswer:
-        """Answer a call whole."""
-        answer = self.begin(event, context)
-        return _whole(answer) if isinstance(answer, EventStream) else answer
+    def __call__(self, event: Any, context: Any) -> ProxyResponse:
+        """Return the complete response."""
+        response = self.function(event, context)
+        return _read_all(response) if isinstance(response, EventStream) else response
 
 
-def _whole(stream: EventStream) -> ProxyAnswer:
+def _read_all(stream: EventStream) -> ProxyResponse:
     body = b"".join(stream.chunks).decode()
     return {"statusCode": stream.status, "headers": dict(stream.headers), "body": body}
 
 
-class Response(NamedTuple):
-    """An answer of either kind, as it is sent in streaming mode."""
+class StreamedResponse(NamedTuple):
+    """A response of either kind in the form that streaming mode sends."""
 
-    head: bytes
+    prelude: bytes
     """Status and headers as JSON."""
     chunks: Iterable[bytes]
-    ping: float | None
+    ping_s: float | None
+    """Seconds without a chunk after which a comment is sent; None sends none."""
+
+    @classmethod
+    def of(cls, response: ProxyResponse | EventStream) -> "StreamedResponse":
+        """Convert what a handler returned.
+
+        Raises:
+            KeyError: it has no statusCode.
+            ValueError: its headers cannot be written as JSON, or its body is not valid base64.
+            TypeError: its headers cannot be written as JSON.
+        """
+        if isinstance(response, EventStream):
+            prelude = _encode_prelude({"statusCode": response.status, "headers": response.headers})
+            return cls(prelude, response.chunks, response.ping)
+        text: str = response.get("body") or ""
+        # Half a surrogate pair has no UTF-8 encoding; API Gateway replaces it too.
+        is_base64 = response.get("isBase64Encoded")
+        body = base64.b64decode(text, validate=True) if is_base64 else text.encode(errors="replace")
+        return cls(_encode_prelude(response), [body], None)
 
 
-def response_of(answer: ProxyAnswer | EventStream) -> Response:
-    """Return what is sent of a handler's answer.
-
-    Raises:
-        KeyError: it has no statusCode.
-        ValueError: its head is no JSON, or its body not the base64 that it says.
-        TypeError: its head is no JSON.
-    """
-    if isinstance(answer, EventStream):
-        return Response(_head({"statusCode": answer.status, "headers": answer.headers}), answer.chunks, answer.ping)
-    text: str = answer.get("body") or ""
-    # Half a surrogate pair has no bytes; API Gateway would replace it too.
-    body = base64.b64decode(text, validate=True) if answer.get("isBase64Encoded") else text.encode(errors="replace")
-    return Response(_head(answer), [body], None)
-
-
-def _head(answer: ProxyAnswer) -> bytes:
+def _encode_prelude(response: ProxyResponse) -> bytes:
     single: dict[str, Any] = {}
-    repeated: dict[str, Any] = {**(answer.get("multiValueHeaders") or {})}
-    for name, value in (answer.get("headers") or {}).items():
-        # API Gateway answers 502 to an array among the single ones.
+    repeated: dict[str, Any] = {**(response.get("multiValueHeaders") or {})}
+    for name, value in (response.get("headers") or {}).items():
+        # API Gateway answers 502 to a list in `headers`.
         (repeated if isinstance(value, list) else single)[name] = value
-    head = {"statusCode": answer["statusCode"], "headers": single}
-    more = {"multiValueHeaders": repeated, "cookies": answer.get("cookies")}
-    return json.dumps(head | {name: value for name, value in more.items() if value}, allow_nan=False).encode("ascii")
+    prelude = {"statusCode": response["statusCode"], "headers": single}
+    optional = {"multiValueHeaders": repeated, "cookies": response.get("cookies")}
+    return json.dumps(prelude | {name: value for name, value in optional.items() if value}, allow_nan=False).encode(
+        "ascii"
+    )

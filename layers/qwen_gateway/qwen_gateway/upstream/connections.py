@@ -15,7 +15,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from qwen_gateway.head_start import HeadStart
+from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway.upstream.timeouts import current as timeouts_of_attempt
 
@@ -71,8 +71,8 @@ class _DeadlineStream(httpcore2.NetworkStream):
 
 
 class _DeadlineBackend(httpcore2.NetworkBackend):
-    def __init__(self, head_start: HeadStart | None) -> None:
-        self._head_start = head_start
+    def __init__(self, prewarm: Prewarm | None) -> None:
+        self._prewarm = prewarm
 
     def connect_tcp(
         self,
@@ -82,7 +82,7 @@ class _DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[_SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        if self._head_start and (connection := self._head_start.take(host, port, _connect_seconds(timeout) / 2)):
+        if self._prewarm and (connection := self._prewarm.take(host, port, _connect_seconds(timeout) / 2)):
             return _DeadlineStream(connection)
         failure: Exception = httpcore2.ConnectError("the name has no address")
         addresses = _addresses(host, port)
@@ -148,13 +148,13 @@ class _Body(httpx2.SyncByteStream):
 class DeadlineTransport(httpx2.BaseTransport):
     """The httpx transport of the openai SDK: a connection pool that keeps to the timeouts of each attempt."""
 
-    def __init__(self, ssl_context: ssl.SSLContext, head_start: HeadStart | None) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext, prewarm: Prewarm | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=5,
-            network_backend=_DeadlineBackend(head_start),
+            network_backend=_DeadlineBackend(prewarm),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -1,7 +1,7 @@
 """The only module that uses the openai SDK: it sends a chat call and reads its stream as bytes.
 
-The SDK is a transport here. Its retries are off, because the attempt plan counts attempts; its resources (`client.chat`)
-are not used, because they cost 20 ms to load and 69 microseconds per chunk (one 2-core machine, November 2026).
+The SDK is a transport here. Its retries are off, because the attempt plan counts attempts. Its resources, such as
+`client.chat`, are not used: they cost 20 ms to load and 69 microseconds per chunk (one 2-core machine, November 2026).
 """
 
 import email.utils
@@ -17,6 +17,7 @@ import httpx2
 from openai import APIStatusError, OpenAI, Stream
 
 from qwen_gateway import strictjson
+from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderConnectTimeout,
@@ -26,7 +27,6 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from qwen_gateway.head_start import HeadStart
 from qwen_gateway.provider_failures import classify, parse_error_body
 from qwen_gateway.upstream.connections import DeadlineTransport
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
@@ -74,9 +74,9 @@ class OpenStream:
 class Transport:
     """Sends chat calls to any provider over one connection pool."""
 
-    def __init__(self, head_start: HeadStart | None = None) -> None:
-        context = head_start.ssl_context() if head_start else ssl.create_default_context()
-        pool = DeadlineTransport(context, head_start)
+    def __init__(self, prewarm: Prewarm | None = None) -> None:
+        context = prewarm.ssl_context() if prewarm else ssl.create_default_context()
+        pool = DeadlineTransport(context, prewarm)
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from qwen_gateway.runtime import EventStream, Streaming
+from qwen_gateway.runtime import EventStream, StreamingHandler
 
 _provider = http.client.HTTPConnection(urlsplit(os.environ["PROVIDER_URL"]).netloc)
 
 
-@Streaming
+@StreamingHandler
 def lambda_handler(event: dict[str, Any], _context: Any) -> EventStream:
     """Relay one chat call."""
     _provider.request("POST", "/chat/completions", event["body"].encode())

@@ -1,4 +1,4 @@
-"""A function process on our loop, against a Runtime API that hands over the given calls and then goes away."""
+"""Runs a function process against a fake Runtime API that delivers the given invocations and then disconnects."""
 
 import json
 import subprocess
@@ -14,31 +14,31 @@ DEADLINE_MS = 32_503_680_000_000
 
 
 @dataclass
-class Call:
-    """One call for the function; `headers` are added to the usual ones, None removes one."""
+class Invocation:
+    """One invocation; `headers` are added to the default ones, None removes one."""
 
     event: Any = None
     headers: dict[str, str | None] = field(default_factory=dict)
 
     def all_headers(self, number: int) -> dict[str, str]:
-        usual: dict[str, str | None] = {
+        default: dict[str, str | None] = {
             "Lambda-Runtime-Aws-Request-Id": f"call-{number}",
             "Lambda-Runtime-Deadline-Ms": str(DEADLINE_MS),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:chat:live",
             "Lambda-Runtime-Trace-Id": f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad{number}",
         }
-        return {name: value for name, value in (usual | self.headers).items() if value is not None}
+        return {name: value for name, value in (default | self.headers).items() if value is not None}
 
 
 @dataclass
 class Post:
-    """What the function posted."""
+    """One request of the function to the Runtime API."""
 
     path: str
     headers: dict[str, str]
     text: str
-    writes: list[str] = field(default_factory=list)
-    """The chunks, when it was posted in chunks."""
+    chunks: list[str] = field(default_factory=list)
+    """Empty when the body was not chunked."""
     trailers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -47,8 +47,8 @@ class Post:
 
 
 @dataclass
-class Life:
-    """All that a function process did."""
+class ProcessResult:
+    """Everything that a function process did."""
 
     posts: list[Post]
     status: int
@@ -57,29 +57,29 @@ class Life:
     connections: int
 
 
-type Reader = Literal["", "hangs up", "stalls", "says nothing"]
+type Reader = Literal["", "disconnects", "stalls", "sends no reply"]
 
 
 class Run(Protocol):
-    """Run a function of the given source with the given calls, to its end."""
+    """Run a function with the given source and invocations until its process exits."""
 
     def __call__(
-        self, source: str, *calls: Call, handler: str = ..., answer_status: int = ..., reader: Reader = ...
-    ) -> Life:
-        """`reader` is what the Runtime API does after the first chunk of a streamed answer, or after its end."""
+        self, source: str, *invocations: Invocation, handler: str = ..., reply_status: int = ..., reader: Reader = ...
+    ) -> ProcessResult:
+        """`reader` is what the Runtime API does after the first chunk of a streamed response, or after its end."""
         ...
 
 
 class FakeRuntimeApi(ThreadingHTTPServer):
-    """Hands over `calls` in order; who asks for more finds the connection closed."""
+    """Delivers `invocations` in order, then closes the connection."""
 
-    def __init__(self, calls: list[Call], *, answer_status: int, reader: Reader) -> None:
+    def __init__(self, invocations: list[Invocation], *, reply_status: int, reader: Reader) -> None:
         super().__init__(("127.0.0.1", 0), _Requests)
         self.reader = reader
-        self.over = threading.Event()
-        self.calls = calls
-        self.answer_status = answer_status
-        self.handed_over = 0
+        self.is_over = threading.Event()
+        self.invocations = invocations
+        self.reply_status = reply_status
+        self.delivered = 0
         self.posts: list[Post] = []
         self.connections = 0
 
@@ -94,12 +94,12 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert self.path == "/2018-06-01/runtime/invocation/next"
-        if self.server.handed_over == len(self.server.calls):
+        if self.server.delivered == len(self.server.invocations):
             self.close_connection = True
             return
-        call = self.server.calls[self.server.handed_over]
-        self.server.handed_over += 1
-        self._answer(200, json.dumps(call.event).encode(), call.all_headers(self.server.handed_over))
+        invocation = self.server.invocations[self.server.delivered]
+        self.server.delivered += 1
+        self._reply(200, json.dumps(invocation.event).encode(), invocation.all_headers(self.server.delivered))
 
     def do_POST(self) -> None:
         post = Post(self.path, {name.lower(): value for name, value in self.headers.items()}, "")
@@ -108,28 +108,28 @@ class _Requests(BaseHTTPRequestHandler):
             post.text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         else:
             self._read_chunks(post)
-        if self.server.reader == "says nothing":
-            self.server.over.wait(30)
+        if self.server.reader == "sends no reply":
+            self.server.is_over.wait(30)
         if self.server.reader:
             self.close_connection = True
             return
-        self._answer(self.server.answer_status, b'{"status":"OK"}\n', {})
+        self._reply(self.server.reply_status, b'{"status":"OK"}\n', {})
 
     def _read_chunks(self, post: Post) -> None:
         while size := int(self.rfile.readline(), 16):
-            if self.server.reader in {"hangs up", "stalls"} and post.writes:
+            if self.server.reader in {"disconnects", "stalls"} and post.chunks:
                 if self.server.reader == "stalls":
-                    self.server.over.wait(30)
-                # Closed with bytes unread, so that the other side is reset.
+                    self.server.is_over.wait(30)
+                # Closing with unread bytes resets the connection.
                 return
-            post.writes.append(self.rfile.read(size).decode())
+            post.chunks.append(self.rfile.read(size).decode())
             self.rfile.read(2)
         while line := self.rfile.readline().strip().decode():
             name, _, value = line.partition(": ")
             post.trailers[name.lower()] = value
-        post.text = "".join(post.writes)
+        post.text = "".join(post.chunks)
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -141,14 +141,14 @@ class _Requests(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-def live(  # noqa: PLR0913 - a function and all that happens to it
-    folder: Path, source: str, calls: list[Call], handler: str, *, answer_status: int, reader: Reader
-) -> Life:
-    """Run a function of the given source from its start to its end."""
+def run_process(  # noqa: PLR0913 - a function and its environment
+    folder: Path, source: str, invocations: list[Invocation], handler: str, *, reply_status: int, reader: Reader
+) -> ProcessResult:
+    """Run a function with the given source until its process exits."""
     package = folder / "function"
     package.mkdir()
     (package / "handler.py").write_text(source, encoding="utf-8")
-    with FakeRuntimeApi(calls, answer_status=answer_status, reader=reader) as api:
+    with FakeRuntimeApi(invocations, reply_status=reply_status, reader=reader) as api:
         threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
         process = subprocess.run(
             [sys.executable, "-m", "qwen_gateway.runtime"],
@@ -167,6 +167,6 @@ def live(  # noqa: PLR0913 - a function and all that happens to it
             timeout=30,
             check=False,
         )
-        api.over.set()
+        api.is_over.set()
         api.shutdown()
-    return Life(api.posts, process.returncode, process.stdout, process.stderr, api.connections)
+    return ProcessResult(api.posts, process.returncode, process.stdout, process.stderr, api.connections)

@@ -1,4 +1,4 @@
-"""From what a caller calls a prompt to a chat request."""
+"""Prompts of the library and how they become chat requests."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,16 @@ from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.errors import RequestInvalid
 
 type Prompt = str | Sequence[Mapping[str, Any]] | Mapping[str, Any]
-"""A user's words, a list of messages, or a whole request object."""
+"""The text of a user message, a list of messages, or a complete request object."""
 
 
-def request(prompt: Prompt, model: str, parameters: Mapping[str, Any]) -> ChatRequest:
-    """Return the checked request; what a whole request object says itself goes before `model` and `parameters`.
+def build_request(prompt: Prompt, model: str, parameters: Mapping[str, Any]) -> ChatRequest:
+    """Return the validated request. Fields of a request object take precedence over `model` and `parameters`.
 
     Raises:
-        RequestInvalid: it is no request, or a field that the gateway uses has the wrong form.
+        RequestInvalid: the prompt has a wrong type, or a field that the gateway uses is invalid.
     """
-    chat = ChatRequest.validate(_copied({"model": model, **parameters, **_fields(prompt)}))
+    chat = ChatRequest.validate(_copy({"model": model, **parameters, **_fields(prompt)}))
     if chat.streams:
         raise RequestInvalid(
             "This gives whole answers. For one that comes while it is made, call stream.", param="stream"
@@ -38,8 +38,8 @@ def _fields(prompt: Prompt) -> Mapping[str, Any]:
             raise RequestInvalid("A prompt is a text, a list of messages or a request object.")
 
 
-def _copied(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request as it will arrive, which later changes by the caller do not reach."""
+def _copy(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy that equals the request after JSON serialization and is safe from later changes by the caller."""
     try:
         text = json.dumps(body, ensure_ascii=False)
         text.encode()

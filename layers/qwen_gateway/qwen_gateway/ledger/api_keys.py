@@ -1,8 +1,8 @@
-"""API keys as requests meet them: one consistent read tells who calls, or why he may not.
+"""Authentication of requests: one consistent read of the keys table.
 
 An item of the keys table holds `id`, `version`, `name`, `token_hash`, `disabled`, `created`, `expires` (absent: never),
-and after a rotation `previous_hash` with `previous_expires`; times are whole seconds since 1970. The rest is the
-ledger's state, which `administration` sets up.
+and after a rotation `previous_hash` with `previous_expires`; times are whole seconds since 1970. The other attributes
+are the ledger's counters, which `administration` initializes.
 """
 
 import hmac
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown, LedgerUnavailable
 from qwen_gateway.ledger import token
-from qwen_gateway.ledger.attributes import Item, from_item
-from qwen_gateway.ledger.unavailable import FAILURES, ledger_unavailable
+from qwen_gateway.ledger.dynamodb import FAILURES, Item, from_item, ledger_unavailable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
 class ApiKey(NamedTuple):
-    """What a request needs to know of a key. Times are seconds since 1970; None: never."""
+    """The attributes of a key that authentication needs. Times are seconds since 1970; None: never."""
 
     id: str
     name: str
@@ -31,7 +30,7 @@ class ApiKey(NamedTuple):
 
     @classmethod
     def of(cls, item: Item) -> "ApiKey":
-        """Return the key that an item of the table describes."""
+        """Build a key from an item of the table."""
         fields = from_item(item)
         return cls(
             id=fields["id"],
@@ -44,45 +43,45 @@ class ApiKey(NamedTuple):
         )
 
 
-class Keys:
-    """The keys table, for reading."""
+class ApiKeys:
+    """The keys table, read-only."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table_name = table_name
 
     def connect(self) -> None:
-        """Make the connection to DynamoDB, by a read that finds nothing; a failure shows when a key is read."""
+        """Open the connection to DynamoDB with a read that finds no item. Failures are ignored: later reads raise."""
         with suppress(LedgerUnavailable):
             self._read("-")
 
-    def refuse_garbage(self, token_text: str) -> None:
-        """Refuse what cannot be a token, without a call to AWS.
+    def check_format(self, token_text: str) -> None:
+        """Check the format and checksum of a token, without a call to AWS.
 
         Raises:
-            KeyUnknown: the form or the checksum is wrong.
+            KeyUnknown: the format or the checksum is invalid.
         """
         token.parse(token_text)
 
     def authenticate(self, token_text: str, now: float) -> ApiKey:
-        """Return the key that a token opens.
+        """Return the key of a token.
 
         Args:
-            token_text: what the client sent after `Bearer `.
+            token_text: the value of the Authorization header after `Bearer `.
             now: seconds since 1970.
 
         Raises:
-            KeyUnknown: garbage (no call is made), an unknown id, or a wrong secret.
-            KeyRevoked: the owner switched the key off.
-            KeyExpired: the key's time is over, or this token was replaced and its grace is over.
-            LedgerUnavailable: DynamoDB did not answer.
+            KeyUnknown: the format is invalid (no call is made), the id is unknown, or the secret is wrong.
+            KeyRevoked: the owner revoked the key.
+            KeyExpired: the key has expired, or the token was rotated and its grace period is over.
+            LedgerUnavailable: DynamoDB failed.
         """
-        sent = token.parse(token_text)
-        item = self._read(sent.id)
+        parsed = token.parse(token_text)
+        item = self._read(parsed.id)
         if item is None:
-            raise _unknown()
+            raise _key_unknown()
         key = ApiKey.of(item)
-        _refuse_wrong_secret(key, token.digest(sent.text), now)
+        _check_secret(key, token.digest(parsed.text), now)
         if key.disabled:
             raise KeyRevoked("This API key was revoked. Ask the owner of the gateway for a new one.")
         if key.expires is not None and key.expires <= now:
@@ -90,23 +89,23 @@ class Keys:
         return key
 
     def _read(self, key_id: str) -> Item | None:
-        # Consistent: a key that was revoked a moment ago must not open the gateway once more.
+        # Consistent, so that a revocation takes effect for the next request.
         try:
-            answer = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
+            output = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
         except FAILURES as failure:
             raise ledger_unavailable() from failure
-        return answer.get("Item")
+        return output.get("Item")
 
 
-def _refuse_wrong_secret(key: ApiKey, sent: str, now: float) -> None:
-    if hmac.compare_digest(sent, key.token_hash):
+def _check_secret(key: ApiKey, token_hash: str, now: float) -> None:
+    if hmac.compare_digest(token_hash, key.token_hash):
         return
-    if key.previous_hash is None or not hmac.compare_digest(sent, key.previous_hash):
-        raise _unknown()
+    if key.previous_hash is None or not hmac.compare_digest(token_hash, key.previous_hash):
+        raise _key_unknown()
     if key.previous_expires is None or key.previous_expires <= now:
         raise KeyExpired("This API key was replaced by a new one, and its time of grace is over. Use the new one.")
 
 
-def _unknown() -> KeyUnknown:
-    # The same words for an unknown id and a wrong secret: nobody learns which ids exist.
+def _key_unknown() -> KeyUnknown:
+    # One message for an unknown id and a wrong secret, so that responses do not reveal which ids exist.
     return KeyUnknown("This API key is not known to the gateway. Ask its owner for one.")
