@@ -1,5 +1,7 @@
 """Authentication, usage records, and failures of DynamoDB."""
 
+from typing import Any
+
 import json
 import time
 
