@@ -112,7 +112,7 @@ def test_the_printed_python_lines_work_when_pasted(welcome: str) -> None:
         [sys.executable, "-c", f"from openai import OpenAI{lines}"], capture_output=True, text=True, check=False
     )
 
-    assert "stand-in" in pasted.stdout, pasted.stderr
+    assert "mock" in pasted.stdout, pasted.stderr
 
 
 def test_the_printed_curl_line_works(welcome: str) -> None:
