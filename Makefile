@@ -42,7 +42,7 @@ test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract an
 test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
-test-all: .venv $(NODE_CLIENTS)/node_modules/ready ## every test, for CI; needs Docker
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready ## every check and test, for CI; needs Docker
 	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
 

@@ -151,7 +151,7 @@ def test_doctor_reports_ok_and_prints_no_key(stack: dict[str, Any], repository: 
 
     assert examined.returncode == 0, findings
     assert {finding["state"] for finding in findings if finding["subject"] == "dashscope"} == {"ok"}
-    assert "sk-stand-in" not in examined.stdout + examined.stderr
+    assert "sk-mock" not in examined.stdout + examined.stderr
 
 
 def test_logs_are_printed_without_tokens(stack: dict[str, Any], repository: Repository) -> None:
@@ -252,7 +252,7 @@ def test_when_a_process_ends_the_command_names_it_and_stops_the_others(own: Repo
         os.kill(own.stack["pids"]["provider"], signal.SIGKILL)
 
         assert command.wait() == 1
-    assert "provider ended by itself" in command.output
+    assert "provider ended unexpectedly" in command.output
     assert "Traceback" not in command.output
     assert_clean(own)
 
@@ -281,7 +281,7 @@ def test_a_concurrent_second_up_is_rejected(own: Repository) -> None:
         command.send(signal.SIGINT)
         assert command.wait() == 130
     assert second.returncode == 1
-    assert "at work in this folder" in second.stderr
+    assert "is running in this folder" in second.stderr
     assert "Traceback" not in second.stderr
 
 
