@@ -48,7 +48,7 @@ def test_silence_is_left() -> None:
 
 def test_what_is_no_http_is_no_reply() -> None:
     with run_fake_provider(respond_with(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
-        asking.models(provider.url, "sk-any")
+        asking.models(provider.url, "sk-any", seconds=0.3)
 
 
 def test_a_connection_that_closes_is_no_reply() -> None:
