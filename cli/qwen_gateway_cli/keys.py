@@ -113,7 +113,13 @@ def _build_json(key: KeySettings) -> dict[str, Any]:
 
 
 def _build_row(key: KeySettings) -> tuple[str, ...]:
-    return key.id, key.state(time.time()), format_utc(key.created), _format_value(format_optional_utc(key.expires)), key.name
+    return (
+        key.id,
+        key.state(time.time()),
+        format_utc(key.created),
+        _format_value(format_optional_utc(key.expires)),
+        key.name,
+    )
 
 
 def _format_value(value: str | None) -> str:

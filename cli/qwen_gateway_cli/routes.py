@@ -15,5 +15,8 @@ def routes(stack: StackOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         show_json({name: [target._asdict() for target in chain] for name, chain in targets.items()})
     else:
-        rows = [(name, ", ".join(f"{target.provider}/{target.model}" for target in chain)) for name, chain in targets.items()]
+        rows = [
+            (name, ", ".join(f"{target.provider}/{target.model}" for target in chain))
+            for name, chain in targets.items()
+        ]
         show_table(("MODEL", "TARGETS"), rows)

@@ -1,9 +1,8 @@
 """Authentication, usage records, and failures of DynamoDB."""
 
-from typing import Any
-
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
