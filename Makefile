@@ -8,6 +8,7 @@ STAGE ?= dev
 ARCHITECTURE ?= arm64
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
+PYTEST = $(BIN)/pytest -n auto
 SAM := $(CURDIR)/.tools/sam/bin/sam
 NODE_CLIENTS := tests/stack/clients/node
 NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
@@ -17,10 +18,10 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down test test-sam-local sam-local smoke events docs openapi lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi lint types build deploy teardown lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## run the gateway on this machine, without Docker, account or key
 	@$(BIN)/qwen-gateway up
@@ -28,11 +29,28 @@ up: .venv ## run the gateway on this machine, without Docker, account or key
 down: ## stop what `make up` left running
 	@if [ -x $(BIN)/qwen-gateway ]; then $(BIN)/qwen-gateway down; else echo "nothing is installed, so nothing runs"; fi
 
-test: .venv $(NODE_CLIENTS)/node_modules/ready ## every test that needs neither Docker nor an account
-	$(BIN)/pytest
+check: .venv ## format, style, types, direction of imports and unit tests, in less than a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=functions $(BIN)/lint-imports
+	$(PYTEST) -m "not thorough" tests/unit
 
-test-sam-local: .venv ## every test under `sam local`, in containers; installs Docker where it may (root on Debian)
+test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
+	$(PYTEST) -m "not thorough"
+
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
+	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
+
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready ## every check and test, for CI; needs Docker
+	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
+
+test-sam-local: .venv ## every test under `sam local`, in containers; needs Docker
+	$(BIN)/pytest tests/sam_local
+
+docker: .venv ## install Docker and the base image of `make test-sam-local` (root on Debian)
+	@$(BIN)/python -m tests.sam_local.prepare
 
 sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
 	@$(BIN)/python -m tests.sam_local $(EVENT)

@@ -1,26 +1,72 @@
-"""Settings of all tests: network access, groups of parallel tests, number of property examples."""
+"""Network access and time limits of the tiers, hypothesis profiles, and one TLS context for every client."""
 
+import functools
+import os
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
+UNIT = TESTS / "unit"
+SLOW_TIERS = (TESTS / "stack", TESTS / "sam_local", TESTS / "smoke")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+SLOW_TIERS_S = 300
+THOROUGH_S = 900
 
-settings.register_profile("quick", max_examples=60, derandomize=True, deadline=None, database=None)
-settings.register_profile("thorough", max_examples=5_000, derandomize=True, deadline=None, database=None)
+settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=5_000)
 settings.load_profile("quick")
 
 
+class TierScheduling(LoadScopeScheduling):
+    """Send the stack tier to one worker, because its tests share one stack, and every other file to one worker.
+
+    A file's tests share servers and a built layer. xdist's own groups (`--dist loadgroup`) do not work with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/stack" if nodeid.startswith("tests/stack/") else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TierScheduling:
+    """Distribute tests by `TierScheduling`, whatever `--dist` says."""
+    return TierScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep unit tests off the network and all others on this machine, and name the group that each test runs in."""
+    """Allow unit tests no socket and all others loopback only, and set the time limits."""
+    is_thorough = settings.get_current_profile_name() == "thorough"
     for item in items:
-        place = item.path.relative_to(TESTS)
-        if place.parts[0] != "unit":
+        if not item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         elif item.get_closest_marker("enable_socket") is None:
             item.add_marker(pytest.mark.disable_socket)
-        if item.get_closest_marker("xdist_group") is None:
-            # A file's tests share its servers; the tests of the stack tier share one stack.
-            item.add_marker(pytest.mark.xdist_group("stack" if place.parts[0] == "stack" else str(place)))
+        if any(item.path.is_relative_to(folder) for folder in SLOW_TIERS):
+            item.add_marker(pytest.mark.timeout(SLOW_TIERS_S))
+        elif is_thorough and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.timeout(THOROUGH_S))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Share one default TLS context, because reading the certificate authorities takes 17 ms or more.
+
+    `SSL_CERT_FILE` and `SSL_CERT_DIR` decide which authorities a context reads, so their values are part of the key.
+    """
+    create = ssl.create_default_context
+    shared = functools.cache(lambda *_: create())
+
+    def create_default_context(*arguments: object, **named: object) -> ssl.SSLContext:
+        if arguments or named:
+            return create(*arguments, **named)  # type: ignore[arg-type]
+        return shared(*(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create_default_context)
+        yield

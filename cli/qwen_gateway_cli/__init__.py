@@ -1,1 +1,1 @@
-"""The operator's command: the gateway on one machine, and its keys and secrets wherever it is deployed."""
+"""The operator's command: runs the gateway locally, and manages the keys and secrets of deployed gateways."""

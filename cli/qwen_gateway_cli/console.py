@@ -1,4 +1,4 @@
-"""What the command says to a person, and how it ends."""
+"""Console output: results on standard output, messages on standard error, and the error that ends a command."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,26 +14,26 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class CommandRefused(Exception):
-    """The command cannot do what was asked; the message says why and what helps. It ends with status 1."""
+    """The command cannot be carried out: exit status 1. The message states the cause and the remedy."""
 
 
 def refuse(message: str) -> NoReturn:
-    """End the command with a message for the operator."""
+    """Raise `CommandRefused` with a message for the operator."""
     raise CommandRefused(message)
 
 
 def note(message: str) -> None:
-    """Tell the operator something beside the result: it goes to standard error."""
+    """Print a message on standard error, apart from the result."""
     err.print(Text(message))
 
 
 def show(message: str) -> None:
-    """Print a result for a person."""
+    """Print a result as text."""
     out.print(Text(message))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a result for a person, as a table; the last column takes what width is left."""
+    """Print a result as a table. The last column wraps and takes the remaining width."""
     table = Table(box=None, pad_edge=False)
     for column in columns[:-1]:
         table.add_column(column, no_wrap=True)
@@ -44,5 +44,5 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print a result for a program."""
+    """Print a result as JSON."""
     typer.echo(json.dumps(value, indent=2))

@@ -1,4 +1,4 @@
-"""The command `qwen-gateway`: its parts, and how it ends when something is wrong: one line, never a traceback."""
+"""The command `qwen-gateway`: its subcommands, and one line instead of a traceback when it fails."""
 
 import sys
 
@@ -7,11 +7,11 @@ import typer
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway.ledger.administration import KeyAdministrationError
 from qwen_gateway_cli import keys, secrets
+from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.batch.command import batch
 from qwen_gateway_cli.bench import app as bench
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.doctor.command import doctor
-from qwen_gateway_cli.failures import AWS_FAILURES, explain
 from qwen_gateway_cli.local.commands import down, logs, status, up
 from qwen_gateway_cli.routes import routes
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Run the Qwen Gateway on this machine, and keep its keys and secrets wherever it is deployed.",
+    help="Run the Qwen Gateway on this machine, and manage the keys and secrets of deployed gateways.",
 )
 for command in (up, down, status, logs, routes, batch, doctor):
     app.command()(command)
@@ -29,15 +29,15 @@ app.add_typer(secrets.app, name="secrets")
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it with status 130."""
+    """Run the command line. The exit status is 1 after an error, 130 after Ctrl-C."""
     try:
         app()
-    except (CommandRefused, ConfigurationError, KeyAdministrationError) as refusal:
-        _end(str(refusal))
-    except AWS_FAILURES as failure:
-        _end(explain(failure))
+    except (CommandRefused, ConfigurationError, KeyAdministrationError) as error:
+        _exit_with_message(str(error))
+    except AWS_ERRORS as error:
+        _exit_with_message(explain_aws_error(error))
 
 
-def _end(message: str) -> None:
+def _exit_with_message(message: str) -> None:
     note(message)
     sys.exit(1)

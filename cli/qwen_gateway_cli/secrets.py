@@ -1,7 +1,8 @@
-"""`qwen-gateway secrets`: the provider keys in Secrets Manager, put in and never shown again."""
+"""`qwen-gateway secrets`: store provider keys in Secrets Manager. No command prints a key."""
 
 import getpass
 import json
+import re
 import sys
 import time
 from datetime import datetime
@@ -10,71 +11,94 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwen_gateway.config import parse
+from qwen_gateway.provider_keys import is_valid_header_value
 from qwen_gateway.provider_keys.secrets_manager import SecretMalformed, parse_secret
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
-from qwen_gateway_cli.moments import utc
-from qwen_gateway_cli.provider_key import wrong_with
-from qwen_gateway_cli.stack import JsonOption, StackOption, address
+from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
+from qwen_gateway_cli.timestamps import format_utc
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-app = typer.Typer(no_args_is_help=True, help="Keys with which the gateway calls its providers.")
+app = typer.Typer(no_args_is_help=True, help="Manage the keys that the gateway sends to its providers.")
 
-_SECONDS_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
+_QUOTED = re.compile(r"""["'`].*|.*["'`]""")
+_PLACEHOLDER = re.compile(
+    r"(sk-)?[x*.]+|<.*>|\$.*|.*\byour[-_ ].*|(sk-)?\.\.\..*|.*(api|provider|dashscope)[-_]?key|change[-_]?me",
+    re.IGNORECASE,
+)
 
 
 @app.command("set")
 def set_key(
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="Its name in gateway.toml, as dashscope.")],
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="A provider of gateway.toml, e.g. dashscope.")],
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Store a provider's key, asked for without echo or read from standard input; never an argument."""
-    gateway = address(stack)
-    known = parse(gateway.gateway_config).providers
-    if provider not in known:
-        refuse(f"{provider!r} is no provider of this stack. Its configuration names: {', '.join(sorted(known))}.")
-    if not known[provider].needs_key:
-        refuse(f"{provider} is called without a key: take needs_key = false out of its configuration first.")
-    key = _asked_for(provider)
-    if wrong := wrong_with(key):
-        refuse(wrong)
-    set_at = utc(time.time())
-    store(gateway.clients.secretsmanager, gateway.provider_keys_secret, provider, key, set_at)
+    """Store a provider's key. A prompt without echo or standard input reads it, never an argument."""
+    gateway = require_stack(stack)
+    providers = parse(gateway.gateway_config).providers
+    if provider not in providers:
+        refuse(f"This stack has no provider {provider!r}. Its configuration has: {', '.join(sorted(providers))}.")
+    if not providers[provider].needs_key:
+        refuse(f"{provider} needs no key. Remove needs_key = false from its configuration first.")
+    key = _read_key(provider)
+    if problem := find_key_problem(key):
+        refuse(problem)
+    set_at = format_utc(time.time())
+    store_key(gateway.clients.secretsmanager, gateway.provider_keys_secret, provider, key, set_at)
     if as_json:
         show_json({"provider": provider, "set_at": set_at})
     else:
-        show(f"The key of {provider} is stored. Functions that run already use it within five minutes.")
+        show(f"Stored the key of {provider}. Running functions use it within five minutes.")
 
 
 @app.command("list")
 def list_keys(stack: StackOption = None, as_json: JsonOption = False) -> None:
-    """List which providers have a key, and how old it is; no key is shown."""
-    gateway = address(stack)
-    stored = stored_keys(gateway.clients.secretsmanager, gateway.provider_keys_secret)
+    """List the providers that have a key, and the age of each key. No key is shown."""
+    gateway = require_stack(stack)
+    stored = read_stored_keys(gateway.clients.secretsmanager, gateway.provider_keys_secret)
     configured = parse(gateway.gateway_config).providers
-    # Those that have a key first, configured or not; then the configured ones that lack theirs.
-    lacking = sorted(name for name, provider in configured.items() if provider.needs_key and name not in stored)
-    rows = [_described(name, stored.get(name)) for name in (*sorted(stored), *lacking)]
+    missing = sorted(name for name, provider in configured.items() if provider.needs_key and name not in stored)
+    rows = [_build_json(name, stored.get(name)) for name in (*sorted(stored), *missing)]
     if as_json:
         show_json(rows)
     else:
-        show_table(("PROVIDER", "KEY SET", "AGE"), [(row["provider"], row["set_at"] or "-", _age(row)) for row in rows])
+        show_table(
+            ("PROVIDER", "KEY SET", "AGE"), [(row["provider"], row["set_at"] or "-", _format_age(row)) for row in rows]
+        )
 
 
-def store(client: "SecretsManagerClient", secret_name: str, provider: str, key: str, set_at: str) -> None:
-    """Put a provider's key into the secret beside the others.
+def find_key_problem(key: str) -> str | None:
+    """Return why a string cannot be a provider's key, with the remedy, or None. The text never contains the key."""
+    if not key:
+        return "The key is empty."
+    if not is_valid_header_value(key):
+        return "The key contains white space, line breaks or letters that no key has. Copy it again."
+    if _QUOTED.fullmatch(key):
+        return "The key has quotes around it. Set it without them."
+    if _PLACEHOLDER.fullmatch(key):
+        return "This is a placeholder from an example, not a key. Copy the real key from the provider's console."
+    return None
 
-    Secrets Manager has no conditional write: of two operators who set keys in the same second, the later one may
-    take back what the other wrote. `secrets list` shows it, by the time of setting.
+
+def store_key(client: "SecretsManagerClient", secret_name: str, provider: str, key: str, set_at: str) -> None:
+    """Add a provider's key to the secret, or replace it.
+
+    Secrets Manager has no conditional write. When two operators set keys in the same second, the later write can undo
+    the earlier one. The times in `secrets list` show it.
     """
-    stored = stored_keys(client, secret_name) | {provider: {"key": key, "set_at": set_at}}
-    client.put_secret_value(SecretId=secret_name, SecretString=json.dumps(stored))
+    keys = read_stored_keys(client, secret_name) | {provider: {"key": key, "set_at": set_at}}
+    client.put_secret_value(SecretId=secret_name, SecretString=json.dumps(keys))
 
 
-def stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[str, Any]]:
-    """Return the secret's entries by the provider's name; one that is malformed is refused with what helps."""
+def read_stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[str, Any]]:
+    """Return the secret's entries by provider.
+
+    Raises:
+        CommandRefused: the secret is malformed.
+    """
     secret = client.get_secret_value(SecretId=secret_name, VersionStage="AWSCURRENT").get("SecretString", "")
     try:
         return parse_secret(secret)
@@ -85,26 +109,26 @@ def stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, d
         )
 
 
-def _asked_for(provider: str) -> str:
+def _read_key(provider: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"Key of {provider} (not shown): ").strip()
     return sys.stdin.read().strip()
 
 
-def _described(provider: str, entry: dict[str, Any] | None) -> dict[str, Any]:
+def _build_json(provider: str, entry: dict[str, Any] | None) -> dict[str, Any]:
     set_at = entry.get("set_at") if entry else None
-    return {"provider": provider, "stored": entry is not None, "set_at": set_at, "age_days": _age_days(set_at)}
+    return {"provider": provider, "stored": entry is not None, "set_at": set_at, "age_days": _compute_age_days(set_at)}
 
 
-def _age_days(set_at: str | None) -> int | None:
+def _compute_age_days(set_at: str | None) -> int | None:
     try:
-        moment = datetime.fromisoformat(set_at or "")
+        time_set = datetime.fromisoformat(set_at or "")
     except ValueError:
         return None
-    return int((time.time() - moment.timestamp()) // _SECONDS_A_DAY)
+    return int((time.time() - time_set.timestamp()) // _SECONDS_PER_DAY)
 
 
-def _age(row: dict[str, Any]) -> str:
+def _format_age(row: dict[str, Any]) -> str:
     if not row["stored"]:
         return "no key"
     return "unknown" if row["age_days"] is None else f"{row['age_days']} days"

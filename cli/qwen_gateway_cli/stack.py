@@ -1,4 +1,4 @@
-"""Which stack a command addresses: `--stack NAME` on AWS, or else the local one that runs."""
+"""The stack that a command works on: `--stack NAME` on AWS, or else the running local stack."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -8,8 +8,8 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from qwen_gateway_cli.aws_errors import AWS_ERRORS
 from qwen_gateway_cli.console import note, refuse
-from qwen_gateway_cli.failures import AWS_FAILURES
 from qwen_gateway_cli.local import aws, stackfile
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 StackOption = Annotated[
     str | None,
-    typer.Option("--stack", metavar="NAME", help="A stack on AWS (credentials and region as boto3 finds them)."),
+    typer.Option("--stack", metavar="NAME", help="A stack on AWS. boto3 finds the credentials and the region."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_PATIENCE = Config(connect_timeout=5, read_timeout=20)
-"""Instead of a minute for each: an address that nobody answers should be told while somebody still waits."""
+_TIMEOUTS = Config(connect_timeout=5, read_timeout=20)
+"""Shorter than boto3's 60 s each, so that an unreachable endpoint is reported soon."""
 _NO_STACK = (
-    "No stack is addressed: none runs on this machine, and --stack was not given. "
-    "Start one with `qwen-gateway up`, or name one on AWS with --stack NAME."
+    "There is no stack to work on: no local stack is running and --stack is missing. "
+    "Start one with `qwen-gateway up`, or select one on AWS with --stack NAME."
 )
 
 
 class Clients(NamedTuple):
-    """The AWS clients of one account, real or emulated."""
+    """The AWS clients of a stack, for AWS or the local emulator."""
 
     cloudformation: "CloudFormationClient"
     dynamodb: "DynamoDBClient"
@@ -41,7 +41,7 @@ class Clients(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """A deployed gateway: what its template put out, and the clients that reach it."""
+    """A deployed gateway: its outputs and parameters, and its AWS clients."""
 
     base_url: str
     keys_table: str
@@ -52,56 +52,56 @@ class Stack(NamedTuple):
     clients: Clients
 
 
-def address(name: str | None) -> Stack:
-    """Return the stack to work on, and say on standard error which one that is.
+def require_stack(name: str | None) -> Stack:
+    """Return the stack to work on, and print which one it is on standard error.
 
     Raises:
-        CommandRefused: there is no such stack, or none was named and none runs here.
+        CommandRefused: there is no such stack, or no name was given and no local stack is running.
     """
-    return find(name) or refuse(_NO_STACK)
+    return find_stack(name) or refuse(_NO_STACK)
 
 
-def find(name: str | None) -> Stack | None:
-    """Return the stack as `address` does, or None when none was named and none runs here."""
-    return _running_here() if name is None else _on_aws(name)
+def find_stack(name: str | None) -> Stack | None:
+    """Return the stack as `require_stack` does, or None without a name and a running local stack."""
+    return _find_local_stack() if name is None else _find_aws_stack(name)
 
 
-def repository_root() -> Path:
-    """Return the repository that the command belongs to: the current folder's, or else the one it was installed from.
+def find_repository_root() -> Path:
+    """Return the root of the repository: that of the current folder, or else the one with the installed command.
 
     Raises:
-        CommandRefused: neither is part of a repository of the gateway.
+        CommandRefused: neither folder is inside a repository of the gateway.
     """
-    here, installed = Path.cwd(), Path(__file__)
-    for folder in (here, *here.parents, *installed.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents, *Path(__file__).parents):
         if (folder / "template.yaml").is_file() and (folder / "samconfig.toml").is_file():
             return folder
     return refuse(
-        "Neither this folder nor the command's own belongs to the gateway's repository. Change into it, or clone it."
+        "Neither this folder nor the installed command is inside the gateway's repository. Change into it, or clone it."
     )
 
 
-def _on_aws(name: str) -> Stack:
+def _find_aws_stack(name: str) -> Stack:
     session = boto3.session.Session()
     clients = Clients(
-        session.client("cloudformation", config=_PATIENCE),
-        session.client("dynamodb", config=_PATIENCE),
-        session.client("secretsmanager", config=_PATIENCE),
+        session.client("cloudformation", config=_TIMEOUTS),
+        session.client("dynamodb", config=_TIMEOUTS),
+        session.client("secretsmanager", config=_TIMEOUTS),
     )
     note(f"stack {name} on AWS, region {session.region_name}")
     try:
-        description = _describe(clients.cloudformation, name)
-    except ClientError as failure:
-        if failure.response["Error"]["Code"] != "ValidationError":
+        description = _describe_stack(clients.cloudformation, name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
             raise
         refuse(
             f"There is no stack {name!r} in region {session.region_name}. Check the name, the region and the account."
         )
-    return _stack(description, clients)
+    return _build_stack(description, clients)
 
 
-def _running_here() -> Stack | None:
-    local = stackfile.read(repository_root())
+def _find_local_stack() -> Stack | None:
+    local = stackfile.read(find_repository_root())
     if local is None:
         return None
     note(f"local stack at {local.base_url}")
@@ -110,19 +110,21 @@ def _running_here() -> Stack | None:
         aws.client("cloudformation", endpoint), aws.client("dynamodb", endpoint), aws.client("secretsmanager", endpoint)
     )
     try:
-        description = _describe(clients.cloudformation, local.stack_name)
-    except AWS_FAILURES:
-        refuse("The local stack does not answer. Start it anew: `qwen-gateway down`, then `qwen-gateway up`.")
-    return _stack(description, clients)._replace(base_url=local.base_url)
+        description = _describe_stack(clients.cloudformation, local.stack_name)
+    except AWS_ERRORS:
+        refuse("The local stack does not answer. Restart it: `qwen-gateway down`, then `qwen-gateway up`.")
+    return _build_stack(description, clients)._replace(base_url=local.base_url)
 
 
-def _describe(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef":
+def _describe_stack(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef":
     return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
 
 
-def _stack(description: "StackTypeDef", clients: Clients) -> Stack:
+def _build_stack(description: "StackTypeDef", clients: Clients) -> Stack:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in description.get("Parameters", [])}
+    parameters = {
+        parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in description.get("Parameters", [])
+    }
     try:
         return Stack(
             base_url=outputs["BaseUrl"],
@@ -135,6 +137,6 @@ def _stack(description: "StackTypeDef", clients: Clients) -> Stack:
         )
     except KeyError as missing:
         refuse(
-            f"The stack {description['StackName']!r} has no output {missing}: it is no Qwen Gateway, or its deployment "
-            f"did not succeed (status {description['StackStatus']})."
+            f"The stack {description['StackName']!r} has no output {missing}: it is not a Qwen Gateway, or its "
+            f"deployment failed (status {description['StackStatus']})."
         )

@@ -40,7 +40,14 @@ def api_key(**fields: Any) -> ApiKey:
 
 def key_item(text: str, **fields: Any) -> Any:
     """Return the item of the keys table for the token `text`."""
-    settings = {"version": 1, "created": 1_764_000_000, "spent": 0, "total": 0, "window": {}, "holds": {}}
+    settings: dict[str, Any] = {
+        "version": 1,
+        "created": 1_764_000_000,
+        "spent": 0,
+        "total": 0,
+        "window": {},
+        "holds": {},
+    }
     key = api_key(id=form.parse(text).id, token_hash=form.digest(text), **fields)
     return to_item({**settings, **key._asdict()})
 

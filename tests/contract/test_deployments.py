@@ -93,7 +93,7 @@ def get_version_identity(template: Template, function: str, values: dict[str, st
     """Return the logical id of a version and its description; a change of either makes CloudFormation replace it."""
     name = find_versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
-    return name, Intrinsics(template, values).text(description)
+    return name, Intrinsics(template, values).resolve(description)
 
 
 def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -> None:

@@ -48,7 +48,7 @@ def test_every_api_gateway_error_type_has_a_response(api: RestApi) -> None:
 @pytest.mark.parametrize("kind", EXPECTED_ERRORS)
 def test_an_api_gateway_error_has_openais_format(api: RestApi, kind: str) -> None:
     status, error_type, code = EXPECTED_ERRORS[kind]
-    response = gateway_errors.response_of(
+    response = gateway_errors.build_error_response(
         ApiGatewayError(kind, 400, 'a "quoted" message of API Gateway', "x"), api, "edge-request-id"
     )
 

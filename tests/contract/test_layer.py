@@ -31,11 +31,20 @@ def run_make(*arguments: str | Path, settings: Mapping[str, str | Path] | None =
 
 def get_platform(architecture: str) -> str:
     """Return the platform that `make build` passes to the layer's Makefile."""
-    arguments = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
+    arguments: list[str | Path] = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
     return run_make(*arguments, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
 
 
-@pytest.fixture(scope="module", params=sorted(MACHINES))
+DEFAULT_ARCHITECTURE = "arm64"
+pytestmark = pytest.mark.timeout(300)
+
+
+def layer_parameter(architecture: str) -> Any:
+    """Return the parameter of an architecture; only `make test-all` builds those that are not the default."""
+    return pytest.param(architecture, marks=[] if architecture == DEFAULT_ARCHITECTURE else pytest.mark.thorough)
+
+
+@pytest.fixture(scope="module", params=[layer_parameter(architecture) for architecture in sorted(MACHINES)])
 def architecture(request: pytest.FixtureRequest) -> str:
     """Return Lambda's name of the architecture."""
     return str(request.param)
@@ -46,7 +55,7 @@ def layer(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the layer as `make build` does, and return its folder."""
     target = tmp_path_factory.mktemp(architecture)
     uv = next(path for path in (*_find_candidates("uv"), ROOT / ".tools/uv/bin/uv") if path.exists())
-    settings = {
+    settings: dict[str, str | Path] = {
         "ARTIFACTS_DIR": target,
         "LAYER_UV": uv,
         "LAYER_PYTHON": os.path.realpath(sys.executable),
@@ -153,7 +162,7 @@ print(json.dumps([
 def describe_clients(package: Path, region: str) -> Any:
     """Return endpoint and operations of the functions' clients, made by the managed runtime's botocore."""
     variables = {"PYTHONPATH": str(package), "AWS_DEFAULT_REGION": region}
-    command = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
+    command: list[str | Path] = [ROOT / ".tools/runtime/bin/python", "-B", "-c", CLIENTS]
     return json.loads(subprocess.run(command, check=True, env=variables, capture_output=True, text=True).stdout)
 
 

@@ -55,7 +55,7 @@ def list_lambda_permissions(template: Template, function: str) -> set[Permission
 def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
     """Return the permissions used by AWS calls from now on."""
     used: set[Permission] = set()
-    call = botocore.client.BaseClient._make_api_call
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def record_call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name
@@ -85,7 +85,7 @@ def set_environment(
     values = {name: name for name in template["Resources"]} | {"GatewayConfig": json.dumps(config)}
     intrinsics = Intrinsics(template, values)
     for name, value in find_functions(template)[function]["Environment"]["Variables"].items():
-        monkeypatch.setenv(name, intrinsics.text(value))
+        monkeypatch.setenv(name, intrinsics.resolve(value))
 
 
 def chat_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:

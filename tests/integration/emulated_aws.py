@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import boto3
 import yaml
+from botocore.config import Config
 from moto import mock_aws
 
 if TYPE_CHECKING:
@@ -33,12 +34,6 @@ class Aws(NamedTuple):
         self.secretsmanager.put_secret_value(SecretId=self.provider_keys_secret, SecretString=json.dumps(document))
 
 
-@functools.cache
-def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
-    """Return clients for the whole session: making them takes longer than most tests."""
-    return boto3.client("dynamodb"), boto3.client("secretsmanager")
-
-
 @contextmanager
 def emulated_aws() -> Iterator[Aws]:
     """Create the tables and the secret in an empty account; the environment sets region and credentials."""
@@ -50,6 +45,18 @@ def emulated_aws() -> Iterator[Aws]:
         secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]
         secretsmanager.create_secret(Name="ProviderKeysSecret", SecretString=secret)
         yield Aws(dynamodb, secretsmanager, "KeysTable", "UsageTable", "ProviderKeysSecret")
+
+
+@functools.cache
+def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return clients for the whole session; moto starts each account empty, whichever client calls it."""
+    account: dict[str, Any] = {
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "config": Config(ignore_configured_endpoint_urls=True),  # type: ignore[call-arg]
+    }
+    return boto3.client("dynamodb", **account), boto3.client("secretsmanager", **account)
 
 
 class _Loader(yaml.SafeLoader):

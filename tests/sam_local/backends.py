@@ -36,7 +36,7 @@ def run_backends(address: HostAddress) -> Iterator[Backends]:
         run_mock_qwen(address.listen) as provider,
         _serve_aws(address) as aws_url,
     ):
-        mock = upstream.stand_in(provider.url.replace(address.listen, address.name))
+        mock = upstream.build_mock_upstream(provider.url.replace(address.listen, address.name))
         aws.store_provider_keys(**mock.keys)
         put_sample_keys(aws.dynamodb, aws.keys_table)
         yield Backends(aws, aws_url, provider, mock.gateway_config)

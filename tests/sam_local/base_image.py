@@ -1,4 +1,4 @@
-"""The base image of the functions: AWS's image where it can be pulled, else a substitute built here.
+"""The base image of the functions: AWS's image where it can be pulled, else a substitute that `make docker` built.
 
 The substitute has its own repository name, so that no other `sam local` uses it by mistake.
 """
@@ -23,23 +23,46 @@ class BaseImage(NamedTuple):
     description: str
 
 
-def get_base_image(daemon: Docker, architecture: str, folder: Path) -> BaseImage:
-    """Return the image for an architecture (Lambda's name): from the daemon, else pulled, else built.
+def prepare_base_image(daemon: Docker, architecture: str, folder: Path) -> None:
+    """Build the substitute's file system where AWS's image is not available.
 
     Raises:
-        CommandFailed: the substitute cannot be built; the message also tells why AWS's image is not available.
+        CommandFailed: neither is available.
     """
-    aws = f"{_AWS_REPOSITORY}:3.13-{architecture}"
-    pull_error = None if _has_image(daemon, aws) else _pull(daemon, aws)
+    pull_error = _pull_if_missing(daemon, _aws_reference(architecture))
+    if pull_error is None:
+        return
+    try:
+        substitute_image.build_file_system(architecture, folder)
+    except CommandFailed as failure:
+        raise CommandFailed(f"{pull_error}\nand the substitute cannot be built: {failure}") from None
+
+
+def get_base_image(daemon: Docker, architecture: str) -> BaseImage:
+    """Return the image for an architecture (Lambda's name): from the daemon, else pulled, else the substitute.
+
+    Raises:
+        CommandFailed: the substitute is missing; the message also has the reason why AWS's image is not available.
+    """
+    aws = _aws_reference(architecture)
+    pull_error = _pull_if_missing(daemon, aws)
     if pull_error is None:
         return BaseImage(aws, f"AWS's image {aws}")
     reference = f"{_SUBSTITUTE_REPOSITORY}:{architecture}-{substitute_image.compute_digest()}"
     if not _has_image(daemon, reference):
         try:
-            _import(daemon, substitute_image.get_file_system(architecture, folder), reference)
+            _import(daemon, substitute_image.get_file_system(architecture), reference)
         except CommandFailed as failure:
-            raise CommandFailed(f"{pull_error}\nand the substitute cannot be built: {failure}") from None
+            raise CommandFailed(f"{pull_error}\nand the substitute cannot be imported: {failure}") from None
     return BaseImage(reference, f"substitute image, not AWS's: {substitute_image.DESCRIPTION}")
+
+
+def _aws_reference(architecture: str) -> str:
+    return f"{_AWS_REPOSITORY}:3.13-{architecture}"
+
+
+def _pull_if_missing(daemon: Docker, reference: str) -> str | None:
+    return None if _has_image(daemon, reference) else _pull(daemon, reference)
 
 
 def _has_image(daemon: Docker, reference: str) -> bool:

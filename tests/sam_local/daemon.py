@@ -5,6 +5,7 @@ no packets and changes no firewall rule.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sam_local import debian
 from tests.sam_local.commands import CommandFailed, run, run_server
 
 _NETWORK_DEVICES = Path("/sys/class/net")
@@ -74,15 +74,18 @@ def provide_docker(folder: Path) -> Iterator[Docker]:
 
     Raises:
         DockerMissing: no daemon runs and none can be started.
-        CommandFailed: the installation or the start failed.
+        CommandFailed: the start failed.
     """
-    running = _find_running_daemon()
+    running = find_running_daemon()
     if running is not None:
         yield running
         return
-    if not debian.can_install():
-        raise DockerMissing("Docker does not run here. Start it, or run this as root on Debian, where it is installed.")
-    _install_missing_packages()
+    missing = find_missing_programs()
+    if missing or os.geteuid() != 0:
+        lacks = f" and {', '.join(missing)} are not installed" if missing else ""
+        raise DockerMissing(
+            f"Docker does not run here{lacks}. Start it, or run `make docker` as root on Debian, then this as root."
+        )
     with _start_private_daemon(folder) as started:
         yield started
 
@@ -95,11 +98,12 @@ def remove_leftovers(folder: Path) -> None:
     """
     _wait_for_end(_get_process_file(folder))
     # A Docker daemon started in the meantime uses the bridge.
-    if _get_bridge_marker(folder).exists() and _has_bridge() and _find_running_daemon() is None:
+    if _get_bridge_marker(folder).exists() and _has_bridge() and find_running_daemon() is None:
         run("ip", "link", "delete", _BRIDGE, seconds=_COMMAND_S)
 
 
-def _find_running_daemon() -> Docker | None:
+def find_running_daemon() -> Docker | None:
+    """Return the daemon that runs on this machine, if any."""
     try:
         host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", seconds=_COMMAND_S)
     except CommandFailed:
@@ -108,12 +112,9 @@ def _find_running_daemon() -> Docker | None:
     return daemon if daemon.is_available() else None
 
 
-def _install_missing_packages() -> None:
-    if not all(shutil.which(command) for command in ("dockerd", "ip")):
-        debian.install("docker.io", "iproute2")
-    if shutil.which("docker") is None:
-        # From Debian 13 on, the client is a separate package.
-        debian.install("docker-cli")
+def find_missing_programs() -> list[str]:
+    """Return the programs that a private daemon needs and that are not installed."""
+    return [program for program in ("dockerd", "docker", "ip") if shutil.which(program) is None]
 
 
 @contextmanager

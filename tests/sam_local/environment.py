@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
 from qwen_gateway_cli.local.sam import detect_architecture
 from tests.sam_local.backends import Backends, run_backends
 from tests.sam_local.base_image import BaseImage, get_base_image
@@ -32,13 +32,13 @@ def start_environment() -> Iterator[SamEnvironment]:
     """
     processor_architecture = detect_architecture()
     with (
-        as_keyboard_interrupt(),
+        interrupt_on_signals(),
         hold_temporary_folder() as folder,
         provide_docker(folder) as daemon,
         run_backends(daemon.find_host_address()) as backends,
     ):
         build(processor_architecture)
-        image = get_base_image(daemon, processor_architecture, folder)
+        image = get_base_image(daemon, processor_architecture)
         yield SamEnvironment(
             daemon, image, backends, Sam(daemon, image, backends, processor_architecture, folder / "sam")
         )

@@ -44,16 +44,30 @@ def compute_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def get_file_system(architecture: str, folder: Path) -> Path:
-    """Return the image's file system as a tar file, built on the first call.
+def get_file_system(architecture: str) -> Path:
+    """Return the image's file system as a tar file, which `make docker` built.
+
+    Raises:
+        CommandFailed: the file is missing.
+    """
+    cached = _get_file(architecture)
+    if not cached.exists():
+        raise CommandFailed("its file system is missing: run `make docker` as root on Debian")
+    return cached
+
+
+def build_file_system(architecture: str, folder: Path) -> None:
+    """Build the image's file system if it is missing; `folder` holds the intermediate files.
 
     Raises:
         CommandFailed: the process is not root on Debian, or the archive cannot be reached.
     """
-    cached = CACHE / f"{architecture}-{compute_digest()}.tar"
-    if not cached.exists():
-        _build(cached, folder / "image")
-    return cached
+    if not _get_file(architecture).exists():
+        _build(_get_file(architecture), folder / "image")
+
+
+def _get_file(architecture: str) -> Path:
+    return CACHE / f"{architecture}-{compute_digest()}.tar"
 
 
 def _build(file: Path, tree: Path) -> None:

@@ -21,11 +21,11 @@ from tests.sam_local.temporary_folder import hold_temporary_folder
 
 RUN = """
 import signal
-from qwen_gateway_cli.local.interrupts import as_keyboard_interrupt
+from qwen_gateway_cli.local.interrupts import interrupt_on_signals
 from tests.sam_local.commands import run_server
 from tests.sam_local.temporary_folder import hold_temporary_folder
 
-with as_keyboard_interrupt(), hold_temporary_folder() as folder:
+with interrupt_on_signals(), hold_temporary_folder() as folder:
     pid = folder / "pid"
     with run_server("sh", "-c", "echo $$ > pid; exec sleep 600", log=folder / "log", is_ready=pid.exists):
         print(folder, pid.read_text().strip(), flush=True)
@@ -65,7 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def has_ended(pid: int) -> bool:
     deadline = time.monotonic() + 10
-    while (process := process_table.look(pid)) is not None and not process.ended:
+    while (process := process_table.find(pid)) is not None and not process.ended:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -77,7 +77,7 @@ def test_a_server_ends_with_its_context(tmp_path: Path) -> None:
 
     with run_server("sh", "-c", "echo $$ > pid; exec sleep 600", log=tmp_path / "log", is_ready=file.exists):
         pid = int(file.read_text(encoding="utf-8"))
-        assert process_table.look(pid) is not None
+        assert process_table.find(pid) is not None
 
     assert has_ended(pid)
 

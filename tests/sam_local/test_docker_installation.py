@@ -9,6 +9,7 @@ from tests.sam_local import substitute_image
 from tests.sam_local.commands import CommandFailed
 from tests.sam_local.daemon import DockerMissing, provide_docker
 from tests.sam_local.fake_machine import FakeMachine
+from tests.sam_local.prepare import install_docker
 
 ARCHIVE = "http://archive.example/debian"
 FAILS = "exit 1"
@@ -28,6 +29,7 @@ def list_installed(machine: FakeMachine) -> list[str]:
 
 
 def try_to_start_docker(folder: Path) -> None:
+    install_docker()
     with pytest.raises(CommandFailed, match="dockerd does not start"), provide_docker(folder):
         pass
 
@@ -80,8 +82,28 @@ def test_a_running_daemon_is_used(debian: FakeMachine, tmp_path: Path) -> None:
 
 
 def test_other_systems_without_docker_get_an_error_with_advice(machine: FakeMachine, tmp_path: Path) -> None:
-    with pytest.raises(DockerMissing, match="Start it"), provide_docker(tmp_path):
+    with pytest.raises(DockerMissing, match="Start it"):
+        install_docker()
+    with pytest.raises(DockerMissing, match="make docker"), provide_docker(tmp_path):
         pass
+
+
+def test_tests_do_not_install_docker(debian: FakeMachine, tmp_path: Path) -> None:
+    with pytest.raises(DockerMissing, match="dockerd, docker, ip are not installed"), provide_docker(tmp_path):
+        pass
+
+    assert debian.calls("apt-get") == []
+
+
+def test_tests_do_not_build_the_substitute_image(
+    debian: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(substitute_image, "CACHE", tmp_path / "cache")
+
+    with pytest.raises(CommandFailed, match="make docker"):
+        substitute_image.get_file_system("x86_64")
+
+    assert debian.calls("apt-get") == []
 
 
 def test_debootstrap_is_installed_for_the_substitute_image_and_uses_apts_archive(
@@ -91,7 +113,7 @@ def test_debootstrap_is_installed_for_the_substitute_image_and_uses_apts_archive
     debian.add("debootstrap", FAILS, package="debootstrap")
 
     with pytest.raises(CommandFailed, match="debootstrap"):
-        substitute_image.get_file_system("x86_64", tmp_path)
+        substitute_image.build_file_system("x86_64", tmp_path)
 
     assert list_installed(debian) == ["debootstrap debian-archive-keyring"]
     assert debian.calls("debootstrap")[0].endswith(f"trixie {tmp_path}/image {ARCHIVE}")

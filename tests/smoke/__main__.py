@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.console import CommandRefused
-from qwen_gateway_cli.failures import AWS_FAILURES, explain
 from tests.smoke.target import TARGET, Target, TargetMissing, find_target
 
 
@@ -27,6 +27,6 @@ if __name__ == "__main__":
             status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[TargetPlugin(found)])
     except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))
-    except AWS_FAILURES as failure:
-        sys.exit(explain(failure))
+    except AWS_ERRORS as failure:
+        sys.exit(explain_aws_error(failure))
     sys.exit(status)

@@ -72,13 +72,13 @@ def find_target() -> Iterator[Target]:
 
 
 def _find_account(name: str | None) -> Account:
-    found = stack.find(name or None)
+    found = stack.find_stack(name or None)
     if found is None:
         raise TargetMissing(
             "There is no gateway to test: set STACK, or BASE_URL and API_KEY, or start a local stack (make up)."
         )
     if name:
         return Account(name, found, boto3.client("lambda"))
-    local = stackfile.read(stack.repository_root())
+    local = stackfile.read(stack.find_repository_root())
     assert local
     return Account(local.stack_name, found, aws.client("lambda", local.aws_endpoint_url), local.provider_url)

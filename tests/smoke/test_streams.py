@@ -1,7 +1,7 @@
 """Streams are delivered incrementally, also longer than the timeout of a buffered integration."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import openai
@@ -27,7 +27,7 @@ class Stream(NamedTuple):
 
 
 @pytest.fixture
-def read_stream(client: openai.OpenAI) -> Iterator[Callable[[Any], Stream]]:
+def read_stream(client: openai.OpenAI) -> Callable[[Any], Stream]:
     """Return a function that reads the streamed answer to messages."""
 
     def read(messages: Any) -> Stream:

@@ -13,7 +13,10 @@ from qwen_gateway_cli.bench.command import bench
 from qwen_gateway_cli.bench.stream import measure
 from tests.stack.repository import Repository
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program"),
+]
 
 CONTENDERS = {"plain", "plain + bytecode", "gateway"}
 

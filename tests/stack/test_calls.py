@@ -34,6 +34,7 @@ def test_a_chat_call_returns_an_answer_and_writes_one_record(client: openai.Open
     assert answer.headers["x-gateway-model"] == "qwen3-max"
     assert answer.headers["x-gateway-attempts"] == "1"
     assert len(records()) == before + 1
+    assert completion._request_id is not None
     record = next(item for item in records() if item["sk"]["S"] == f"USE#{completion._request_id[4:]}")
     assert record["tokens_in"]["N"] == str(completion.usage.prompt_tokens)
     assert record["tokens_out"]["N"] == str(completion.usage.completion_tokens)

@@ -31,6 +31,7 @@ def account(stack: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.thorough
 def test_a_stack_named_in_the_environment_passes(
     stack: dict[str, Any], account: dict[str, str], provider: object
 ) -> None:

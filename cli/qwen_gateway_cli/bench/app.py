@@ -7,7 +7,7 @@ import typer
 from qwen_gateway_cli.bench.command import bench
 from qwen_gateway_cli.console import refuse, show_json
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.stack import JsonOption, repository_root
+from qwen_gateway_cli.stack import JsonOption, find_repository_root
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -40,7 +40,7 @@ def stream(as_json: JsonOption = False) -> None:
     from qwen_gateway_cli.bench.stream import report  # noqa: PLC0415 - as above
     from qwen_gateway_cli.bench.stream.measure import measure  # noqa: PLC0415
 
-    measured = measure(Layout(repository_root()))
+    measured = measure(Layout(find_repository_root()))
     if as_json:
         show_json(report.as_json(measured))
     else:

@@ -17,12 +17,12 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.preflight import hold_lock
 from qwen_gateway_cli.local.sam import detect_architecture
-from qwen_gateway_cli.stack import JsonOption, repository_root
+from qwen_gateway_cli.stack import JsonOption, find_repository_root
 
 
 def bench(as_json: JsonOption = False) -> None:
     """Measure the chat function beside a plain handler, under Lambda's runtime emulator (Linux, some minutes)."""
-    layout = Layout(repository_root())
+    layout = Layout(find_repository_root())
     if sys.platform != "linux":
         refuse("Lambda's runtime emulator is a Linux program: run `qwen-gateway bench` there, or in a container.")
     with hold_lock(layout.lock):

@@ -1,1 +1,1 @@
-"""`qwen-gateway doctor`: asks every configured provider, and AWS, what could keep the gateway from answering."""
+"""`qwen-gateway doctor`: checks every configured provider and the AWS account for what stops the gateway."""

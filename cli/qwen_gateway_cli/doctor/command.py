@@ -1,4 +1,4 @@
-"""`qwen-gateway doctor`: what is examined, and how the findings are told."""
+"""`qwen-gateway doctor`: selects what to check, and shows the findings."""
 
 import os
 from typing import Annotated
@@ -7,75 +7,79 @@ import boto3.session
 import typer
 
 from qwen_gateway.config import Configuration, parse
+from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.console import CommandRefused, err, note, refuse, show_json, show_table
-from qwen_gateway_cli.doctor import keys
-from qwen_gateway_cli.doctor.account import Account
+from qwen_gateway_cli.doctor.account import AccountExamination
 from qwen_gateway_cli.doctor.finding import Finding, State
-from qwen_gateway_cli.doctor.keys import Keys
-from qwen_gateway_cli.failures import AWS_FAILURES, explain
-from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, find
+from qwen_gateway_cli.doctor.provider_keys import (
+    ProviderKeys,
+    list_routed_providers,
+    read_environment_keys,
+    read_stack_keys,
+)
+from qwen_gateway_cli.doctor.runner import Examination, run_examinations
+from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, find_stack
 
 
 def doctor(
     stack: StackOption = None,
-    provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Examine this provider of the configuration alone.")
-    ] = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help="Check only this configured provider.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out what keeps the gateway from answering, and what to do about it. Nothing is changed.
+    """Find what stops the gateway, and print the remedies. Nothing is changed.
 
-    Each provider with a key is asked for its models and for one answer of at most 16 tokens. The exit status is 1 when
-    something failed.
+    The command requests the list of models and one completion of at most 16 tokens from each provider with a key. The
+    exit status is 1 when a check failed.
     """
-    gateway = find(stack)
+    gateway = find_stack(stack)
     if gateway is None:
-        note("no stack is addressed: gateway.toml, GATEWAY_CONFIG and the keys of the environment")
+        note("no stack selected: checking gateway.toml, GATEWAY_CONFIG and the keys of the environment")
     configuration = parse(gateway.gateway_config if gateway else os.environ.get("GATEWAY_CONFIG", ""))
     if provider is not None and provider not in configuration.providers:
-        refuse(f"{provider!r} is no provider of this configuration. It names: {', '.join(configuration.providers)}.")
-    with err.status("asking"):
-        findings = _findings(configuration, provider, gateway, stack)
-    well = all(finding.state is not State.FAILED for finding in findings)
+        refuse(f"The configuration has no provider {provider!r}. It has: {', '.join(configuration.providers)}.")
+    with err.status("checking"):
+        findings = _run_checks(configuration, provider, gateway, stack)
+    is_well = all(finding.state is not State.FAILED for finding in findings)
     if as_json:
-        show_json({"well": well, "findings": [finding._asdict() for finding in findings]})
+        show_json({"well": is_well, "findings": [finding._asdict() for finding in findings]})
     else:
-        show_table(("WHO", "CHECK", "STATE", "MS", "FINDING"), [_row(finding) for finding in findings])
-    if not well:
+        show_table(("WHO", "CHECK", "STATE", "MS", "FINDING"), [_build_row(finding) for finding in findings])
+    if not is_well:
         raise typer.Exit(1)
 
 
-def _findings(
-    configuration: Configuration, wanted: str | None, gateway: Stack | None, stack: str | None
+def _run_checks(
+    configuration: Configuration, selected: str | None, gateway: Stack | None, stack: str | None
 ) -> list[Finding]:
-    # Only this command needs the openai SDK: a third of a second of the start of every other.
-    from qwen_gateway_cli.doctor.examination import Examination, examine  # noqa: PLC0415
+    # The openai SDK adds a third of a second to the start, and no other command needs it.
     from qwen_gateway_cli.doctor.provider import ProviderExamination  # noqa: PLC0415
 
     account: list[Examination] = []
     if gateway and stack:
-        account = [Account(boto3.session.Session(), access_logs=gateway.access_logs)]
+        account = [AccountExamination(boto3.session.Session(), access_logs=gateway.access_logs)]
     try:
-        held = _keys(configuration, wanted, gateway, stack)
-    except (CommandRefused, *AWS_FAILURES) as failure:
-        words = str(failure) if isinstance(failure, CommandRefused) else explain(failure)
-        unread = Finding("stack", "secret", State.FAILED, f"the provider keys cannot be read: {words}")
-        return [unread.without(()), *examine(account)]
+        keys = _read_keys(configuration, selected, gateway, stack)
+    except (CommandRefused, *AWS_ERRORS) as error:
+        cause = str(error) if isinstance(error, CommandRefused) else explain_aws_error(error)
+        finding = Finding("stack", "secret", State.FAILED, f"the provider keys cannot be read: {cause}")
+        return [finding.redact(()), *run_examinations(account)]
     providers = [
-        ProviderExamination(configuration, held, name, by_name=name == wanted)
+        ProviderExamination(configuration, keys, name, is_selected=name == selected)
         for name in configuration.providers
-        if wanted in (None, name)
+        if selected in (None, name)
     ]
-    return [finding.without(held.values.values()) for finding in examine([*account, *providers])]
+    return [finding.redact(keys.values.values()) for finding in run_examinations([*account, *providers])]
 
 
-def _keys(configuration: Configuration, wanted: str | None, gateway: Stack | None, stack: str | None) -> Keys:
+def _read_keys(
+    configuration: Configuration, selected: str | None, gateway: Stack | None, stack: str | None
+) -> ProviderKeys:
     if gateway:
-        return keys.of_stack(gateway, stack)
-    return keys.of_environment({wanted} if wanted else keys.used(configuration))
+        return read_stack_keys(gateway, stack)
+    return read_environment_keys({selected} if selected else list_routed_providers(configuration))
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _build_row(finding: Finding) -> tuple[str, ...]:
     latency = "" if finding.latency_ms is None else str(finding.latency_ms)
-    told = f"{finding.found}\n> {finding.advice}" if finding.advice else finding.found
-    return finding.subject, finding.check, finding.state, latency, told
+    text = f"{finding.found}\n> {finding.advice}" if finding.advice else finding.found
+    return finding.subject, finding.check, finding.state, latency, text

@@ -1,17 +1,17 @@
-"""What one check found: a state, a sentence, and what to do about it."""
+"""The result of one check: its state, the observation and the remedy."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-_LONGEST = 300
-_HIDDEN = "[key]"
-_SHORTEST_KEY = 8
-"""Shorter ones, as `test`, are words like any other, and no provider gives them out."""
+_MAX_LENGTH = 300
+_REDACTED = "[key]"
+_MIN_KEY_LENGTH = 8
+"""No provider issues shorter keys, and a short one such as `test` can be an ordinary word."""
 
 
 class State(StrEnum):
-    """How a check ended; only `FAILED` makes the command fail."""
+    """The outcome of a check. Only `FAILED` sets exit status 1."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,16 @@ class State(StrEnum):
 
 
 class Finding(NamedTuple):
-    """`subject` is a provider's name, `aws`, or `this machine`; `latency_ms` is there when somebody was asked."""
+    """The result of one check.
+
+    Attributes:
+        subject: a provider's name, `aws`, `stack` or `this machine`.
+        check: the name of the check.
+        state: the outcome.
+        found: the observation, one sentence.
+        advice: the remedy, empty when none is needed.
+        latency_ms: time until the response, None when the check sent no request.
+    """
 
     subject: str
     check: str
@@ -29,14 +38,14 @@ class Finding(NamedTuple):
     advice: str = ""
     latency_ms: int | None = None
 
-    def without(self, secrets: Iterable[str]) -> "Finding":
-        """Return it fit to be shown: in one line, and with no key in it, though a provider may have quoted one."""
+    def redact(self, keys: Iterable[str]) -> "Finding":
+        """Return the finding as single lines without the keys, because a provider's message can quote a key."""
         found, advice = self.found, self.advice
-        for secret in (each for each in secrets if len(each) >= _SHORTEST_KEY):
-            found, advice = found.replace(secret, _HIDDEN), advice.replace(secret, _HIDDEN)
-        return self._replace(found=_one_line(found), advice=_one_line(advice))
+        for key in (key for key in keys if len(key) >= _MIN_KEY_LENGTH):
+            found, advice = found.replace(key, _REDACTED), advice.replace(key, _REDACTED)
+        return self._replace(found=_clean_line(found), advice=_clean_line(advice))
 
 
-def _one_line(text: str) -> str:
-    shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+def _clean_line(text: str) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}..."

@@ -1,116 +1,157 @@
-"""All checks of one provider, in the order in which one makes the next worth asking."""
+"""The checks of one provider: its key, its list of models, and one chat completion of a few tokens."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from qwen_gateway import catalog
-from qwen_gateway.config import NO_KEY, Configuration
+from qwen_gateway.config import NO_KEY, Configuration, Retries
+from qwen_gateway.errors import (
+    GatewayError,
+    ProviderModelMissing,
+    ProviderOutOfCredit,
+    ProviderThrottled,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
+from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes, Target
-from qwen_gateway_cli.doctor import asking, clock, listing, regions
-from qwen_gateway_cli.doctor.asking import NoReply, Reply
-from qwen_gateway_cli.doctor.chat import tiny_chat
+from qwen_gateway.upstream import Deadline, Transport, Upstream
+from qwen_gateway_cli.doctor import http, models_check
 from qwen_gateway_cli.doctor.finding import Finding, State
-from qwen_gateway_cli.doctor.keys import Keys
-from qwen_gateway_cli.provider_key import wrong_with
+from qwen_gateway_cli.doctor.http import NoReply, Reply
+from qwen_gateway_cli.doctor.provider_keys import ProviderKeys
+from qwen_gateway_cli.doctor.runner import measure_clock_skew
+from qwen_gateway_cli.secrets import find_key_problem
 
-_REGION_S = 5
+CHAT_TIMEOUT_S = 30
+_REGION_TIMEOUT_S = 5
+_CHAT_REQUEST = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}
+_CHAT_ADVICE: dict[type[GatewayError], str] = {
+    ProviderOutOfCredit: "Pay there, and wait a few minutes.",
+    ProviderModelMissing: "Correct [routes] in gateway.toml, or enable the model in the provider's console.",
+    ProviderThrottled: "Other clients use the account now, or its limits are low: see the provider's console.",
+    ProviderTimeout: "Run the check again; a local server may still be loading the model.",
+    ProviderUnreachable: "Check base_url in gateway.toml, and that this machine can connect to it.",
+}
 
 
 class ProviderExamination:
-    """Examines a provider. One that no route needs may be without a key, unless it was asked for by name."""
+    """The checks of one provider.
 
-    def __init__(self, configuration: Configuration, keys: Keys, name: str, *, by_name: bool) -> None:
+    A missing key is a failure only when a route needs the provider, or when the operator selected it by name.
+    """
+
+    def __init__(self, configuration: Configuration, keys: ProviderKeys, name: str, *, is_selected: bool) -> None:
         self.subject = name
-        self.skew: float | None = None
+        self.clock_skew_s: float | None = None
         self._configuration = configuration
         self._keys = keys
         self._provider = configuration.providers[name]
-        self._routed = _routed(configuration, name)
-        self._known = _known(configuration, name)
-        self._is_needed = by_name or bool(self._known)
+        self._routed_models = _list_routed_models(configuration, name)
+        self._known_models = _list_known_models(configuration, name)
+        self._is_needed = is_selected or bool(self._known_models)
 
-    def findings(self) -> Iterator[Finding]:
-        """Ask step by step, and end where a failure makes the next question pointless."""
+    def run(self) -> Iterator[Finding]:
+        """Run the checks in order, and stop where a failure makes the next one useless."""
         if self._provider.needs_workspace:
-            yield self._missing("no workspace", f"Set providers.{self.subject}.workspace in gateway.toml.")
+            yield self._report_missing("no workspace", f"Set providers.{self.subject}.workspace in gateway.toml.")
         elif not self._provider.needs_key:
-            yield from self._without_key()
-        elif (key := self._keys.of(self.subject)) is None:
-            yield self._missing(f"no key in {self._keys.place}", f"Store one: {self._keys.set(self.subject)}")
-        elif wrong := wrong_with(key):
-            yield self._finding("key", State.FAILED, wrong, f"Set it again: {self._keys.set(self.subject)}")
+            yield from self._check_without_key()
+        elif (key := self._keys.values.get(self.subject)) is None:
+            yield self._report_missing(
+                f"no key in {self._keys.source}", f"Store one: {self._keys.set_command(self.subject)}"
+            )
+        elif problem := find_key_problem(key):
+            yield self._report_key(State.FAILED, problem, f"Set it again: {self._keys.set_command(self.subject)}")
         else:
-            yield self._finding("key", State.OK, f"in {self._keys.place}")
-            yield from self._asked(key)
+            yield self._report_key(State.OK, f"in {self._keys.source}")
+            yield from self._check_with_key(key)
 
-    def _without_key(self) -> Iterator[Finding]:
+    def _check_without_key(self) -> Iterator[Finding]:
         if self._is_needed:
-            yield self._finding("key", State.OK, "none needed (needs_key = false)")
-            yield from self._asked(NO_KEY)
+            yield self._report_key(State.OK, "none needed (needs_key = false)")
+            yield from self._check_with_key(NO_KEY)
         else:
-            yield self._missing("needs no key", "")
+            yield self._report_missing("needs no key", "")
 
-    def _missing(self, what: str, advice: str) -> Finding:
-        if self._is_needed:
-            return self._finding("key", State.FAILED, f"{what}, and a route needs this provider", advice)
-        return self._finding("key", State.NOT_CONFIGURED, f"{what}, and no route needs this provider")
-
-    def _asked(self, key: str) -> Iterator[Finding]:
+    def _check_with_key(self, key: str) -> Iterator[Finding]:
         try:
-            reply = asking.models(self._provider.url, key)
-        except NoReply as silence:
-            advice = "Check base_url in gateway.toml, and that this machine may connect there without a proxy."
-            yield self._finding("accepted", State.FAILED, f"{self._provider.url}: {silence}", advice)
+            reply = http.get_models(self._provider.url, key)
+        except NoReply as error:
+            advice = "Check base_url in gateway.toml, and that this machine can connect to it without a proxy."
+            yield Finding(self.subject, "accepted", State.FAILED, f"{self._provider.url}: {error}", advice)
             return
-        self.skew = clock.skew(reply.date, reply.asked, reply.answered)
-        accepted = listing.judge_acceptance(self.subject, reply, self._set_key)
-        yield accepted
-        if listing.refuses_key(reply):
-            yield from self._region(key)
-        elif accepted.state is not State.FAILED:
-            yield from self._models_and_chat(reply, key)
+        self.clock_skew_s = measure_clock_skew(reply.date, reply.sent, reply.received)
+        finding = models_check.judge_key(self.subject, reply, self._set_command)
+        yield finding
+        if models_check.is_key_refused(reply):
+            yield from self._check_regions(key)
+        elif finding.state is not State.FAILED:
+            yield from self._check_models_and_chat(reply, key)
 
-    @property
-    def _set_key(self) -> str:
-        """What stores a key that is used."""
-        command = self._keys.set(self.subject)
-        return command if self._provider.needs_key else f"needs_key = true in gateway.toml, and {command}"
+    def _check_regions(self, key: str) -> Iterator[Finding]:
+        if regions := models_check.find_other_regions(self.subject, self._configuration.providers):
+            yield models_check.find_key_region(
+                self.subject, regions, lambda url: _is_key_accepted(url, key), self._keys.set_command
+            )
 
-    def _region(self, key: str) -> Iterator[Finding]:
-        if others := regions.others(self.subject, self._configuration.providers):
-            yield regions.find_home(self.subject, others, lambda url: _takes(url, key), self._keys.set)
-
-    def _models_and_chat(self, reply: Reply, key: str) -> Iterator[Finding]:
-        names = listing.listed(reply)
+    def _check_models_and_chat(self, reply: Reply, key: str) -> Iterator[Finding]:
+        names = models_check.parse_models(reply)
         if names is not None:
-            yield listing.judge_models(self.subject, names, self._routed, self._known)
-        if model := self._cheapest(names or frozenset()):
-            yield tiny_chat(self._configuration, Target(self.subject, model), key)
+            yield models_check.judge_models(self.subject, names, self._routed_models, self._known_models)
+        if model := self._choose_chat_model(names or frozenset()):
+            yield _check_chat(self._configuration, Target(self.subject, model), key)
 
-    def _cheapest(self, names: frozenset[str]) -> str | None:
-        """The model to ask: the cheapest of the catalog, or else a route's, or else any that is listed."""
+    def _choose_chat_model(self, names: frozenset[str]) -> str | None:
+        """Return the cheapest model of the catalog, or else a model of a route, or else a listed model."""
         if self._provider.catalog:
             return catalog.cheapest(self._provider.catalog)
-        return next(iter(self._known), min(names, default=None))
+        return next(iter(self._known_models), min(names, default=None))
 
-    def _finding(self, check: str, state: State, found: str, advice: str = "") -> Finding:
-        return Finding(self.subject, check, state, found, advice)
+    @property
+    def _set_command(self) -> str:
+        """How the operator stores a key that the gateway uses."""
+        command = self._keys.set_command(self.subject)
+        return command if self._provider.needs_key else f"needs_key = true in gateway.toml, and {command}"
+
+    def _report_missing(self, problem: str, advice: str) -> Finding:
+        if self._is_needed:
+            return self._report_key(State.FAILED, f"{problem}, and a route needs this provider", advice)
+        return self._report_key(State.NOT_CONFIGURED, f"{problem}, and no route needs this provider")
+
+    def _report_key(self, state: State, found: str, advice: str = "") -> Finding:
+        return Finding(self.subject, "key", state, found, advice)
 
 
-def _routed(configuration: Configuration, name: str) -> set[str]:
-    """The provider's models that routes of the configuration name."""
+def _check_chat(configuration: Configuration, target: Target, key: str) -> Finding:
+    """Send one chat request through the gateway's own upstream code, without retries."""
+    without_retries = configuration.model_copy(update={"retries": Retries(attempts=1)})
+    with closing(Transport()) as transport:
+        upstream = Upstream(without_retries, EnvironmentKeys({target.provider: key}), transport)
+        outcome = upstream.complete(target.model, (target,), _CHAT_REQUEST, Deadline(CHAT_TIMEOUT_S))
+    latency_ms = outcome.attempts[-1].latency_ms if outcome.attempts else None
+    if isinstance(outcome.result, GatewayError):
+        advice = next((text for kind, text in _CHAT_ADVICE.items() if isinstance(outcome.result, kind)), "")
+        found = f"{target.model}: {outcome.result.message}"
+        return Finding(target.provider, "chat", State.FAILED, found, advice, latency_ms)
+    return Finding(target.provider, "chat", State.OK, f"{target.model} answered", latency_ms=latency_ms)
+
+
+def _list_routed_models(configuration: Configuration, name: str) -> set[str]:
+    """Return the provider's models that routes of the configuration name."""
     default = configuration.default_provider
     targets = [target for chain in configuration.routes.values() for target in chain]
     return {target.model for target in targets if (target.provider or default) == name}
 
 
-def _known(configuration: Configuration, name: str) -> list[str]:
-    """The provider's models that any route leads to, those of the configuration first."""
+def _list_known_models(configuration: Configuration, name: str) -> list[str]:
+    """Return the provider's models that any route leads to, those of the configuration first."""
     chains = Routes(configuration).all().values()
     return list(dict.fromkeys(target.model for chain in chains for target in chain if target.provider == name))
 
 
-def _takes(url: str, key: str) -> bool:
+def _is_key_accepted(url: str, key: str) -> bool:
     try:
-        return listing.listed(asking.models(url, key, _REGION_S)) is not None
+        return models_check.parse_models(http.get_models(url, key, _REGION_TIMEOUT_S)) is not None
     except NoReply:
         return False

@@ -11,7 +11,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.lifecycle import Lifecycle
 from qwen_gateway_cli.local.output import format_summary
 from qwen_gateway_cli.local.processes import Process, read_tail
-from qwen_gateway_cli.stack import JsonOption, repository_root
+from qwen_gateway_cli.stack import JsonOption, find_repository_root
 
 _MOCK_QWEN = "a mock of Qwen, which costs nothing"
 _STOP_DETACHED = "`qwen-gateway down` (or `make down`) stops it."
@@ -35,7 +35,7 @@ def up(
     ] = None,
 ) -> None:
     """Run the gateway on this machine, without Docker, account or key."""
-    lifecycle = Lifecycle(repository_root())
+    lifecycle = Lifecycle(find_repository_root())
     with interrupt_on_signals():
         try:
             stack = lifecycle.start(port, provider)
@@ -50,7 +50,7 @@ def up(
 def down() -> None:
     """Stop the gateway on this machine, and remove its state."""
     with interrupt_on_signals():
-        stopped = Lifecycle(repository_root()).stop()
+        stopped = Lifecycle(find_repository_root()).stop()
     if stopped:
         show(f"Stopped: {', '.join(process.name for process in stopped)}.")
     else:
@@ -59,7 +59,7 @@ def down() -> None:
 
 def status(as_json: JsonOption = False) -> None:
     """Show the processes of the local stack and the address of the gateway."""
-    root = repository_root()
+    root = find_repository_root()
     stack = stackfile.read(root)
     processes = Lifecycle(root).processes()
     if as_json:
@@ -76,7 +76,7 @@ def logs(
     lines: Annotated[int, typer.Option("-n", min=1, help="Lines of each log.")] = 20,
 ) -> None:
     """Print the ends of the local stack's logs."""
-    layout = Layout(repository_root())
+    layout = Layout(find_repository_root())
     found = {path.stem: path for path in sorted(layout.logs.glob("*.log"))}
     if name is not None and name not in found:
         refuse(f"There is no log {name!r}; there are: {', '.join(found) or 'none yet'}.")

@@ -17,7 +17,7 @@ from qwen_gateway_cli.local.servers import Servers, check_models_endpoint
 from qwen_gateway_cli.local.sockets import find_free_port
 from qwen_gateway_cli.local.stackfile import LocalStack
 from qwen_gateway_cli.local.upstream import Upstream, build_mock_upstream
-from qwen_gateway_cli.moments import utc
+from qwen_gateway_cli.timestamps import format_utc
 
 _KEY_NAME = "local"
 
@@ -67,9 +67,9 @@ def _start_mock_qwen(servers: Servers) -> Upstream:
 
 
 def _store_keys(endpoint: str, secret: str, keys: Mapping[str, str]) -> None:
-    client, set_at = aws.client("secretsmanager", endpoint), utc(time.time())
+    client, set_at = aws.client("secretsmanager", endpoint), format_utc(time.time())
     for provider, key in keys.items():
-        secrets.store(client, secret, provider, key, set_at)
+        secrets.store_key(client, secret, provider, key, set_at)
 
 
 def _issue_key(endpoint: str, keys_table: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from qwen_gateway import config
-from qwen_gateway.provider_keys.environment import ANY_PROVIDER, get_variable, read_key
+from qwen_gateway.provider_keys.environment import DEFAULT_VARIABLE, get_variable, read_key
 from qwen_gateway_cli.console import refuse
 
 _ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
@@ -85,7 +85,9 @@ def _list_models(url: str, key: str) -> list[str]:
     except httpx2.HTTPError as failure:
         refuse(f"{url} cannot be reached: {failure}")
     if response.status_code in (401, 403):
-        refuse(f"{url}/models refuses the key (status {response.status_code}): set {ANY_PROVIDER} in the environment.")
+        refuse(
+            f"{url}/models refuses the key (status {response.status_code}): set {DEFAULT_VARIABLE} in the environment."
+        )
     try:
         document = response.raise_for_status().json()
         models = [str(entry["id"]) for entry in document["data"]]

@@ -122,7 +122,9 @@ def api(template: Template) -> RestApi:
 def test_what_api_gateway_answers_by_itself_is_described(described: Described, api: RestApi) -> None:
     for kind, worded in api.gateway_responses.items():
         for status in OF_API_GATEWAY.get(kind, (worded.status or 0,)):
-            answer = gateway_errors.response_of(ApiGatewayError(kind, status, "Words.", "x"), api, "edge-request-id")
+            answer = gateway_errors.build_error_response(
+                ApiGatewayError(kind, status, "Words.", "x"), api, "edge-request-id"
+            )
             unknown = described.document["components"]["responses"]["UnknownRoute"]
             for route in ROUTES:
                 response = unknown if kind in UNKNOWN_ROUTE else described.response(route, status)

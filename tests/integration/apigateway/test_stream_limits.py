@@ -35,7 +35,7 @@ async def ask(gateway: Gateway, body: str) -> list[Message]:
     async def receive() -> Message:
         return {"type": "http.request", "body": body.encode(), "more_body": False}
 
-    async def send(message: Message) -> None:
+    async def send(message: Any) -> None:
         messages.append(message)
 
     await gateway(scope, receive, send)

@@ -26,7 +26,7 @@ def fail_aws_call(monkeypatch: pytest.MonkeyPatch, operation: str, failure: Boto
 
 
 def _before_each_call(monkeypatch: pytest.MonkeyPatch, action: Callable[[str], None]) -> None:
-    call = BaseClient._make_api_call
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def make_api_call(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
         action(operation)

@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TextIO, cast
 
@@ -29,8 +29,8 @@ from tests.integration.emulated_aws import Aws
 from tests.stream_response import StreamResponse
 
 PROVIDER_KEY = "sk-marked-provider-key"
-SHORT_TIMEOUTS = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
-LONG_TIMEOUTS = {"connect": 5, "first_token": 30, "idle": 20}
+SHORT_TIMEOUTS: dict[str, float] = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
+LONG_TIMEOUTS: dict[str, float] = {"connect": 5, "first_token": 30, "idle": 20}
 """For tests that expect no timeout, also on a slow machine."""
 DEADLINE_S = 5.0
 MAX_JITTER = 1.0
@@ -109,7 +109,7 @@ class Gateway:
 
         return self.send(event, handle)
 
-    def send(self, event: dict[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> Answer:
+    def send(self, event: dict[str, Any], handle: Any) -> Answer:
         """Handle a proxy event and parse the response."""
         answer = serve(event, handle)
         return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
@@ -150,14 +150,12 @@ def _logger() -> Logger:
 
 
 @pytest.fixture
-def make_gateway(request: pytest.FixtureRequest, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
+def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     """Return a function that creates gateways to the provider at a URL."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
-    if not {"trusted_ca", "untrusted_ca"} & set(request.fixturenames):
-        request.getfixturevalue("shared_ssl_context")
     return lambda url, attempts=1, more={}: Gateway(aws, url, SHORT_TIMEOUTS, attempts, more)
 
 

@@ -7,7 +7,7 @@ import pytest
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import Gateway, MakeGateway
-from tests.integration.mock_qwen import asking
+from tests.integration.mock_qwen import chat_client
 
 WEATHER = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 FORCED = {"tools": WEATHER, "tool_choice": "required"}
@@ -35,7 +35,7 @@ ADAPTED = [
 def test_a_request_that_the_model_rejects_is_adapted_and_accepted(
     gateway: Gateway, provider: RunningMockQwen, model: str, fields: dict[str, Any]
 ) -> None:
-    assert asking.post(provider, model=model, stream=True, **fields).status_code == 400
+    assert chat_client.post(provider, model=model, stream=True, **fields).status_code == 400
 
     answer = gateway.chat(chat_request(model=model, **fields))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -117,7 +117,7 @@ def test_the_failure_of_one_target_has_the_effects_of_its_row(
 
 
 @pytest.mark.parametrize(
-    ("row", "variant"), [each for each in ALL_VARIANTS if each.values[0].calls_if_all_fail is not None]
+    ("row", "variant"), [each for each in ALL_VARIANTS if cast("Row", each.values[0]).calls_if_all_fail is not None]
 )
 def test_the_failure_of_all_targets_has_the_effects_of_its_row(
     env: FailureEnvironment, capsys: pytest.CaptureFixture[str], row: Row, variant: Variant

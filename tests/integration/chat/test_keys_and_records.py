@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -42,7 +43,7 @@ def test_an_unknown_id_and_a_wrong_secret_return_the_same_error(gateway: Gateway
 
 def test_revoked_and_expired_keys_return_their_own_codes(gateway: Gateway) -> None:
     now = int(time.time())
-    cases = {
+    cases: dict[str, Any] = {
         "revoked_api_key": {"disabled": True},
         "expired_api_key": {"expires": now - 1},
     }

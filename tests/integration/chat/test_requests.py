@@ -92,7 +92,7 @@ def test_an_answer_is_valid_for_the_openai_sdk(gateway: Gateway, provider: Runni
     assert text.usage.prompt_tokens_details is not None
     assert text.usage.prompt_tokens_details.cached_tokens == 4
     assert called.choices[0].finish_reason == "tool_calls"
-    (call,) = called.choices[0].message.tool_calls or ()
+    (call,) = called.choices[0].message.tool_calls or []
     assert call.type == "function"
     assert call.id
     assert (call.function.name, call.function.arguments) == ("weather", "{}")

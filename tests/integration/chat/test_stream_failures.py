@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -102,7 +102,9 @@ def test_a_stream_has_the_effects_of_its_row(
         assert f'"{row.code}":[1.0]' in output.out.replace(" ", ""), "no metric counts the error"
 
 
-@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if each.values[0].fails_before_output])
+@pytest.mark.parametrize(
+    ("row", "variant"), [each for each in ALL_VARIANTS if cast("Row", each.values[0]).fails_before_output]
+)
 def test_a_failure_before_the_first_output_falls_back_unless_it_is_final(
     create_env: CreateEnvironment, row: Row, variant: Variant
 ) -> None:
@@ -121,7 +123,9 @@ def test_a_failure_before_the_first_output_falls_back_unless_it_is_final(
         assert attempts == [failed, (None, 200, "billed")]
 
 
-@pytest.mark.parametrize(("row", "variant"), [each for each in ALL_VARIANTS if not each.values[0].fails_before_output])
+@pytest.mark.parametrize(
+    ("row", "variant"), [each for each in ALL_VARIANTS if not cast("Row", each.values[0]).fails_before_output]
+)
 def test_after_the_first_output_no_other_target_is_called(
     create_env: CreateEnvironment, row: Row, variant: Variant
 ) -> None:

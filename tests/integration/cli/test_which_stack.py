@@ -183,7 +183,7 @@ def test_what_answers_and_is_not_aws_is_one_line(run: Run, cloudformation: Cloud
     cloudformation("<html><body>captive portal", 200)
     ended = run("keys", "list", "--stack", STACK)
     assert ended.status == 1
-    assert "not AWS" in ended.err
+    assert "does not come from AWS" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_ctrl_c_ends_with_status_130(run: Run, monkeypatch: pytest.MonkeyPatch) 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["qwen_gateway_cli.routes"], "find", interrupted)
+    monkeypatch.setattr(sys.modules["qwen_gateway_cli.routes"], "find_stack", interrupted)
     assert run("routes").status == 130
 
 

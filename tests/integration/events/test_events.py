@@ -27,7 +27,7 @@ type Invoke = Callable[[str], Mapping[str, Any]]
 @pytest.fixture
 def invoke(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Return a function that invokes a sample event on the handler of its folder."""
-    mock = upstream.stand_in(provider.url)
+    mock = upstream.build_mock_upstream(provider.url)
     aws.store_provider_keys(**mock.keys)
     put_sample_keys(aws.dynamodb, aws.keys_table)
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(mock.gateway_config))

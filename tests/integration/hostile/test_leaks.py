@@ -56,7 +56,7 @@ def root_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     log = io.StringIO()
     monkeypatch.setattr(logging.root, "handlers", [logging.StreamHandler(log)])
     monkeypatch.setattr(logging.root, "level", logging.DEBUG)
-    logging.root.manager._clear_cache()
+    logging.root.manager._clear_cache()  # type: ignore[attr-defined]
     return log
 
 

@@ -88,14 +88,21 @@ def test_the_error_does_not_quote_the_field() -> None:
         {"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "x"}]},
         {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function"}]}]},
         {"messages": [{"role": "assistant", "reasoning_content": ""}]},
-        {"messages": [{"role": "function_tool", "content": "1", "tool_call_id": "c"}, {"role": "function", "name": "f"}]},
+        {
+            "messages": [
+                {"role": "tool", "content": "1", "tool_call_id": "c"},
+                {"role": "function", "name": "f"},
+            ]
+        },
         message_with([]),
         message_with([{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]),
         message_with([{"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}}, {"type": "unknown"}]),
         {"stream": False, "stream_options": None},
         {"n": 4, "temperature": 2, "top_p": 0, "max_tokens": 10**9, "max_completion_tokens": 1},
         dict.fromkeys(("n", "temperature", "top_p", "max_tokens", "tools", "response_format", "stop", "seed")),
-        function_tool({"name": "f", "strict": True, "parameters": {"$schema": "https://json-schema.org/draft-07/schema"}}),
+        function_tool(
+            {"name": "f", "strict": True, "parameters": {"$schema": "https://json-schema.org/draft-07/schema"}}
+        ),
         {"tools": [{"type": "unknown"}], "tool_choice": {"type": "unknown"}},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "strict": True}}},
         {"enable_thinking": True, "thinking_budget": 5, "top_k": 3, "enable_search": False},

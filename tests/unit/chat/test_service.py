@@ -41,9 +41,7 @@ NOT_CONFIGURED = Outcome((), ProviderNotConfigured("run the command"))
 class FakeDependencies:
     """All dependencies of the service; records the order in which they are called."""
 
-    def __init__(
-        self, outcome: Outcome | Exception = ANSWERED, *, errors: dict[str, Exception] | None = None
-    ) -> None:
+    def __init__(self, outcome: Outcome | Exception = ANSWERED, *, errors: dict[str, Exception] | None = None) -> None:
         self._outcome = outcome
         self._refusing = errors or {}
         self.steps: list[str] = []

@@ -4,11 +4,11 @@ from qwen_gateway_cli.doctor.finding import Finding, State
 
 
 def shown(found: str, *keys: str) -> str:
-    return Finding("holysheep", "chat", State.FAILED, found, found).without(keys).found
+    return Finding("holysheep", "chat", State.FAILED, found, found).redact(keys).found
 
 
 def test_a_quoted_key_is_left_out_of_words_and_advice() -> None:
-    finding = Finding("holysheep", "chat", State.FAILED, "wrong: hs-secret-1", "drop hs-secret-1").without(
+    finding = Finding("holysheep", "chat", State.FAILED, "wrong: hs-secret-1", "drop hs-secret-1").redact(
         ["hs-secret-1"]
     )
 

@@ -12,7 +12,7 @@ from qwen_gateway.library import QwenClient
 def test_the_package_exports_the_client_and_no_other_name() -> None:
     assert qwen_gateway.QwenClient is QwenClient
     with pytest.raises(AttributeError, match="Batcher"):
-        qwen_gateway.Batcher  # type: ignore[attr-defined]  # noqa: B018
+        qwen_gateway.Batcher  # noqa: B018
 
 
 def test_other_modules_of_the_layer_do_not_load_the_library() -> None:

@@ -251,7 +251,9 @@ def test_a_missing_model_is_a_client_error_if_the_client_named_it_else_an_error_
 
 
 def test_the_client_gets_the_providers_message_and_its_details() -> None:
-    error = ProviderRefused("n is too large", param="n", retry_after=3, status=400, code="invalid_value", request_id="r")
+    error = ProviderRefused(
+        "n is too large", param="n", retry_after=3, status=400, code="invalid_value", request_id="r"
+    )
 
     failure = failure_of(complete(FakeTransport(failure=error)))
 

@@ -96,7 +96,9 @@ def test_an_unknown_host_name_is_a_connect_error(
         connect(60)
 
 
-def test_no_address_is_tried_after_the_deadline(attempts: list[tuple[str, float]], connect: Callable[[float], Any]) -> None:
+def test_no_address_is_tried_after_the_deadline(
+    attempts: list[tuple[str, float]], connect: Callable[[float], Any]
+) -> None:
     with pytest.raises(httpcore2.ConnectTimeout):
         connect(-1)
 

@@ -42,7 +42,9 @@ def test_a_failed_target_is_tried_last_during_its_cooldown(
 
 
 @pytest.mark.parametrize("error", [ProviderRefused, ProviderModelMissing, ProviderKeyRefused, ProviderOutOfCredit])
-def test_failures_of_the_request_or_the_account_start_no_cooldown(cooldowns: Cooldowns, error: type[ProviderError]) -> None:
+def test_failures_of_the_request_or_the_account_start_no_cooldown(
+    cooldowns: Cooldowns, error: type[ProviderError]
+) -> None:
     cooldowns.record_failure(MAX, error("message"))
 
     assert cooldowns.order(ROUTE) == [MAX, PLUS, TURBO]

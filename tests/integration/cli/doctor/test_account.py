@@ -45,7 +45,7 @@ def test_access_logs_want_api_gateways_role(clinic: Clinic) -> None:
     assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "failed"}
 
     role = "arn:aws:iam::123456789012:role/api-gateway-logs"
-    patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    patch: Any = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
     boto3.client("apigateway").update_account(patchOperations=patch)
     assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "ok"}
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.doctor import asking, chat
+from qwen_gateway_cli.doctor import http
+from qwen_gateway_cli.doctor import provider as provider_checks
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.doctor.clinic import (
     ALL_WELL,
@@ -102,8 +103,8 @@ def test_a_chat_that_fails_is_told_by_its_cause(
 def test_silence_ends_with_each_checks_own_patience(
     clinic: Clinic, servers: dict[str, RunningMockQwen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat, "CHAT_S", 0.5)
-    monkeypatch.setattr(asking.models, "__defaults__", (0.5,))
+    monkeypatch.setattr(provider_checks, "CHAT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(http.get_models, "__defaults__", (0.5,))
     servers[SINGAPORE].control({"faults": [{"kind": "hang"}]})
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         clinic.configure(providers={RESELLER: {"base_url": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"}})

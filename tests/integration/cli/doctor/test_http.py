@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from qwen_gateway_cli.doctor import asking
-from qwen_gateway_cli.doctor.asking import NoReply
+from qwen_gateway_cli.doctor import http
+from qwen_gateway_cli.doctor.http import NoReply
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.chat.fake_provider import FakeProvider, close, hang, respond_with, run_fake_provider
 
@@ -32,38 +32,38 @@ def floods(connection: socket.socket, _: FakeProvider) -> None:
 
 
 def test_a_dripping_list_is_left() -> None:
-    with run_fake_provider(drips) as provider, pytest.raises(NoReply, match="drips"):
-        asking.models(provider.url, "sk-any", seconds=0.3)
+    with run_fake_provider(drips) as provider, pytest.raises(NoReply, match="too slowly"):
+        http.get_models(provider.url, "sk-any", timeout_s=0.3)
 
 
 def test_a_list_without_end_is_left() -> None:
-    with run_fake_provider(floods) as provider, pytest.raises(NoReply, match="no end"):
-        asking.models(provider.url, "sk-any")
+    with run_fake_provider(floods) as provider, pytest.raises(NoReply, match="too long"):
+        http.get_models(provider.url, "sk-any")
 
 
 def test_silence_is_left() -> None:
     with run_fake_provider(hang) as provider, pytest.raises(NoReply, match=r"within 0\.2 s"):
-        asking.models(provider.url, "sk-any", seconds=0.2)
+        http.get_models(provider.url, "sk-any", timeout_s=0.2)
 
 
 def test_what_is_no_http_is_no_reply() -> None:
     with run_fake_provider(respond_with(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
-        asking.models(provider.url, "sk-any")
+        http.get_models(provider.url, "sk-any", timeout_s=0.3)
 
 
 def test_a_connection_that_closes_is_no_reply() -> None:
     with run_fake_provider(close) as provider, pytest.raises(NoReply):
-        asking.models(provider.url, "sk-any")
+        http.get_models(provider.url, "sk-any")
 
 
 def test_a_redirection_is_not_followed_with_the_key(provider: RunningMockQwen) -> None:
     moved = f"HTTP/1.1 301 Moved\r\nlocation: {provider.url}/v1/models\r\ncontent-length: 0\r\n\r\n".encode()
     with run_fake_provider(respond_with(moved)) as elsewhere:
-        assert asking.models(elsewhere.url, "sk-any").status == 301
+        assert http.get_models(elsewhere.url, "sk-any").status == 301
 
 
 def test_the_operators_proxies_are_passed_by(provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
-    assert asking.models(f"{provider.url}/v1", "sk-any").status == 200
+    assert http.get_models(f"{provider.url}/v1", "sk-any").status == 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_gateway_cli.doctor import clock
+from qwen_gateway_cli.doctor import runner
 from qwen_gateway_cli.doctor.finding import State
 
 DATE, AT = "Tue, 24 Nov 2026 12:00:00 GMT", 1_795_521_600.0
@@ -20,12 +20,12 @@ DATE, AT = "Tue, 24 Nov 2026 12:00:00 GMT", 1_795_521_600.0
     ],
 )
 def test_only_what_no_latency_explains_is_skew(asked: float, answered: float, ahead: float) -> None:
-    assert clock.skew(DATE, asked, answered) == pytest.approx(ahead)
+    assert runner.measure_clock_skew(DATE, asked, answered) == pytest.approx(ahead)
 
 
 @pytest.mark.parametrize("date", [None, "", "soon", "99", "Tue, 99 Nov 2026 12:00:00 GMT"])
 def test_no_date_says_nothing(date: str | None) -> None:
-    assert clock.skew(date, AT, AT) is None
+    assert runner.measure_clock_skew(date, AT, AT) is None
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_no_date_says_nothing(date: str | None) -> None:
     ],
 )
 def test_the_server_that_agrees_best_is_believed(skews: dict[str, float], state: State, words: str) -> None:
-    judged = clock.judge(skews)
+    judged = runner.judge_clock(skews)
 
     assert judged is not None
     assert (judged.state, bool(judged.advice)) == (state, state is not State.OK)
@@ -47,4 +47,4 @@ def test_the_server_that_agrees_best_is_believed(skews: dict[str, float], state:
 
 
 def test_nothing_is_said_without_an_answer() -> None:
-    assert clock.judge({}) is None
+    assert runner.judge_clock({}) is None

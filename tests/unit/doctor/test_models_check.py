@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.doctor import listing
-from qwen_gateway_cli.doctor.asking import Reply
+from qwen_gateway_cli.doctor import models_check
 from qwen_gateway_cli.doctor.finding import State
+from qwen_gateway_cli.doctor.http import Reply
 
 LIST = {"data": [{"id": "qwen-plus"}, {"id": "qwen-flash"}]}
 
@@ -37,7 +37,7 @@ def reply(status: int = 200, document: Any = None) -> Reply:
     ],
 )
 def test_whether_the_key_opens_the_provider(answer: Reply, state: State, words: str) -> None:
-    judged = listing.judge_acceptance("dashscope", answer, "qwen-gateway secrets set dashscope")
+    judged = models_check.judge_key("dashscope", answer, "qwen-gateway secrets set dashscope")
 
     assert (judged.state, judged.latency_ms) == (state, 250)
     assert words in judged.found
@@ -45,11 +45,11 @@ def test_whether_the_key_opens_the_provider(answer: Reply, state: State, words: 
 
 
 def test_a_refused_key_is_told_with_the_command_that_sets_another() -> None:
-    assert "secrets set x" in listing.judge_acceptance("x", reply(401), "qwen-gateway secrets set x").advice
+    assert "secrets set x" in models_check.judge_key("x", reply(401), "qwen-gateway secrets set x").advice
 
 
 def test_entries_without_a_name_are_passed_over() -> None:
-    assert listing.listed(reply(200, {"data": [{"id": "a"}, {"name": "b"}, "c", None]})) == {"a"}
+    assert models_check.parse_models(reply(200, {"data": [{"id": "a"}, {"name": "b"}, "c", None]})) == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_entries_without_a_name_are_passed_over() -> None:
 def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
     listed: set[str], routed: set[str], known: list[str], state: State, words: str
 ) -> None:
-    judged = listing.judge_models("dashscope", frozenset(listed), routed, known)
+    judged = models_check.judge_models("dashscope", frozenset(listed), routed, known)
 
     assert (judged.state, bool(judged.advice)) == (state, state is not State.OK)
     assert words in judged.found
@@ -73,4 +73,4 @@ def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
 
 def test_a_long_list_is_cut() -> None:
     many = frozenset(f"m{number}" for number in range(9))
-    assert "and 4 more" in listing.judge_models("x", many, {"z"}, []).advice
+    assert "and 4 more" in models_check.judge_models("x", many, {"z"}, []).advice
