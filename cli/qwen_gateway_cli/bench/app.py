@@ -21,7 +21,7 @@ def functions(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @app.command()
 def upstream(as_json: JsonOption = False) -> None:
-    """Measure the library's way to Qwen against the stand-in provider (half a minute)."""
+    """Measure the library against mock Qwen (half a minute)."""
     # The openai SDK takes longer to import than all of the command.
     from qwen_gateway_cli.bench.upstream import measure  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from qwen_gateway_cli.bench import imports, rounds
 from qwen_gateway_cli.bench.contenders import GATEWAY, Contender, packaged
-from qwen_gateway_cli.bench.replay import Neighbours, neighbours
+from qwen_gateway_cli.bench.replay import Backends, run_backends
 from qwen_gateway_cli.bench.report import Measured, Report
 from qwen_gateway_cli.bench.sizes import size
 from qwen_gateway_cli.console import refuse, show_json
@@ -43,20 +43,20 @@ def _measure(layout: Layout, contenders: tuple[Contender, ...]) -> Report:
     imported: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for connection in ("http", "tls"):
-            with neighbours(Path(folder), tls=connection == "tls") as around:
-                measured[connection] = _over(connection, layout, rie, contenders, around)
-                imported = imported or imports.by_package(layout, gateway, around)
+            with run_backends(Path(folder), tls=connection == "tls") as backends:
+                measured[connection] = _over(connection, layout, rie, contenders, backends)
+                imported = imported or imports.by_package(layout, gateway, backends)
     return Report(measured, {contender.name: size(contender.folders) for contender in contenders}, imported)
 
 
 def _over(
-    connection: str, layout: Layout, rie: Path, contenders: tuple[Contender, ...], around: Neighbours
+    connection: str, layout: Layout, rie: Path, contenders: tuple[Contender, ...], backends: Backends
 ) -> Measured:
-    event = recorded_event(layout, around.token)
+    event = recorded_event(layout, backends.token)
     with show_step(f"cold starts, {connection.upper()}"):
-        cold = rounds.cold(layout, rie, contenders, around, event)
+        cold = rounds.cold(layout, rie, contenders, backends, event)
     with show_step(f"warm calls, {connection.upper()}"):
-        return Measured(cold, rounds.warm(layout, rie, contenders, around, event))
+        return Measured(cold, rounds.warm(layout, rie, contenders, backends, event))
 
 
 def recorded_event(layout: Layout, token: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qwen_gateway_cli.bench.emulator import Program
-from qwen_gateway_cli.bench.replay import STREAM, WHOLE, Neighbours
+from qwen_gateway_cli.bench.replay import STREAM, WHOLE, Backends
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local import clean_environment, sam
 from qwen_gateway_cli.local.layout import Layout
@@ -40,24 +40,24 @@ class Contender(NamedTuple):
     name: str
     handler: str
     folders: tuple[Path, ...]
-    settings: Callable[[Neighbours], dict[str, str]]
+    settings: Callable[[Backends], dict[str, str]]
     exchanges: tuple[str, ...]
     wrapper: Path | None = None
     """What Lambda starts in place of its own loop."""
 
-    def program(self, layout: Layout, around: Neighbours) -> Program:
+    def program(self, layout: Layout, backends: Backends) -> Program:
         """Return what starts it, with modules found in Lambda's order."""
         variables = {
             **clean_environment.create(layout),
             **_VARIABLES,
-            **self.settings(around),
-            "AWS_ENDPOINT_URL": around.url,
+            **self.settings(backends),
+            "AWS_ENDPOINT_URL": backends.url,
             "LAMBDA_TASK_ROOT": str(self.folders[0]),
             "PYTHONPATH": ":".join(str(folder) for folder in self.folders),
             "_HANDLER": self.handler,
         }
-        if around.certificates:
-            variables |= dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE"), str(around.certificates))
+        if backends.certificates:
+            variables |= dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE"), str(backends.certificates))
         python = str(layout.runtime_python)
         command = [str(self.wrapper), python] if self.wrapper else [python, "-m", "awslambdaric", self.handler]
         return Program(command, self.folders[0], variables)
@@ -129,15 +129,15 @@ def _compile(folder: Path) -> None:
     compileall.compile_dir(folder, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
-def _plain_settings(around: Neighbours) -> dict[str, str]:
-    return {"PROVIDER_URL": f"{around.url}/compatible-mode/v1", "PROVIDER_KEY": "sk-bench"}
+def _plain_settings(backends: Backends) -> dict[str, str]:
+    return {"PROVIDER_URL": f"{backends.url}/compatible-mode/v1", "PROVIDER_KEY": "sk-bench"}
 
 
-def _gateway_settings(around: Neighbours) -> dict[str, str]:
+def _gateway_settings(backends: Backends) -> dict[str, str]:
     return {
         "KEYS_TABLE": "keys",
         "PROVIDER_KEYS_SECRET": "provider-keys",
-        "GATEWAY_CONFIG": around.gateway_config,
+        "GATEWAY_CONFIG": backends.gateway_config,
         "POWERTOOLS_METRICS_NAMESPACE": "QwenGateway",
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",
     }

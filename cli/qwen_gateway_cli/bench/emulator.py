@@ -41,7 +41,7 @@ class Function:
         began = time.perf_counter()
         answer = self.invoke(event)
         took = (time.perf_counter() - began) * 1000
-        # A function that streams sends its head, 8 NUL bytes and its body, of which the emulator knows nothing.
+        # A streaming function sends its head, 8 NUL bytes and its body; the emulator does not parse them.
         head, _, _ = answer.partition(bytes(8))
         if json.loads(head).get("statusCode") != http.client.OK:
             refuse(f"The function answered {answer[:500]!r}. {quote_log_end(self._log)}")
@@ -72,7 +72,7 @@ class Function:
 
 @contextmanager
 def running(emulator: Path, program: Program, log: Path) -> Iterator[Function]:
-    """Give a function that nobody called yet, so that no process of it runs; the first call starts it."""
+    """Yield a function without a running process; the first call starts one."""
     port = sockets.find_free_port()
     command = [str(emulator), "--log-level", "error"]
     command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from statistics import median
 
 from qwen_gateway_cli.bench.contenders import Contender
-from qwen_gateway_cli.bench.replay import Neighbours
+from qwen_gateway_cli.bench.replay import Backends
 from qwen_gateway_cli.local.layout import Layout
 
 _ROUNDS = 5
@@ -15,9 +15,9 @@ _IMPORTED = "import qwen_gateway.aws, qwen_gateway.coldstart, chat.service"
 """All that the handler imports, and not the handler: it starts threads, and `importtime` counts for one thread only."""
 
 
-def by_package(layout: Layout, contender: Contender, around: Neighbours) -> dict[str, float]:
+def by_package(layout: Layout, contender: Contender, backends: Backends) -> dict[str, float]:
     """Return each package's own milliseconds, as `python -X importtime` counts them, the dearest first."""
-    program = contender.program(layout, around)
+    program = contender.program(layout, backends)
     command = [str(layout.runtime_python), "-X", "importtime", "-c", _IMPORTED]
     rounds: list[defaultdict[str, float]] = []
     for _ in range(_ROUNDS):

@@ -1,7 +1,7 @@
 """AWS and Qwen as replayed answers: a server in a process of its own, over plain HTTP or TLS.
 
 An answer stands under the name of the AWS operation, or for Qwen under `stream` and `whole`. Qwen's are recorded from
-the stand-in provider; what they cost to make is thereby out of every measurement.
+mock Qwen, so the measurements do not include the time to make them.
 """
 
 import json
@@ -36,12 +36,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Neighbours(NamedTuple):
+class Backends(NamedTuple):
     """Where AWS and Qwen are replayed, and what a function needs to know of them."""
 
     url: str
     token: str
-    """An API key that the replayed ledger knows."""
+    """An API key of the replayed ledger."""
     certificates: Path | None
     """For TLS: the usual certificate authorities and the one that signed for the server."""
 
@@ -52,7 +52,7 @@ class Neighbours(NamedTuple):
 
 
 @contextmanager
-def neighbours(folder: Path, *, tls: bool) -> Iterator[Neighbours]:
+def run_backends(folder: Path, *, tls: bool) -> Iterator[Backends]:
     """Serve the answers until the end of the block; `folder` takes the certificates."""
     token, item = api_key()
     answers = {**of_aws(item), **of_qwen()}
@@ -63,7 +63,7 @@ def neighbours(folder: Path, *, tls: bool) -> Iterator[Neighbours]:
         server.start()
         port = listener.getsockname()[1]
         try:
-            yield Neighbours(f"{'https' if tls else 'http'}://{_HOST}:{port}", token, certificates)
+            yield Backends(f"{'https' if tls else 'http'}://{_HOST}:{port}", token, certificates)
         finally:
             server.terminate()
             server.join()
@@ -116,7 +116,7 @@ def of_aws(item: Mapping[str, Any]) -> dict[str, Answer]:
 
 
 def of_qwen() -> dict[str, Answer]:
-    """Return what Qwen answers, as the stand-in provider has it."""
+    """Return the response of mock Qwen."""
     asked = {
         STREAM: {**CHAT, "stream": True, "stream_options": {"include_usage": True}},
         WHOLE: CHAT,

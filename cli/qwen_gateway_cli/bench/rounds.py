@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from qwen_gateway_cli.bench import emulator
 from qwen_gateway_cli.bench.contenders import Contender
 from qwen_gateway_cli.bench.emulator import Function
-from qwen_gateway_cli.bench.replay import CHAT, STREAM, WHOLE, Neighbours
+from qwen_gateway_cli.bench.replay import CHAT, STREAM, WHOLE, Backends
 from qwen_gateway_cli.local.layout import Layout
 
 _STARTS = 11
@@ -35,29 +35,29 @@ class Warm(NamedTuple):
 
 
 def cold(
-    layout: Layout, rie: Path, contenders: Sequence[Contender], around: Neighbours, event: Mapping[str, Any]
+    layout: Layout, rie: Path, contenders: Sequence[Contender], backends: Backends, event: Mapping[str, Any]
 ) -> dict[str, list[float]]:
     """Return milliseconds from a process's start to its first answer, by contender."""
     taken: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for _ in range(_STARTS):
         for contender in contenders:
-            with emulator.running(rie, contender.program(layout, around), _log(layout, contender)) as function:
+            with emulator.running(rie, contender.program(layout, backends), _log(layout, contender)) as function:
                 taken[contender.name].append(function.call(event))
     return taken
 
 
 def warm(
-    layout: Layout, rie: Path, contenders: Sequence[Contender], around: Neighbours, event: Mapping[str, Any]
+    layout: Layout, rie: Path, contenders: Sequence[Contender], backends: Backends, event: Mapping[str, Any]
 ) -> dict[str, Warm]:
     """Make a thousand calls of each, and the same exchanges from here, without a function between."""
     with ExitStack() as opened:
         functions = {
             contender.name: opened.enter_context(
-                emulator.running(rie, contender.program(layout, around), _log(layout, contender))
+                emulator.running(rie, contender.program(layout, backends), _log(layout, contender))
             )
             for contender in contenders
         }
-        exchanges = _Exchanges(around)
+        exchanges = _Exchanges(backends)
         opened.callback(exchanges.close)
         early: dict[str, tuple[float, float]] = {}
         calls: dict[str, list[float]] = {name: [] for name in functions}
@@ -93,11 +93,11 @@ def _warm(
 class _Exchanges:
     """The answers that functions ask for, asked for over one kept connection and timed."""
 
-    def __init__(self, around: Neighbours) -> None:
-        address = urlsplit(around.url)
+    def __init__(self, backends: Backends) -> None:
+        address = urlsplit(backends.url)
         self._connection: http.client.HTTPConnection
-        if around.certificates:
-            context = ssl.create_default_context(cafile=around.certificates)
+        if backends.certificates:
+            context = ssl.create_default_context(cafile=backends.certificates)
             self._connection = http.client.HTTPSConnection(address.netloc, context=context)
         else:
             self._connection = http.client.HTTPConnection(address.netloc)

@@ -1,6 +1,6 @@
 """How near a batch comes to the rate that its limit allows, and how much processor time the policy adds to a call.
 
-The stand-in provider runs in this process, so its work is in the way of the batch: the true ratio is higher. Processor
+Mock Qwen runs in this process, so its work is in the way of the batch: the true ratio is higher. Processor
 time is that of the calling thread alone. A bare call sends a request and reads the bytes of its answer; what a whole
 call adds to it is the policy, and the parsing and joining of the stream besides.
 """
@@ -33,7 +33,7 @@ _BLOCK = 25
 _LEAST_RATIO = 0.9
 _MOST_ADDED_MS = 1.0
 
-_KEY = "sk-stand-in"
+_KEY = "sk-mock"
 _MODEL = "qwen-plus"
 _BODY = {"model": _MODEL, "messages": [{"role": "user", "content": "Say hello."}]}
 
@@ -116,7 +116,7 @@ def _calls_per_s(provider: RunningMockQwen) -> float:
         results = list(client.batch(prompts, _MODEL, max_concurrency=_CONCURRENCY))
         seconds = time.perf_counter() - began
     if not all(isinstance(result, Answer) for result in results):
-        refuse("The stand-in did not answer every prompt: this run says nothing.")
+        refuse("Mock Qwen did not answer every prompt, so this run has no result.")
     return _PROMPTS / seconds
 
 

@@ -16,7 +16,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one chat call and note what it used."""
     answer = qwen.chat.completions.create(**json.loads(event["body"]))
     if answer.usage is None:
-        raise ValueError("the provider told no usage")
+        raise ValueError("the provider reported no usage")
     dynamodb.put_item(
         TableName=os.environ["USAGE_TABLE"],
         Item={

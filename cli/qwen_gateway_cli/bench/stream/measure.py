@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from qwen_gateway_cli.bench.command import recorded_event
 from qwen_gateway_cli.bench.contenders import Contender, built_gateway
-from qwen_gateway_cli.bench.replay import Neighbours
+from qwen_gateway_cli.bench.replay import Backends
 from qwen_gateway_cli.bench.stream import function
 from qwen_gateway_cli.bench.stream.function import Function
-from qwen_gateway_cli.bench.stream.provider import asked, neighbours, recorded
+from qwen_gateway_cli.bench.stream.provider import asked, recorded, run_backends
 from qwen_gateway_cli.bench.stream.timeline import Timeline
 from qwen_gateway_cli.local import preflight
 from qwen_gateway_cli.local.layout import Layout
@@ -57,10 +57,10 @@ class Measured(NamedTuple):
 class _Bench:
     """The functions that run, and what they are asked."""
 
-    def __init__(self, layout: Layout, around: Neighbours, text: bytes) -> None:
-        self._event = recorded_event(layout, around.token)
+    def __init__(self, layout: Layout, backends: Backends, text: bytes) -> None:
+        self._event = recorded_event(layout, backends.token)
         self._text = text
-        self._provider = http.client.HTTPConnection(urlsplit(around.url).netloc)
+        self._provider = http.client.HTTPConnection(urlsplit(backends.url).netloc)
 
     def through(self, called: Function, chunks: int, gap_ms: float) -> Timeline:
         """Stream through a function."""
@@ -89,8 +89,8 @@ def measure(layout: Layout) -> Measured:
     with hold_lock(layout.lock):
         gateway = built_gateway(layout, preflight.check(layout, port=0))
     events = recorded()
-    with neighbours(events) as around, _functions(layout, gateway, around) as (called, relay):
-        bench = _Bench(layout, around, events.text)
+    with run_backends(events) as backends, _functions(layout, gateway, backends) as (called, relay):
+        bench = _Bench(layout, backends, events.text)
         for warmed in (called, relay):
             bench.through(warmed, LENGTHS[0], 0)
         bench.direct(LENGTHS[0], 0)
@@ -145,18 +145,18 @@ def _over_a_long_one(bench: _Bench, called: Function) -> tuple[float, float]:
 
 
 @contextmanager
-def _functions(layout: Layout, gateway: Contender, around: Neighbours) -> Iterator[tuple[Function, Function]]:
+def _functions(layout: Layout, gateway: Contender, backends: Backends) -> Iterator[tuple[Function, Function]]:
     relay = gateway._replace(
         handler="streams.lambda_handler",
         folders=(_RELAY, *gateway.folders[1:]),
         settings=_relay_settings,
     )
     with (
-        function.running(gateway.program(layout, around), layout.log("bench-stream")) as called,
-        function.running(relay.program(layout, around), layout.log("bench-stream-relay")) as relaying,
+        function.running(gateway.program(layout, backends), layout.log("bench-stream")) as called,
+        function.running(relay.program(layout, backends), layout.log("bench-stream-relay")) as relaying,
     ):
         yield called, relaying
 
 
-def _relay_settings(around: Neighbours) -> dict[str, str]:
-    return {"PROVIDER_URL": around.url}
+def _relay_settings(backends: Backends) -> dict[str, str]:
+    return {"PROVIDER_URL": backends.url}

@@ -1,6 +1,6 @@
 """AWS as replayed answers, and Qwen as a stream at the pace that each call asks for, in a process of its own.
 
-A call says its pace in a field of its body that the gateway passes on as it came: `"bench": {"chunks", "gap_ms"}`.
+A call sets its pace in a field of its body that the gateway relays unchanged: `"bench": {"chunks", "gap_ms"}`.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from qwen_gateway_cli.bench.replay import CHAT, STREAM, Neighbours, api_key, of_aws, of_qwen
+from qwen_gateway_cli.bench.replay import CHAT, STREAM, Backends, api_key, of_aws, of_qwen
 from qwen_gateway_cli.local.sockets import listen
 
 _HOST = "127.0.0.1"
@@ -31,13 +31,13 @@ def asked(chunks: int, gap_ms: float) -> dict[str, Any]:
 
 
 def recorded() -> Events:
-    """Record an answer of the stand-in provider."""
+    """Record a response of mock Qwen."""
     role, text, *_, finish, usage, done, _ = of_qwen()[STREAM].body.split(b"\n\n")
     return Events(role + b"\n\n", text + b"\n\n", b"\n\n".join((finish, usage, done)) + b"\n\n")
 
 
 @contextmanager
-def neighbours(events: Events) -> Iterator[Neighbours]:
+def run_backends(events: Events) -> Iterator[Backends]:
     """Serve until the end of the block."""
     token, item = api_key()
     answers = {name: answer.body for name, answer in of_aws(item).items()}
@@ -47,7 +47,7 @@ def neighbours(events: Events) -> Iterator[Neighbours]:
         )
         server.start()
         try:
-            yield Neighbours(f"http://{_HOST}:{listener.getsockname()[1]}", token, None)
+            yield Backends(f"http://{_HOST}:{listener.getsockname()[1]}", token, None)
         finally:
             server.terminate()
             server.join()
