@@ -1,4 +1,4 @@
-# Every set-up step of the house. `make help` lists what a person calls.
+# Every set-up and check of the project. `make help` lists the targets for daily use.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -55,16 +55,16 @@ docker: .venv ## install Docker and the base image of `make test-sam-local` (roo
 sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
 	@$(BIN)/python -m tests.sam_local $(EVENT)
 
-smoke: .venv ## examine a deployed gateway (STACK=name on AWS; without it the local one that runs)
+smoke: .venv ## test a deployed gateway (STACK=name on AWS; by default the running local one)
 	@$(BIN)/python -m tests.smoke
 
-events: .venv ## record the sample events of events/ anew
+events: .venv ## record the sample events of events/
 	@$(BIN)/python -m tests.recorder
 
-openapi: .venv ## write docs/openapi.json anew, from the code and the template
+openapi: .venv ## generate docs/openapi.json from the code and the template
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m qwen_gateway_cli.openapi > docs/openapi.json
 
-docs: .venv openapi ## write anew all of docs/ that is made from code
+docs: .venv openapi ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 
 lint: .venv ## style, direction of imports, templates
@@ -88,7 +88,7 @@ deploy: build ## deploy to AWS (STAGE=dev or prod)
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)
 
-lock: .venv ## resolve every requirements file anew
+lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
 	for tool in runtime sam ministack uv node plain; do \

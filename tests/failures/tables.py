@@ -5,7 +5,7 @@ from itertools import groupby
 
 from tests.failures import rows, streams
 
-END = "<!-- The end of what is made. -->\n"
+END = "<!-- End of the generated table. -->\n"
 
 _FAILURES = (
     "the provider",
