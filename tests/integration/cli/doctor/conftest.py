@@ -7,7 +7,7 @@ import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from tests.integration.cli.conftest import CloudFormation
-from tests.integration.cli.doctor.clinic import KEYS, Clinic, limits
+from tests.integration.cli.doctor.doctor_environment import KEYS, DoctorEnvironment, limits
 from tests.integration.cli.operator import Run
 from tests.integration.emulated_aws import Aws
 from tests.integration.mock_server import serve_response
@@ -41,7 +41,7 @@ def quota(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 
 @pytest.fixture
-def clinic(
+def doctor_env(
     aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningMockQwen], quota: object
-) -> Clinic:
-    return Clinic(aws, run, cloudformation, servers)
+) -> DoctorEnvironment:
+    return DoctorEnvironment(aws, run, cloudformation, servers)

@@ -9,51 +9,55 @@ import pytest
 
 from qwen_gateway_cli.doctor import account
 from tests.integration.chat.aws_calls import record_aws_calls
-from tests.integration.cli.doctor.clinic import (
+from tests.integration.cli.doctor.doctor_environment import (
     ALL_WELL,
     KEYS,
     SINGAPORE,
-    Clinic,
+    DoctorEnvironment,
     limits,
     states,
 )
 from tests.integration.cli.operator import STACK, Run
 
 
-def test_a_fresh_accounts_quota_is_a_warning(clinic: Clinic, quota: Callable[..., None]) -> None:
+def test_a_fresh_accounts_quota_is_a_warning(doctor_env: DoctorEnvironment, quota: Callable[..., None]) -> None:
     quota(limits(10))
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    row = clinic.rows()["aws", "concurrency"]
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    row = doctor_env.rows()["aws", "concurrency"]
 
-    assert (row["state"], clinic.ends().status) == ("warning", 0)
+    assert (row["state"], doctor_env.ends().status) == ("warning", 0)
     assert "at most 10" in row["found"]
 
 
-def test_what_aws_denies_is_not_known_and_stops_nothing(clinic: Clinic, quota: Callable[..., None]) -> None:
+def test_what_aws_denies_is_not_known_and_stops_nothing(
+    doctor_env: DoctorEnvironment, quota: Callable[..., None]
+) -> None:
     quota(json.dumps({"Code": "AccessDeniedException", "Message": "words of AWS"}), 403)
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    rows = clinic.rows()
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    rows = doctor_env.rows()
 
     assert rows["aws", "concurrency"]["state"] == "warning"
     assert "not known: AWS" in rows["aws", "concurrency"]["found"]
     assert states(rows, SINGAPORE) == ALL_WELL
 
 
-def test_access_logs_want_api_gateways_role(clinic: Clinic) -> None:
-    clinic.configure(access_logs="on")
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "failed"}
+def test_access_logs_want_api_gateways_role(doctor_env: DoctorEnvironment) -> None:
+    doctor_env.configure(access_logs="on")
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    assert states(doctor_env.rows(), "aws") == {"concurrency": "ok", "log role": "failed"}
 
     role = "arn:aws:iam::123456789012:role/api-gateway-logs"
     patch: Any = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
     boto3.client("apigateway").update_account(patchOperations=patch)
-    assert states(clinic.rows(), "aws") == {"concurrency": "ok", "log role": "ok"}
+    assert states(doctor_env.rows(), "aws") == {"concurrency": "ok", "log role": "ok"}
 
 
 @pytest.mark.parametrize("malformed", ["sk-marked", '{"dashscope": "sk-marked"}'])
-def test_a_secret_that_cannot_be_read_is_a_finding_beside_the_others(clinic: Clinic, malformed: str) -> None:
-    clinic.aws.secretsmanager.put_secret_value(SecretId=clinic.aws.provider_keys_secret, SecretString=malformed)
-    ended = clinic.ends("--json")
+def test_a_secret_that_cannot_be_read_is_a_finding_beside_the_others(
+    doctor_env: DoctorEnvironment, malformed: str
+) -> None:
+    doctor_env.aws.secretsmanager.put_secret_value(SecretId=doctor_env.aws.provider_keys_secret, SecretString=malformed)
+    ended = doctor_env.ends("--json")
     rows = {(row["subject"], row["check"]): row for row in json.loads(ended.out)["findings"]}
 
     assert ended.status == 1
@@ -62,22 +66,24 @@ def test_a_secret_that_cannot_be_read_is_a_finding_beside_the_others(clinic: Cli
     assert "marked" not in ended.out + ended.err
 
 
-def test_nothing_on_aws_is_changed(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    clinic.configure(access_logs="on")
-    clinic.keys(dashscope=KEYS[SINGAPORE])
+def test_nothing_on_aws_is_changed(doctor_env: DoctorEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    doctor_env.configure(access_logs="on")
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
     calls = record_aws_calls(monkeypatch)
-    clinic.ends()
+    doctor_env.ends()
 
     assert sorted(calls) == ["DescribeStacks", "GetAccount", "GetAccountSettings", "GetSecretValue"]
 
 
-def test_a_defect_of_one_examination_leaves_the_others(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_one_examination_leaves_the_others(
+    doctor_env: DoctorEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: object) -> None:
         raise ZeroDivisionError(KEYS[SINGAPORE])
 
     monkeypatch.setattr(account, "judge_concurrency", broken)
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    ended = clinic.ends("--json")
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    ended = doctor_env.ends("--json")
     rows = {(row["subject"], row["check"]): row for row in json.loads(ended.out)["findings"]}
 
     assert ended.status == 1

@@ -9,22 +9,22 @@ import pytest
 from qwen_gateway_cli.doctor import http
 from qwen_gateway_cli.doctor import provider as provider_checks
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.integration.cli.doctor.clinic import (
+from tests.integration.cli.doctor.doctor_environment import (
     ALL_WELL,
     BEIJING,
     KEYS,
     NOWHERE,
     RESELLER,
     SINGAPORE,
-    Clinic,
+    DoctorEnvironment,
     states,
 )
 from tests.integration.cli.operator import STACK
 
 
-def test_all_is_well(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    ended = clinic.ends("--json")
+def test_all_is_well(doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]) -> None:
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    ended = doctor_env.ends("--json")
     document = json.loads(ended.out)
     rows = {(row["subject"], row["check"]): row for row in document["findings"]}
 
@@ -37,10 +37,10 @@ def test_all_is_well(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> Non
     assert "secret" in rows[SINGAPORE, "key"]["found"]
 
 
-def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
-    clinic.keys(dashscope=KEYS[SINGAPORE])
+def test_the_chat_is_tiny_cheap_and_one(doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]) -> None:
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
     servers[SINGAPORE].control({"faults": [{"status": 503, "times": 9}]})
-    clinic.ends()
+    doctor_env.ends()
 
     [call] = servers[SINGAPORE].calls()
     assert call["model"] == "qwen-flash"
@@ -48,17 +48,17 @@ def test_the_chat_is_tiny_cheap_and_one(clinic: Clinic, servers: dict[str, Runni
 
 
 def test_a_provider_without_catalog_and_route_is_asked_for_what_it_lists(
-    clinic: Clinic, servers: dict[str, RunningMockQwen]
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]
 ) -> None:
     servers[RESELLER].control({"models": ["qwen-max-hs"]})
-    clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
-    clinic.ends()
+    doctor_env.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+    doctor_env.ends()
 
     assert [call["model"] for call in servers[RESELLER].calls()] == ["qwen-max-hs"]
 
 
-def test_a_person_gets_a_table_with_what_to_do(clinic: Clinic) -> None:
-    ended = clinic.ends()
+def test_a_person_gets_a_table_with_what_to_do(doctor_env: DoctorEnvironment) -> None:
+    ended = doctor_env.ends()
 
     assert ended.status == 1
     words = " ".join(ended.out.split())
@@ -67,11 +67,13 @@ def test_a_person_gets_a_table_with_what_to_do(clinic: Clinic) -> None:
     assert STACK in ended.err
 
 
-def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
+def test_a_routes_model_that_is_not_listed_is_named(
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]
+) -> None:
     servers[RESELLER].control({"models": ["qwen-plus-hs"]})
-    clinic.configure(routes={"qwen-max": [{"model": "qwen-max-hs", "provider": RESELLER}]})
-    clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
-    rows = clinic.rows()
+    doctor_env.configure(routes={"qwen-max": [{"model": "qwen-max-hs", "provider": RESELLER}]})
+    doctor_env.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+    rows = doctor_env.rows()
 
     assert states(rows, RESELLER) == {"key": "ok", "accepted": "ok", "models": "failed", "chat": "failed"}
     assert "qwen-max-hs" in rows[RESELLER, "models"]["found"]
@@ -90,64 +92,66 @@ def test_a_routes_model_that_is_not_listed_is_named(clinic: Clinic, servers: dic
     ],
 )
 def test_a_chat_that_fails_is_told_by_its_cause(
-    clinic: Clinic, servers: dict[str, RunningMockQwen], fault: dict[str, Any], words: str
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], fault: dict[str, Any], words: str
 ) -> None:
     servers[SINGAPORE].control({"faults": [fault]})
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    rows = clinic.rows()
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    rows = doctor_env.rows()
 
     assert states(rows, SINGAPORE) == ALL_WELL | {"chat": "failed"}
     assert words in rows[SINGAPORE, "chat"]["found"]
 
 
 def test_silence_ends_with_each_checks_own_patience(
-    clinic: Clinic, servers: dict[str, RunningMockQwen], monkeypatch: pytest.MonkeyPatch
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provider_checks, "CHAT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(http.get_models, "__defaults__", (0.5,))
     servers[SINGAPORE].control({"faults": [{"kind": "hang"}]})
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        clinic.configure(providers={RESELLER: {"base_url": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"}})
-        clinic.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
-        rows = clinic.rows()
+        doctor_env.configure(providers={RESELLER: {"base_url": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"}})
+        doctor_env.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
+        rows = doctor_env.rows()
 
     assert "too long" in rows[SINGAPORE, "chat"]["found"]
     assert "no answer within 0.5 s" in rows[RESELLER, "accepted"]["found"]
 
 
 @pytest.mark.parametrize("url", [NOWHERE, "http://no-such-host.invalid/v1", "https://127.0.0.1:9/v1", "http://[::/v1"])
-def test_an_address_that_nobody_answers_is_one_finding(clinic: Clinic, url: str) -> None:
-    clinic.configure(providers={SINGAPORE: {"base_url": url}})
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    ended = clinic.ends()
+def test_an_address_that_nobody_answers_is_one_finding(doctor_env: DoctorEnvironment, url: str) -> None:
+    doctor_env.configure(providers={SINGAPORE: {"base_url": url}})
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    ended = doctor_env.ends()
 
     assert ended.status == 1
-    assert states(clinic.rows(), SINGAPORE) == {"key": "ok", "accepted": "failed"}
+    assert states(doctor_env.rows(), SINGAPORE) == {"key": "ok", "accepted": "failed"}
     assert "Traceback" not in ended.out + ended.err
 
 
-def test_a_server_of_ones_own_is_asked_without_a_key(clinic: Clinic, servers: dict[str, RunningMockQwen]) -> None:
+def test_a_server_of_ones_own_is_asked_without_a_key(
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]
+) -> None:
     servers[RESELLER].control({"accepted_key": None, "models": ["qwen3:8b"]})
     own = {"base_url": f"{servers[RESELLER].url}/v1", "needs_key": False}
     routes = {"qwen-plus": [{"model": "qwen3:8b"}], "qwen-max": None, "qwen-turbo": None}
-    clinic.configure(providers={"ollama": own}, default_provider="ollama", routes=routes)
-    assert states(clinic.rows(), "ollama") == ALL_WELL
+    doctor_env.configure(providers={"ollama": own}, default_provider="ollama", routes=routes)
+    assert states(doctor_env.rows(), "ollama") == ALL_WELL
 
     servers[RESELLER].control({"accepted_key": "sk-after-all"})
-    rows = clinic.rows()
+    rows = doctor_env.rows()
     assert states(rows, "ollama") == {"key": "ok", "accepted": "failed"}
     assert "needs_key = true" in rows["ollama", "accepted"]["advice"]
 
-    clinic.configure(providers={"ollama": own})
-    assert states(clinic.rows(), "ollama") == {"key": "not configured"}
+    doctor_env.configure(providers={"ollama": own})
+    assert states(doctor_env.rows(), "ollama") == {"key": "not configured"}
 
 
-def test_one_provider_alone(clinic: Clinic) -> None:
-    clinic.keys(dashscope=KEYS[SINGAPORE])
-    subjects = {subject for subject, _ in clinic.rows("--provider", SINGAPORE)}
+def test_one_provider_alone(doctor_env: DoctorEnvironment) -> None:
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    subjects = {subject for subject, _ in doctor_env.rows("--provider", SINGAPORE)}
     assert subjects == {"aws", SINGAPORE, "this machine"}
 
-    assert states(clinic.rows("--provider", RESELLER), RESELLER) == {"key": "failed"}
-    unknown = clinic.ends("--provider", "openai")
+    assert states(doctor_env.rows("--provider", RESELLER), RESELLER) == {"key": "failed"}
+    unknown = doctor_env.ends("--provider", "openai")
     assert (unknown.status, unknown.out) == (1, "")
     assert RESELLER in unknown.err

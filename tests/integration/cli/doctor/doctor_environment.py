@@ -1,4 +1,4 @@
-"""A stack whose providers are stand-ins, and the doctor that examines it."""
+"""A stack whose providers are mocks, and the doctor command for it."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ type Row = dict[str, Any]
 ALL_WELL = {"key": "ok", "accepted": "ok", "models": "ok", "chat": "ok"}
 
 
-class Clinic:
+class DoctorEnvironment:
     """A stack on AWS whose providers are the servers, and the doctor that examines it."""
 
     def __init__(self, aws: Aws, run: Run, cloudformation: CloudFormation, servers: dict[str, RunningMockQwen]) -> None:
