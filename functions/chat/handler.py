@@ -29,7 +29,8 @@ threading.Thread(target=_connect_to_aws, daemon=True).start()
 _prewarm = Prewarm(configuration().default_url)
 
 from chat.service import ChatService  # noqa: E402
-from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, serve  # noqa: E402
+from qwen_gateway.api import HttpExchange  # noqa: E402
+from qwen_gateway.calls import MeteredCalls  # noqa: E402
 from qwen_gateway.routing import Routes  # noqa: E402
 from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
@@ -37,24 +38,17 @@ from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 @functools.cache
 def _service() -> ChatService:
     settings, names = configuration(), environment()
-    return ChatService(
-        _keys,
-        Routes(settings),
-        Upstream(settings, _provider_keys, Transport(_prewarm)),
-        UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days),
-        settings.timeouts,
-    )
+    upstream = Upstream(settings, _provider_keys, Transport(_prewarm))
+    ledger = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
+    return ChatService(Routes(settings), MeteredCalls(_keys, upstream, ledger, settings.timeouts))
 
 
 @StreamingHandler
 def lambda_handler(event: dict[str, Any], context: Any) -> ProxyResponse | EventStream:
-    """Answer one chat call within the remaining time of the invocation, less the time for the usage record."""
-    seconds = context.get_remaining_time_in_millis() / 1000 - configuration().timeouts.reserved_for_ledger
-
-    def complete(request: HttpRequest, request_id: str) -> JsonResponse | EventStreamResponse:
-        return _service().complete(request, request_id, seconds)
-
-    return serve(event, complete)
+    """Answer one chat call within the remaining time of the invocation."""
+    with HttpExchange(event) as exchange:
+        exchange.respond(_service().complete(exchange.request, context.get_remaining_time_in_millis() / 1000))
+    return exchange.response
 
 
 _service()

@@ -3,7 +3,7 @@
 import time
 from typing import Any, Protocol
 
-from qwen_gateway.api import bearer_token
+from qwen_gateway.api import HttpRequest, JsonResponse, bearer_token
 from qwen_gateway.catalog import Model
 from qwen_gateway.ledger import ApiKey
 from qwen_gateway.routing import Target
@@ -25,7 +25,7 @@ class Routes(Protocol):
         ...
 
     def targets(self, name: str) -> tuple[Target, ...]:
-        """Return the targets of a route, or raise ModelUnentry."""
+        """Return the targets of a route, or raise ModelUnknown."""
         ...
 
     def describe(self, target: Target) -> Model | None:
@@ -40,19 +40,19 @@ class ModelsService:
         self._keys = keys
         self._routes = routes
 
-    def list(self, headers: dict[str, str]) -> dict[str, Any]:
+    def list(self, request: HttpRequest) -> JsonResponse:
         """Return OpenAI's list object with all models."""
-        self._authenticate(headers)
+        self._authenticate(request)
         models = [self._model(name, targets[0]) for name, targets in self._routes.all().items()]
-        return {"object": "list", "data": models}
+        return JsonResponse({"object": "list", "data": models})
 
-    def retrieve(self, headers: dict[str, str], name: str) -> dict[str, Any]:
+    def retrieve(self, request: HttpRequest, name: str) -> JsonResponse:
         """Return OpenAI's model object of one route."""
-        self._authenticate(headers)
-        return self._model(name, self._routes.targets(name)[0])
+        self._authenticate(request)
+        return JsonResponse(self._model(name, self._routes.targets(name)[0]))
 
-    def _authenticate(self, headers: dict[str, str]) -> None:
-        self._keys.authenticate(bearer_token(headers), time.time())
+    def _authenticate(self, request: HttpRequest) -> None:
+        self._keys.authenticate(bearer_token(request.headers), time.time())
 
     def _model(self, name: str, target: Target) -> dict[str, Any]:
         entry = self._routes.describe(target)

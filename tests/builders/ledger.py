@@ -5,6 +5,7 @@ from typing import Any
 from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord
 from qwen_gateway.ledger import token as form
 from qwen_gateway.ledger.dynamodb import to_item
+from qwen_gateway.usage import Usage
 
 KEY_ID = "TestKey00001"
 
@@ -68,7 +69,6 @@ def usage_record(**fields: Any) -> UsageRecord:
         "model_used": "qwen-plus",
         "provider": "dashscope",
         "attempts": (attempt,),
-        "tokens_in": 12,
-        "tokens_out": 3,
+        "usage": Usage(tokens_in=12, tokens_out=3),
     }
     return UsageRecord(**(known | fields))

@@ -134,7 +134,8 @@ def _shown[Item](items: Iterator[Item], total: int) -> Iterator[Item]:
 
 
 def _answer(answer: "Answer") -> dict[str, Any]:
-    return answer._asdict() | {"attempts": [_attempt(each._asdict()) for each in answer.attempts]}
+    usage = answer.whole.get("usage")
+    return answer._asdict() | {"usage": usage, "attempts": [_attempt(each._asdict()) for each in answer.attempts]}
 
 
 def _attempt(fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from qwen_gateway import config
 from qwen_gateway.library import Answer, QwenClient
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes
-from qwen_gateway.upstream import Deadline, Transport, Upstream
+from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway_cli.bench.report import circumstances
 from qwen_gateway_cli.console import refuse, show, show_table
@@ -130,13 +131,13 @@ def _processor_ms(provider: RunningMockQwen) -> tuple[list[float], list[float]]:
     url = settings.providers[targets[0].provider].url
 
     def bare() -> None:
-        stream = transport.open(url, _KEY, asked, AttemptTimeouts(Deadline(60), settings.timeouts))
+        stream = transport.open(url, CHAT, _KEY, asked, AttemptTimeouts(Deadline(60), settings.timeouts))
         for _ in stream.pieces():
             pass
         stream.close()
 
     def whole() -> None:
-        upstream.complete(_MODEL, targets, _BODY, Deadline(60))
+        upstream.complete(CHAT, RoutedRequest(_MODEL, targets, _BODY), Deadline(60))
 
     taken: tuple[list[float], list[float]] = [], []
     for block in batched(range(_CALLS), _BLOCK, strict=False):

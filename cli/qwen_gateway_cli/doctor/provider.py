@@ -15,7 +15,8 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes, Target
-from qwen_gateway.upstream import Deadline, Transport, Upstream
+from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway_cli.doctor import http, models_check
 from qwen_gateway_cli.doctor.finding import Finding, State
 from qwen_gateway_cli.doctor.http import NoReply, Reply
@@ -128,7 +129,8 @@ def _check_chat(configuration: Configuration, target: Target, key: str) -> Findi
     without_retries = configuration.model_copy(update={"retries": Retries(attempts=1)})
     with closing(Transport()) as transport:
         upstream = Upstream(without_retries, EnvironmentKeys({target.provider: key}), transport)
-        outcome = upstream.complete(target.model, (target,), _CHAT_REQUEST, Deadline(CHAT_TIMEOUT_S))
+        request = RoutedRequest(target.model, (target,), _CHAT_REQUEST)
+        outcome = upstream.complete(CHAT, request, Deadline(CHAT_TIMEOUT_S))
     latency_ms = outcome.attempts[-1].latency_ms if outcome.attempts else None
     if isinstance(outcome.result, GatewayError):
         advice = next((text for kind, text in _CHAT_ADVICE.items() if isinstance(outcome.result, kind)), "")

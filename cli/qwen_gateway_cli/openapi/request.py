@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_gateway.api.chat_request import ChatFields
-from qwen_gateway.api.json_body import MAX_BODY_BYTES
+from qwen_gateway.api.request import MAX_BODY_BYTES
 
 Json = dict[str, Any]
 

@@ -15,7 +15,8 @@ from chat.service import ChatService
 from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
-from qwen_gateway.api import HttpRequest, JsonResponse, serve
+from qwen_gateway.api import HttpExchange
+from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.ledger import ApiKeys, UsageLedger
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
@@ -72,47 +73,44 @@ class Gateway:
             ),
             more,
         )
-        keys, routes = ApiKeys(dynamodb, names.keys_table), Routes(settings)
+        keys = ApiKeys(dynamodb, names.keys_table)
+        self.routes = Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
         upstream = Upstream(
             settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: MAX_JITTER
         )
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
-        self._chat = ChatService(keys, routes, upstream, ledger, settings.timeouts)
-        self._models = ModelsService(keys, routes)
+        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts)
+        self._chat = ChatService(self.routes, self.calls)
+        self._reserved_s = settings.timeouts.reserved_for_ledger
+        self._models = ModelsService(keys, self.routes)
 
     def chat(
         self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> Answer:
         """POST a chat request with a deadline of `seconds`. An empty `key` sends no Authorization header."""
-        event = chat_event(body, self.token if key is None else key, headers)
-        return self.send(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
+        return parse_response(self._exchange(chat_event(body, self.token if key is None else key, headers), seconds))
 
     def stream(
         self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> StreamResponse:
         """POST a streaming chat request and return the complete stream."""
-        event = chat_event({**body, "stream": True}, self.token, headers)
-        answer = serve(event, lambda request, request_id: self._chat.complete(request, request_id, seconds))
+        answer = self._exchange(chat_event({**body, "stream": True}, self.token, headers), seconds)
         if isinstance(answer, EventStream):
             return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
         return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
 
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
         """GET all models, or one."""
-        event = models_event(self.token if key is None else key, model)
+        with HttpExchange(models_event(self.token if key is None else key, model)) as exchange:
+            request = exchange.request
+            exchange.respond(self._models.retrieve(request, model) if model else self._models.list(request))
+        return parse_response(exchange.response)
 
-        def handle(request: HttpRequest, _: str) -> JsonResponse:
-            if model is None:
-                return JsonResponse(self._models.list(request.headers))
-            return JsonResponse(self._models.retrieve(request.headers, model))
-
-        return self.send(event, handle)
-
-    def send(self, event: dict[str, Any], handle: Any) -> Answer:
-        """Handle a proxy event and parse the response."""
-        answer = serve(event, handle)
-        return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+    def _exchange(self, event: dict[str, Any], seconds: float) -> Any:
+        with HttpExchange(event) as exchange:
+            exchange.respond(self._chat.complete(exchange.request, seconds + self._reserved_s))
+        return exchange.response
 
     def records(self) -> list[dict[str, Any]]:
         """Return all usage records."""
@@ -124,6 +122,11 @@ class Gateway:
         sort_key = f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
         (record,) = [record for record in self.records() if record["sk"] == sort_key]
         return record
+
+
+def parse_response(response: Any) -> Answer:
+    """Return the response of a handler as the client receives it."""
+    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
 
 
 class MakeGateway(Protocol):

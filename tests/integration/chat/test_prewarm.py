@@ -10,6 +10,7 @@ from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import ProviderDisconnected, ProviderIdleDisconnected
 from qwen_gateway.upstream import Deadline, Transport
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import whole_stream
 from tests.integration.chat.fake_provider import (
@@ -39,7 +40,7 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def call(provider: FakeProvider, prewarm: Prewarm | None) -> bytes:
     timeouts = AttemptTimeouts(Deadline(5), Timeouts())
-    return b"".join(Transport(prewarm).open(provider.url, "sk-test", {"model": "m"}, timeouts).pieces())
+    return b"".join(Transport(prewarm).open(provider.url, CHAT, "sk-test", {"model": "m"}, timeouts).pieces())
 
 
 def await_connection(provider: FakeProvider, prewarm: Prewarm) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
+from qwen_gateway.upstream.operations.chat import RelayedChatReader
 from tests.builders import (
     chat_request,
     chunk,
@@ -221,14 +221,14 @@ def test_a_target_that_failed_during_a_stream_is_tried_last_by_the_next_request(
 
 @pytest.fixture
 def defect_in_second_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    normalize = ChunkNormalizer.normalize
+    read = RelayedChatReader.read
 
-    def fail_on_second_chunk(self: ChunkNormalizer, batch: list[Any]) -> Any:
-        if b"lo." in batch[0].data:
+    def fail_on_second_chunk(self: RelayedChatReader, data: bytes) -> Any:
+        if b"lo." in data:
             raise RuntimeError(MARKED)
-        return normalize(self, batch)
+        return read(self, data)
 
-    monkeypatch.setattr(ChunkNormalizer, "normalize", fail_on_second_chunk)
+    monkeypatch.setattr(RelayedChatReader, "read", fail_on_second_chunk)
 
 
 @pytest.mark.usefixtures("defect_in_second_chunk")

@@ -25,7 +25,7 @@ def test_an_answer_has_content_usage_latency_and_target(client: QwenClient, prov
 
     assert "Say hello." in answer.content
     assert answer.usage is not None
-    assert (answer.usage["prompt_tokens"], answer.usage["completion_tokens"]) == (7, 5)
+    assert (answer.usage.tokens_in, answer.usage.tokens_out) == (7, 5)
     assert (answer.provider, answer.model) == ("dashscope", "qwen-plus")
     (attempt,) = answer.attempts
     assert (attempt.status, attempt.charged) == (200, "billed")

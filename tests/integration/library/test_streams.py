@@ -27,7 +27,7 @@ def test_deltas_are_streamed_and_usage_is_set_at_the_end(client: QwenClient, pro
     assert "Say hello." in "".join(delta.content for delta in deltas)
     assert [delta.finish_reason for delta in deltas][-2:] == [None, "stop"]
     assert stream.usage
-    assert (stream.usage["prompt_tokens"], stream.usage["completion_tokens"]) == (7, 5)
+    assert (stream.usage.tokens_in, stream.usage.tokens_out) == (7, 5)
     assert stream.latency_ms
     assert stream.latency_ms >= stream.first_token_ms >= 0
     (attempt,) = stream.attempts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_gateway.api.json_body import MAX_BODY_BYTES, parse_json_object
+from qwen_gateway.api.request import MAX_BODY_BYTES, parse_json_object
 from qwen_gateway.errors import RequestInvalid, RequestTooLarge
 
 

@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api import HttpRequest, bearer_token
-from qwen_gateway.api.proxy_event import parse_event
+from qwen_gateway.api import HttpRequest, bearer_token, request
 from qwen_gateway.errors import KeyMissing, RequestInvalid
 from tests.builders import chat_event, models_event, proxy_event
 
 
-def test_headers_and_body_are_parsed() -> None:
-    request = parse_event(chat_event({"model": "m"}, "sk-qg-1", {"X-Stainless-Retry-Count": "1"}))
+def parse_event(event: dict[str, Any]) -> HttpRequest:
+    return request.parse_event(event, "req_1")
 
-    assert request.headers["authorization"] == "Bearer sk-qg-1"
-    assert request.headers["x-stainless-retry-count"] == "1"
-    assert request.body == b'{"model": "m"}'
+
+def test_headers_and_body_are_parsed() -> None:
+    parsed = parse_event(chat_event({"model": "m"}, "sk-qg-1", {"X-Stainless-Retry-Count": "1"}))
+
+    assert parsed.headers["authorization"] == "Bearer sk-qg-1"
+    assert parsed.headers["x-stainless-retry-count"] == "1"
+    assert parsed.body == b'{"model": "m"}'
 
 
 def test_a_base64_body_is_decoded() -> None:
@@ -58,7 +61,7 @@ def test_half_a_surrogate_pair_becomes_bytes_that_are_not_utf8() -> None:
     ],
 )
 def test_missing_and_null_fields_are_empty(missing: dict[str, Any]) -> None:
-    assert parse_event(missing) == HttpRequest({}, b"", {})
+    assert parse_event(missing) == HttpRequest("req_1", {}, b"", {})
 
 
 @pytest.mark.parametrize("text", ["@@@@", "abc", "YWJj\n", "é", "\ud800"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway import errors
-from qwen_gateway.api import HTTP_ERRORS, HttpRequest, JsonResponse, http_error_for, serve
+from qwen_gateway.api import HTTP_ERRORS, HttpExchange, JsonResponse, http_error_for
 from qwen_gateway.errors import (
     GatewayError,
     KeyMissing,
@@ -22,15 +22,21 @@ from tests.unit.conftest import Logged
 ULID = re.compile(r"req_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
-def serve_result(body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return serve(models_event(), lambda *_: JsonResponse(body, headers or {}))
+def respond(body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    with HttpExchange(models_event()) as exchange:
+        exchange.respond(JsonResponse(body, headers or {}))
+    return proxy_response(exchange)
 
 
-def serve_failure(failure: Exception) -> dict[str, Any]:
-    def handle(_request: HttpRequest, _request_id: str) -> JsonResponse:
+def fail(failure: Exception) -> dict[str, Any]:
+    with HttpExchange(models_event()) as exchange:
         raise failure
+    return proxy_response(exchange)
 
-    return serve(models_event(), handle)
+
+def proxy_response(exchange: HttpExchange) -> dict[str, Any]:
+    assert isinstance(exchange.response, dict)
+    return exchange.response
 
 
 def leaf_classes(cls: type[GatewayError]) -> set[type[GatewayError]]:
@@ -39,7 +45,7 @@ def leaf_classes(cls: type[GatewayError]) -> set[type[GatewayError]]:
 
 
 def test_a_response_is_json_with_a_request_id_and_cors_headers() -> None:
-    answer = serve_result({"ü": 1}, {"x-gateway-provider": "dashscope"})
+    answer = respond({"ü": 1}, {"x-gateway-provider": "dashscope"})
 
     assert answer["statusCode"] == 200
     assert answer["body"] == '{"ü":1}'
@@ -64,17 +70,32 @@ def test_a_response_is_json_with_a_request_id_and_cors_headers() -> None:
     ],
 )
 def test_any_model_name_fits_into_a_header(name: str, header: str) -> None:
-    assert serve_result({}, {"x-gateway-model": name})["headers"]["x-gateway-model"] == header
+    assert respond({}, {"x-gateway-model": name})["headers"]["x-gateway-model"] == header
 
 
-def test_the_handler_gets_the_request_id_of_the_response() -> None:
-    answer = serve(models_event(), lambda _, request_id: JsonResponse({"id": request_id}))
+def test_the_request_has_the_id_of_the_response() -> None:
+    with HttpExchange(models_event()) as exchange:
+        exchange.respond(JsonResponse({"id": exchange.request.id}))
 
-    assert json.loads(answer["body"])["id"] == answer["headers"]["x-request-id"]
+    response = proxy_response(exchange)
+    assert json.loads(response["body"])["id"] == response["headers"]["x-request-id"]
+
+
+def test_an_event_that_cannot_be_parsed_is_answered_with_the_error() -> None:
+    with HttpExchange(models_event() | {"body": "@", "isBase64Encoded": True}) as exchange:
+        exchange.respond(JsonResponse({"id": exchange.request.id}))
+
+    assert proxy_response(exchange)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_the_end_of_the_process_is_no_response(interruption: type[BaseException]) -> None:
+    with pytest.raises(interruption), HttpExchange(models_event()):
+        raise interruption
 
 
 def test_an_error_has_openais_form_and_the_retry_headers() -> None:
-    answer = serve_failure(ProviderThrottled("slow down", param="n", retry_after=1.2))
+    answer = fail(ProviderThrottled("slow down", param="n", retry_after=1.2))
 
     assert answer["statusCode"] == 429
     assert json.loads(answer["body"]) == {
@@ -84,7 +105,7 @@ def test_an_error_has_openais_form_and_the_retry_headers() -> None:
 
 
 def test_a_returned_error_keeps_its_headers() -> None:
-    answer = serve_result(ModelUnknown("no such model"), {"x-gateway-attempts": "1"})
+    answer = respond(ModelUnknown("no such model"), {"x-gateway-attempts": "1"})
 
     assert answer["statusCode"] == 404
     assert answer["headers"]["x-gateway-attempts"] == "1"
@@ -120,7 +141,7 @@ def test_a_class_without_an_http_error_gets_that_of_its_base_class() -> None:
 
 
 def test_an_unhandled_exception_is_a_500_without_its_message(logged: Logged) -> None:
-    answer = serve_failure(ValueError("a marked prompt"))
+    answer = fail(ValueError("a marked prompt"))
 
     assert answer["statusCode"] == 500
     error = json.loads(answer["body"])["error"]
@@ -130,25 +151,25 @@ def test_an_unhandled_exception_is_a_500_without_its_message(logged: Logged) -> 
     (line,) = [line for line in lines if line.get("message") == "unhandled exception"]
     assert line["error_type"] == "ValueError"
     assert line["request_id"] == answer["headers"]["x-request-id"]
-    assert "handle" in line["frames"][-1]
+    assert line["frames"][-1].endswith(" fail")
     assert "marked" not in answer["body"] + json.dumps(lines)
 
 
 def test_text_with_half_a_surrogate_pair_is_sent_as_valid_utf8() -> None:
     """A provider may split a surrogate pair over two chunks, or send half of one."""
-    answer = serve_result({"joined": "\ud83d" + "\ude00", "half": "a\ud83db"})
+    answer = respond({"joined": "\ud83d" + "\ude00", "half": "a\ud83db"})
 
     assert json.loads(answer["body"]) == {"joined": "\N{GRINNING FACE}", "half": "a\N{REPLACEMENT CHARACTER}b"}
 
 
 def test_a_failed_call_is_logged_with_its_cause_and_a_rejected_one_is_not(logged: Logged) -> None:
-    answer = serve_failure(ProviderThrottled("a marked prompt"))
+    answer = fail(ProviderThrottled("a marked prompt"))
     (line,) = [line for line in logged() if "_aws" not in line]
     assert (line["cause"], line["status"]) == ("ProviderThrottled", 429)
     assert line["request_id"] == answer["headers"]["x-request-id"]
     assert "marked" not in json.dumps(line)
 
-    serve_failure(RequestInvalid("a marked prompt"))
+    fail(RequestInvalid("a marked prompt"))
     assert [line for line in logged() if "_aws" not in line] == []
 
 
@@ -169,6 +190,6 @@ def metric_names(lines: list[dict[str, Any]]) -> list[str]:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
 def test_every_error_is_counted(failure: Exception, metric: str, logged: Logged) -> None:
-    serve_failure(failure)
+    fail(failure)
 
     assert metric_names(logged()) == [metric]

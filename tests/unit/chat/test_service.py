@@ -2,13 +2,13 @@
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from chat.service import ChatService
 from qwen_gateway.api import HttpRequest
+from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import (
     GatewayError,
@@ -25,13 +25,17 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Attempt, Deadline, Outcome
+from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
+from qwen_gateway.upstream.operations import Operation
+from qwen_gateway.upstream.operations.chat import CHAT
+from qwen_gateway.usage import Usage
 from tests.builders import api_key, chat_request
 from tests.unit.conftest import Logged
 
+TIMEOUTS = Timeouts()
 TARGET = Target("dashscope", "qwen3-max")
 ANSWER = {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3}}
-ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER)
+ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER, Usage(12, 3))
 TIMED_OUT = Outcome(
     (Attempt(TARGET, "ProviderTimeout", None, None, 40, None, "presumed"),), ProviderTimeout("a marked message")
 )
@@ -47,7 +51,7 @@ class FakeDependencies:
         self.steps: list[str] = []
         self.seconds_left = 0.0
         self.authentication_s = 0.0
-        self.calls: list[tuple[str, tuple[Target, ...], Mapping[str, Any]]] = []
+        self.calls: list[RoutedRequest] = []
         self.records: list[UsageRecord] = []
 
     def _step(self, name: str) -> None:
@@ -67,16 +71,17 @@ class FakeDependencies:
         self._step("route")
         return (TARGET,)
 
-    def complete(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
+    def complete(self, operation: Operation, request: RoutedRequest, deadline: Deadline, _hook: object) -> Outcome:
+        assert operation is CHAT
         self._step("call")
         self.seconds_left = deadline.remaining()
-        self.calls.append((model, targets, body))
+        self.calls.append(request)
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
-    def stream(self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline) -> Outcome:
-        return self.complete(model, targets, body, deadline)
+    def stream(self, operation: Operation, request: RoutedRequest, deadline: Deadline, hook: object) -> Outcome:
+        return self.complete(operation, request, deadline, hook)
 
     def put(self, record: UsageRecord) -> None:
         self._step("record")
@@ -84,10 +89,9 @@ class FakeDependencies:
 
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
-        request = HttpRequest({"authorization": "Bearer t", **(headers or {})}, raw)
-        return ChatService(self, self, self, self, Timeouts()).complete(
-            request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds
-        )
+        request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t", **(headers or {})}, raw)
+        calls = MeteredCalls(self, self, self, TIMEOUTS)
+        return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
 def test_a_call_runs_its_steps_in_order() -> None:
@@ -96,7 +100,7 @@ def test_a_call_runs_its_steps_in_order() -> None:
     response = dependencies.serve(chat_request(model="qwen-max"))
 
     assert dependencies.steps == ["format", "key", "route", "call", "record"]
-    assert dependencies.calls == [("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
+    assert dependencies.calls == [RoutedRequest("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
     assert response.body == ANSWER
     assert response.headers == {
         "x-gateway-provider": "dashscope",

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 import pytest
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from chat.service import ChatService
 from qwen_gateway import config
 from qwen_gateway.api import EventStreamResponse, HttpRequest
+from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
 from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
-from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import api_key, chat_request, chunk, encode_chunks, error_event, finish, split_at, usage
 from tests.builders.provider_responses import DONE
 from tests.stream_response import StreamResponse
-from tests.unit.upstream.fakes import FakeStream
+from tests.unit.upstream.fakes import FakeResponse
 
 HEADERS = {"content-type": "text/event-stream; charset=utf-8"}
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -41,8 +41,8 @@ class ProviderEvent(NamedTuple):
 class FakeDependencies:
     """All dependencies of the service: every key is valid, and the provider sends the given stream."""
 
-    def __init__(self, provider_stream: FakeStream) -> None:
-        self._provider_stream = provider_stream
+    def __init__(self, response: FakeResponse) -> None:
+        self._response = response
         self.records: list[UsageRecord] = []
 
     def check_format(self, _token_text: str) -> None: ...
@@ -59,18 +59,18 @@ class FakeDependencies:
     def reload_refused(self, _provider: str, _refused: str) -> bool:
         return False
 
-    def open(self, _url: str, _key: str, _body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeStream:
-        return self._provider_stream
+    def open(self, *_call: object) -> FakeResponse:
+        return self._response
 
     def put(self, record: UsageRecord) -> None:
         self.records.append(record)
 
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
         upstream = Upstream(config.parse('{"retries": {"attempts": 1}}'), self, cast("Transport", self))
-        service = ChatService(self, self, upstream, self, Timeouts())
+        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts()))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
-        request = HttpRequest({"authorization": "Bearer t"}, body)
-        response = service.complete(request, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds=20)
+        request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t"}, body)
+        response = service.complete(request, remaining_s=20)
         if isinstance(response, EventStreamResponse):
             return StreamResponse(200, HEADERS, b"".join(response.events).decode())
         return cast("GatewayError", response.body)
@@ -127,7 +127,7 @@ def answers(draw: st.DrawFn) -> list[ProviderEvent]:
 @pytest.fixture(autouse=True, scope="module")
 def _no_metrics() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qwen_gateway.api.sse.count", lambda *_: None)
+        patch.setattr("qwen_gateway.api.responses.count", lambda *_: None)
         yield
 
 
@@ -138,7 +138,7 @@ def test_each_delta_is_sent_once_and_the_stream_has_one_end(
     body = b"".join(each.data for each in sent)
     body = body.replace(b"\n", b"\r\n") if ends_in_crlf else body
     dependencies = FakeDependencies(
-        FakeStream(split_at(body, cuts), ProviderAnswerBroken("cut") if sent[-1].end == "cut" else None)
+        FakeResponse(split_at(body, cuts), ProviderAnswerBroken("cut") if sent[-1].end == "cut" else None)
     )
 
     read = dependencies.stream(n=choices, stream_options={"include_usage": wants_usage})
@@ -156,7 +156,7 @@ def test_each_delta_is_sent_once_and_the_stream_has_one_end(
     tokens = [each["usage"]["completion_tokens"] for each in read.usage_chunks]
     if read.is_done:
         assert tokens == (reported if wants_usage else [])
-        assert ([] if record.tokens_out is None else [record.tokens_out]) == reported
+        assert ([] if record.usage.tokens_out is None else [record.usage.tokens_out]) == reported
     else:
         assert "error" in json.loads(read.data[-1])
         assert tokens == []
@@ -186,7 +186,7 @@ def deltas(read: StreamResponse) -> list[tuple[int, str, str]]:
 def test_the_id_of_a_tool_call_is_sent_once() -> None:
     events = [_delta(0, "tool_calls", text, None) for text in "{}"]
     read = FakeDependencies(
-        FakeStream([each.data for each in events] + [encode_chunks(finish("tool_calls")), DONE])
+        FakeResponse([each.data for each in events] + [encode_chunks(finish("tool_calls")), DONE])
     ).stream()
 
     assert isinstance(read, StreamResponse)

@@ -4,6 +4,7 @@ import json
 
 from qwen_gateway.ledger import AttemptRecord, parse_tags, record_fields
 from qwen_gateway.ledger.dynamodb import from_item, to_item
+from qwen_gateway.usage import Usage
 from tests.builders import usage_record
 
 LONG = "x" * 1_000
@@ -24,7 +25,7 @@ def test_the_item_can_be_restored_from_json() -> None:
 
 
 def test_unreported_token_counts_are_absent_and_not_zero() -> None:
-    item = from_item(to_item(record_fields(usage_record(tokens_in=None, tokens_cached=0))))
+    item = from_item(to_item(record_fields(usage_record(usage=Usage(tokens_cached=0)))))
     assert "tokens_in" not in item
     assert item["tokens_cached"] == 0
 

@@ -1,15 +1,18 @@
 """The models service: listing and retrieving the models that clients may use."""
 
+from typing import Any
+
 import pytest
 
 from models.service import ModelsService
 from qwen_gateway import config
+from qwen_gateway.api import HttpRequest
 from qwen_gateway.errors import KeyMissing, KeyUnknown, ModelUnknown
 from qwen_gateway.ledger import ApiKey
 from qwen_gateway.routing import Routes
 from tests.builders import api_key, garbage_token
 
-HEADERS = {"authorization": "Bearer t"}
+HEADERS = {"authorization": "Bearer sk-qg-x"}
 OWN_CONFIGURATION = """{
   "default_provider": "mine",
   "providers": {"mine": {"base_url": "http://127.0.0.1:11434/v1"}},
@@ -35,8 +38,16 @@ def make_service(overrides: str = "") -> ModelsService:
     return ModelsService(FakeApiKeys(), Routes(config.parse(overrides)))
 
 
+def list_models(service: ModelsService, headers: dict[str, str] = HEADERS) -> Any:
+    return service.list(HttpRequest("req_1", headers, b"")).body
+
+
+def retrieve(service: ModelsService, name: str, headers: dict[str, str] = HEADERS) -> Any:
+    return service.retrieve(HttpRequest("req_1", headers, b""), name).body
+
+
 def test_every_route_is_listed_once_with_openais_fields_and_its_limits() -> None:
-    listed = make_service().list(HEADERS)
+    listed = list_models(make_service())
 
     assert listed["object"] == "list"
     names = [model["id"] for model in listed["data"]]
@@ -52,11 +63,11 @@ def test_every_route_is_listed_once_with_openais_fields_and_its_limits() -> None
 def test_an_alias_has_the_limits_of_its_first_target() -> None:
     own = make_service()
 
-    assert own.retrieve(HEADERS, "qwen-max") == {**own.retrieve(HEADERS, "qwen3-max"), "id": "qwen-max"}
+    assert retrieve(own, "qwen-max") == {**retrieve(own, "qwen3-max"), "id": "qwen-max"}
 
 
 def test_a_model_outside_the_catalog_is_listed_without_limits() -> None:
-    listed = {model["id"]: model for model in make_service(OWN_CONFIGURATION).list(HEADERS)["data"]}
+    listed = {model["id"]: model for model in list_models(make_service(OWN_CONFIGURATION))["data"]}
 
     assert listed.keys() == {"qwen-max", "org/qwen-small"}
     assert listed["qwen-max"]["max_output_tokens"] == 65_536
@@ -73,19 +84,19 @@ def test_a_model_outside_the_catalog_is_listed_without_limits() -> None:
 def test_a_retrieved_model_equals_its_list_entry() -> None:
     own = make_service(OWN_CONFIGURATION)
 
-    assert [own.retrieve(HEADERS, model["id"]) for model in own.list(HEADERS)["data"]] == own.list(HEADERS)["data"]
+    assert [retrieve(own, model["id"]) for model in list_models(own)["data"]] == list_models(own)["data"]
 
 
 def test_an_unknown_model_is_named_in_the_error() -> None:
     with pytest.raises(ModelUnknown, match="gpt-4o") as refused:
-        make_service().retrieve(HEADERS, "gpt-4o")
+        retrieve(make_service(), "gpt-4o")
 
     assert refused.value.param == "model"
 
 
 def test_a_long_model_name_is_truncated_in_the_error() -> None:
     with pytest.raises(ModelUnknown) as refused:
-        make_service().retrieve(HEADERS, "x" * 100_000)
+        retrieve(make_service(), "x" * 100_000)
 
     assert len(refused.value.message) < 250
 
@@ -93,6 +104,6 @@ def test_a_long_model_name_is_truncated_in_the_error() -> None:
 def test_listing_and_retrieving_require_an_api_key() -> None:
     for headers, failure in (({}, KeyMissing), ({"authorization": f"Bearer {garbage_token()}"}, KeyUnknown)):
         with pytest.raises(failure):
-            make_service().list(headers)
+            list_models(make_service(), headers)
         with pytest.raises(failure):
-            make_service().retrieve(headers, "gpt-4o")
+            retrieve(make_service(), "gpt-4o", headers)

@@ -13,9 +13,10 @@ class FakeClock:
         return self.now
 
 
-class FakeStream:
-    """An open stream that yields these pieces, and then raises the failure if there is one."""
+class FakeResponse:
+    """An open response that yields these pieces, and then raises the failure if there is one."""
 
+    is_event_stream = True
     request_id = "req-1"
     status = 200
 

@@ -20,7 +20,9 @@ from qwen_gateway.errors import (
     RouteModelMissing,
 )
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Deadline, Outcome, Transport, Upstream
+from qwen_gateway.upstream import Deadline, Outcome, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream.operations import Operation
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import (
     chat_request,
@@ -34,7 +36,7 @@ from tests.builders import (
     usage,
     whole_stream,
 )
-from tests.unit.upstream.fakes import FakeClock, FakeStream
+from tests.unit.upstream.fakes import FakeClock, FakeResponse
 
 TARGET = Target("dashscope", "qwen3-max")
 
@@ -64,11 +66,13 @@ class FakeTransport:
         self._failure = failure
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def open(self, url: str, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeStream:
-        self.calls.append((url, key, body))
+    def open(
+        self, url: str, operation: Operation, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts
+    ) -> FakeResponse:
+        self.calls.append((url + operation.path, key, body))
         if self._failure:
             raise self._failure
-        return FakeStream(self._body)
+        return FakeResponse(self._body)
 
 
 def complete(
@@ -78,7 +82,7 @@ def complete(
     upstream = Upstream(
         config.parse('{"retries": {"attempts": 1}}'), keys or FakeKeys(), cast("Transport", transport), clock
     )
-    return upstream.complete(model, (TARGET,), chat_request(top_k=3), Deadline(20, clock))
+    return upstream.complete(CHAT, RoutedRequest(model, (TARGET,), chat_request(top_k=3)), Deadline(20, clock))
 
 
 def failure_of(outcome: Outcome) -> GatewayError:
@@ -93,7 +97,7 @@ def test_the_request_has_the_providers_model_and_asks_for_a_stream_with_usage() 
 
     assert transport.calls == [
         (
-            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions",
             "key of dashscope",
             chat_request(model="qwen3-max", top_k=3, stream=True, stream_options={"include_usage": True}),
         )

@@ -9,25 +9,33 @@ from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, ProviderAnswerBroken, ProviderError, ProviderFault
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, Relay
-from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
-from qwen_gateway.upstream.chunks import AnswerProgress
-from qwen_gateway.upstream.provider_stream import ProviderStream
+from qwen_gateway.upstream.attempt import ProviderStream
+from qwen_gateway.upstream.operations import RelayReader
+from qwen_gateway.upstream.operations.chat import RelayedChatReader
 from qwen_gateway.upstream.relay import ClosedEarly
+from qwen_gateway.upstream.retry import Cooldowns
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Stopwatch
-from qwen_gateway.upstream.transport import OpenStream
+from qwen_gateway.upstream.transport import OpenResponse
+from qwen_gateway.usage import Usage
 from tests.builders import encode_chunks, error_event, finish, stream, text_chunks, usage
-from tests.unit.upstream.fakes import FakeStream
+from tests.unit.upstream.fakes import FakeClock, FakeResponse
 
 TARGET = Target("dashscope", "qwen3-max")
-FAILED_ATTEMPT = Attempt(Target("dashscope", "qwen-plus"), "ProviderFault", 500, "req-0", 5, None, "presumed")
+OTHER_TARGET = Target("dashscope", "qwen-plus")
+FAILED_ATTEMPT = Attempt(OTHER_TARGET, "ProviderFault", 500, "req-0", 5, None, "presumed")
 HELLO = encode_chunks(*text_chunks("Hel"))
 END = stream(finish(), usage())
 
 
-def relay_of(stream_: FakeStream) -> Relay:
-    timeouts = AttemptTimeouts(Deadline(20), Timeouts())
-    provider_stream = ProviderStream(TARGET, cast("OpenStream", stream_), timeouts, AnswerProgress(1), Stopwatch())
-    return Relay((FAILED_ATTEMPT,), provider_stream, 4096, lambda error: ProviderFault(type(error).__name__))
+def relay_of(response: FakeResponse, cooldowns: Cooldowns | None = None, *, wants_usage: bool = False) -> Relay:
+    provider_stream: ProviderStream[RelayReader] = ProviderStream(
+        TARGET,
+        cast("OpenResponse", response),
+        RelayedChatReader(1, wants_usage=wants_usage),
+        AttemptTimeouts(Deadline(20), Timeouts()),
+        Stopwatch(),
+    )
+    return Relay((FAILED_ATTEMPT,), provider_stream, 4096, "qwen-max", cooldowns or Cooldowns(10, FakeClock()))
 
 
 def last_attempt(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
@@ -38,69 +46,79 @@ def last_attempt(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | Non
 
 
 def test_a_complete_answer_is_billed_and_its_connection_is_drained() -> None:
-    stream_ = FakeStream([HELLO, END])
-    relay = relay_of(stream_)
+    response = FakeResponse([HELLO, END])
+    relay = relay_of(response)
 
     assert len(list(relay.events())) == 2
-    assert stream_.releases == []
+    assert response.releases == []
     outcome = relay.end()
 
-    assert stream_.releases == ["drained"]
-    assert outcome.result == {"usage": usage()["usage"]}
+    assert response.releases == ["drained"]
+    assert (outcome.result, outcome.usage) == (None, Usage.parse(usage()["usage"]))
     assert last_attempt(outcome) == ("", "billed", 200, "req-1")
     assert (relay.target, relay.attempts) == (TARGET, 2)
 
 
-def test_the_result_without_usage_is_empty() -> None:
-    relay = relay_of(FakeStream([HELLO, stream(finish())]))
+def test_an_answer_without_usage_has_none() -> None:
+    relay = relay_of(FakeResponse([HELLO, stream(finish())]), wants_usage=True)
     list(relay.events())
 
-    assert (relay.usage, relay.end().result) == (None, {})
+    assert (relay.last_events(), relay.end().usage) == ([], None)
+
+
+@pytest.mark.parametrize("wants_usage", [True, False])
+def test_the_usage_comes_last_for_clients_that_asked_for_it(wants_usage: bool) -> None:
+    relay = relay_of(FakeResponse([HELLO, END]), wants_usage=wants_usage)
+
+    assert not any(event.chunk.get("usage") for batch in relay.events() for event in batch)
+    assert [event.chunk for event in relay.last_events()] == [usage()] * wants_usage
 
 
 @pytest.mark.parametrize("read", [0, 1], ids=["before the first event", "after the first event"])
 def test_an_answer_closed_early_is_presumed_charged(read: int) -> None:
-    stream_ = FakeStream([HELLO, END])
-    relay = relay_of(stream_)
+    response = FakeResponse([HELLO, END])
+    relay = relay_of(response)
     events = relay.events()
     for _ in range(read):
         next(events)
 
     outcome = relay.end()
 
-    assert stream_.releases == ["closed"]
+    assert response.releases == ["closed"]
     assert isinstance(outcome.result, InternalError)
     assert isinstance(outcome.result.cause, ClosedEarly)
     assert last_attempt(outcome) == ("ClosedEarly", "presumed", 200, "req-1")
 
 
 @pytest.mark.parametrize(
-    ("stream_", "error"),
+    ("response", "error"),
     [
-        (FakeStream([HELLO], ProviderAnswerBroken("cut")), ProviderAnswerBroken),
-        (FakeStream([HELLO]), ProviderAnswerBroken),
-        (FakeStream([HELLO, error_event()]), ProviderFault),
+        (FakeResponse([HELLO], ProviderAnswerBroken("cut")), ProviderAnswerBroken),
+        (FakeResponse([HELLO]), ProviderAnswerBroken),
+        (FakeResponse([HELLO, error_event()]), ProviderFault),
     ],
     ids=["cut", "no finish_reason", "error event"],
 )
 def test_a_failed_answer_raises_the_clients_error_and_ends_with_it(
-    stream_: FakeStream, error: type[ProviderError]
+    response: FakeResponse, error: type[ProviderError]
 ) -> None:
-    relay = relay_of(stream_)
+    cooldowns = Cooldowns(10, FakeClock())
+    relay = relay_of(response, cooldowns)
 
-    with pytest.raises(ProviderFault, match=error.__name__) as raised:
+    with pytest.raises(error, match=r"dashscope .*qwen3-max") as raised:
         list(relay.events())
     outcome = relay.end()
 
     assert outcome.result is raised.value
-    assert stream_.releases == ["closed"]
+    assert response.releases == ["closed"]
     assert last_attempt(outcome) == (error.__name__, "presumed", 200, "req-1")
+    assert cooldowns.order([TARGET, OTHER_TARGET]) == [OTHER_TARGET, TARGET]
 
 
 def test_an_unhandled_exception_ends_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream_ = FakeStream([HELLO, END])
-    relay = relay_of(stream_)
-    monkeypatch.setattr(ChunkNormalizer, "normalize", lambda *_: 1 // 0)
+    response = FakeResponse([HELLO, END])
+    relay = relay_of(response)
+    monkeypatch.setattr(RelayedChatReader, "read", lambda *_: 1 // 0)
 
     with pytest.raises(InternalError) as raised:
         list(relay.events())
@@ -108,25 +126,25 @@ def test_an_unhandled_exception_ends_the_answer(monkeypatch: pytest.MonkeyPatch)
 
     assert outcome.result is raised.value
     assert isinstance(raised.value.cause, ZeroDivisionError)
-    assert stream_.releases == ["closed"]
+    assert response.releases == ["closed"]
     assert last_attempt(outcome) == ("ZeroDivisionError", "presumed", 200, "req-1")
 
 
 @pytest.mark.parametrize(
-    "stream_",
-    [FakeStream([HELLO, END]), FakeStream([HELLO]), FakeStream([HELLO], ZeroDivisionError())],
+    "response",
+    [FakeResponse([HELLO, END]), FakeResponse([HELLO]), FakeResponse([HELLO], ZeroDivisionError())],
     ids=["answered", "failed", "unhandled"],
 )
-def test_end_returns_the_same_outcome_each_time(stream_: FakeStream) -> None:
-    relay = relay_of(stream_)
+def test_end_returns_the_same_outcome_each_time(response: FakeResponse) -> None:
+    relay = relay_of(response)
     with suppress(GatewayError):
         list(relay.events())
 
     assert relay.end() is relay.end()
-    assert len(stream_.releases) == 1
+    assert len(response.releases) == 1
 
 
 def test_events_that_arrive_together_are_yielded_together() -> None:
-    relay = relay_of(FakeStream([HELLO[:40], HELLO[40:] + HELLO, encode_chunks(usage()), END]))
+    relay = relay_of(FakeResponse([HELLO[:40], HELLO[40:] + HELLO, encode_chunks(usage()), END]))
 
     assert [len(batch) for batch in relay.events()] == [4, 1]

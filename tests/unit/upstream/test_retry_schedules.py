@@ -25,7 +25,9 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Deadline, Transport, Upstream
+from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream.operations import Operation
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import chat_request, whole_stream
 
@@ -107,6 +109,7 @@ pauses = one_of(itertools.product((0.0, 4.0, 30.0), repeat=2))
 class World:
     """The clock, the keys and the providers of one environment; nothing happens but what was drawn."""
 
+    is_event_stream = True
     request_id = "req-1"
     status = 200
 
@@ -130,7 +133,9 @@ class World:
     def reload_refused(self, *_: str) -> bool:
         return self.calls[-1].key_is_new
 
-    def open(self, url: str, _: str, body: Mapping[str, Any], timeouts: AttemptTimeouts) -> "World":
+    def open(
+        self, url: str, _operation: Operation, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
+    ) -> "World":
         happening, started = next(self._ahead), self.now
         failure = happening.failure
         connects = failure is not None and issubclass(failure, ProviderUnreachable)
@@ -169,7 +174,7 @@ def test_every_request_keeps_its_promises(
         world.calls.clear()
         deadline = Deadline(around.seconds, world)
 
-        outcome = upstream.complete("alias", route, chat_request(), deadline)
+        outcome = upstream.complete(CHAT, RoutedRequest("alias", route, chat_request()), deadline)
 
         assert deadline.remaining() >= -GRACE
         assert len(world.calls) <= around.attempts

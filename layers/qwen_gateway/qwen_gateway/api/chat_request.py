@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, FailFast, Field, Tag, ValidationError
 
-from qwen_gateway.api.json_body import parse_json_object
+from qwen_gateway.api.request import parse_json_object
 from qwen_gateway.errors import RequestInvalid
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -88,11 +88,6 @@ class ChatRequest(NamedTuple):
     def streams(self) -> bool:
         """Whether the client asks for a stream."""
         return bool(self.body.get("stream"))
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether the client asks for the usage chunk of a stream."""
-        return bool((self.body.get("stream_options") or {}).get("include_usage"))
 
     @classmethod
     def parse(cls, raw: bytes) -> "ChatRequest":

@@ -4,12 +4,12 @@ import json
 import math
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, overload
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 from qwen_gateway import observability, ulid
-from qwen_gateway.api.proxy_event import HttpRequest, parse_event
+from qwen_gateway.api.request import HttpRequest, parse_event
 from qwen_gateway.config import environment
 from qwen_gateway.errors import (
     GATEWAY_HTTP_ERRORS,
@@ -51,24 +51,41 @@ class EventStreamResponse(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-@overload
-def serve(event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse]) -> ProxyResponse: ...
-@overload
-def serve(
-    event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse | EventStreamResponse]
-) -> ProxyResponse | EventStream: ...
-def serve(
-    event: Mapping[str, Any], handle: Callable[[HttpRequest, str], JsonResponse | EventStreamResponse]
-) -> ProxyResponse | EventStream:
-    """Return the response for a proxy event: what `handle(request, request_id)` returns, or its exception as error."""
-    request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
-    try:
-        response = handle(parse_event(event), request_id)
-    except GatewayError as error:
-        return _error_response(error, request_id)
-    except Exception as error:  # noqa: BLE001 - every exception becomes a response
-        observability.report(error, request_id)
-        return _error_response(InternalError(error), request_id)
+class HttpExchange:
+    """A request and its response. Inside `with` every exception becomes an error response."""
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self._event = event
+        self._request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
+        self.response: ProxyResponse | EventStream = {}
+        """The response in the form that the Lambda runtime takes, set at the end of `with`."""
+
+    @property
+    def request(self) -> HttpRequest:
+        """The request of the proxy event.
+
+        Raises:
+            RequestInvalid: its body is not what the event announces.
+        """
+        return parse_event(self._event, self._request_id)
+
+    def respond(self, response: JsonResponse | EventStreamResponse) -> None:
+        """Set the response."""
+        self.response = _to_lambda(response, self._request_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if isinstance(error, GatewayError):
+            self.response = _error_response(error, self._request_id)
+        elif isinstance(error, Exception):
+            observability.report(error, self._request_id)
+            self.response = _error_response(InternalError(error), self._request_id)
+        return isinstance(error, Exception)
+
+
+def _to_lambda(response: JsonResponse | EventStreamResponse, request_id: str) -> ProxyResponse | EventStream:
     headers = {**response.headers, "x-request-id": request_id}
     if isinstance(response, EventStreamResponse):
         # `no-cache` keeps proxies from buffering events.
@@ -140,3 +157,18 @@ def json_text(document: Mapping[str, Any]) -> str:
     """Return JSON. Surrogate pairs that a provider split over two chunks are joined; lone ones are replaced."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+DONE = b"data: [DONE]\n\n"
+"""OpenAI's last event of a complete stream."""
+
+
+def encode_events(chunks: Iterable[bytes]) -> bytes:
+    """Return one event per chunk. A line break inside a chunk is white space of its JSON."""
+    return b"".join([b"data: " + chunk.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ") + b"\n\n" for chunk in chunks])
+
+
+def error_event(error: GatewayError, request_id: str) -> bytes:
+    """Return the event for an error after the start of the response, and count the error."""
+    count(error, request_id)
+    return encode_events([json_text({"error": error_object(error)}).encode()])

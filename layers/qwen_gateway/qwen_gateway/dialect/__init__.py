@@ -1,5 +1,5 @@
 """How a model's requests differ from OpenAI's, from catalog data."""
 
-from qwen_gateway.dialect.chat import AdaptedRequest, adapt_request
+from qwen_gateway.dialect.chat import AdaptedRequest, ChatRequirements, adapt_request
 
-__all__ = ["AdaptedRequest", "adapt_request"]
+__all__ = ["AdaptedRequest", "ChatRequirements", "adapt_request"]

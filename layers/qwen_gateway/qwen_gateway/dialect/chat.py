@@ -1,8 +1,9 @@
-"""Adapt a chat request to its target: the one place that applies the quirks of the catalog.
+"""What a chat request requires of a model, and its form for that model; only this module applies the catalog's quirks.
 
 Pure functions; the client's body is never changed in place. A model without a catalog entry gets the request unchanged.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,8 +11,82 @@ from qwen_gateway.catalog import Model
 from qwen_gateway.dialect import request_body, thinking
 
 _JSON_INSTRUCTION = "Answer in JSON."
+_MODALITIES = {
+    "image_url": "image",
+    "image": "image",
+    "video_url": "video",
+    "video": "video",
+    "input_audio": "audio",
+}
+_BYTES_PER_TOKEN = 6
 
 type Body = dict[str, Any]
+
+
+class ChatRequirements:
+    """What a chat request requires of a model. Only a fact of the catalog contradicts a requirement."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    @property
+    def max_tokens(self) -> int:
+        """The largest output cap of the request in tokens, 0 if it has none."""
+        return request_body.max_tokens(self._body)
+
+    def are_met_by(self, model: Model | None) -> bool:
+        """Return False if a fact of the catalog contradicts a requirement."""
+        return model is None or not any(
+            (
+                model.modalities is not None and not self._modalities <= set(model.modalities),
+                model.tools is False and bool(self._body.get("tools")),
+                model.json_schema is False and request_body.response_format(self._body) == "json_schema",
+                self._contradicts_thinking(model),
+                self._exceeds_context(model),
+            )
+        )
+
+    def _contradicts_thinking(self, model: Model) -> bool:
+        match model.thinking.default:
+            case "never":
+                return self._thinking is True
+            case "always":
+                return self._thinking is False or thinking.is_excluded(self._body, model)
+        return False
+
+    def _exceeds_context(self, model: Model) -> bool:
+        # There are never more tokens than characters, and counting tokens is slower.
+        return self._characters > model.input_tokens and self._minimum_tokens > model.input_tokens
+
+    @functools.cached_property
+    def _modalities(self) -> set[str]:
+        return {_MODALITIES[kind] for part in request_body.parts(self._body) if (kind := _part_type(part))}
+
+    @functools.cached_property
+    def _thinking(self) -> bool | None:
+        return thinking.parse_thinking(self._body).enabled
+
+    @functools.cached_property
+    def _characters(self) -> int:
+        return sum(len(text) for text in request_body.texts(self._body))
+
+    @functools.cached_property
+    def _minimum_tokens(self) -> int:
+        """A lower bound of the tokens in the texts of the messages.
+
+        One per word, because no token of Qwen's vocabulary spans two words; and one per 6 bytes of UTF-8, because
+        ordinary text has fewer bytes per token in any language (English about 4.5, Chinese 4 to 5, code 3). Images,
+        audio, tools and the chat template are not counted.
+        """
+        texts = request_body.texts(self._body)
+        words = sum(len(text.split()) for text in texts)
+        size = sum(len(text.encode(errors="replace")) for text in texts)
+        return max(words, size // _BYTES_PER_TOKEN)
+
+
+def _part_type(part: Mapping[str, Any]) -> str | None:
+    kind = part.get("type")
+    return kind if isinstance(kind, str) and kind in _MODALITIES else None
 
 
 class AdaptedRequest(NamedTuple):

@@ -1,6 +1,6 @@
 """Reading a chat request. A part that has the wrong form is skipped: the provider judges it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 _MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -11,20 +11,16 @@ def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     return _objects(body.get("messages"))
 
 
-def parts(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the content parts of every message whose content is a list."""
-    for message in messages(body):
-        yield from _objects(message.get("content"))
+def parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the content parts of every message whose content is a list."""
+    return [part for message in messages(body) for part in _objects(message.get("content"))]
 
 
-def texts(body: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every text of every message."""
-    for message in messages(body):
-        if isinstance(message.get("content"), str):
-            yield message["content"]
-    for part in parts(body):
-        if isinstance(part.get("text"), str):
-            yield part["text"]
+def texts(body: Mapping[str, Any]) -> list[str]:
+    """Return every text of every message."""
+    contents = [message.get("content") for message in messages(body)]
+    values = [*contents, *(part.get("text") for part in parts(body))]
+    return [value for value in values if isinstance(value, str)]
 
 
 def forces_tool(body: Mapping[str, Any]) -> bool:

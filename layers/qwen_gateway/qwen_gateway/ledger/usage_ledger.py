@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_gateway.ledger.dynamodb import FAILURES, Plain, is_condition_failure, ledger_unavailable, to_item
+from qwen_gateway.usage import Usage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -36,9 +37,7 @@ class AttemptRecord(NamedTuple):
 class UsageRecord(NamedTuple):
     """One call of a client: `id` is its ULID, `created` its time in seconds since 1970.
 
-    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. Token counts are
-    the provider's, None when it reported none; cached, cache-write and thinking tokens are included in the input and
-    output counts.
+    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code.
     """
 
     id: str
@@ -53,11 +52,7 @@ class UsageRecord(NamedTuple):
     model_used: str | None = None
     provider: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    tokens_cached: int | None = None
-    tokens_cache_write: int | None = None
-    tokens_thinking: int | None = None
+    usage: Usage = Usage()
     end_user: str | None = None
     tags: Mapping[str, str] = {}
     client_retry_count: int | None = None
@@ -94,6 +89,7 @@ def record_fields(record: UsageRecord) -> dict[str, Plain | None]:
     """Return the fields of a record's item as a JSON object, without `expires_at`, which depends on the retention."""
     fields = record._asdict()
     key_id, ulid = fields.pop("key_id"), fields.pop("id")
+    fields |= fields.pop("usage")._asdict()
     fields["attempts"] = [_truncate_texts(attempt._asdict()) for attempt in record.attempts]
     fields["tags"] = parse_tags(record.tags)
     return {"pk": f"KEY#{key_id}", "sk": f"USE#{ulid}"} | _truncate_texts(fields)

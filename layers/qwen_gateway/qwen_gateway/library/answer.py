@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from qwen_gateway.errors import GatewayError
-from qwen_gateway.upstream import Attempt, Relay
+from qwen_gateway.upstream import Attempt, Outcome, Relay
 from qwen_gateway.upstream.timeouts import Stopwatch
+from qwen_gateway.usage import Usage
 
 
 class Answer(NamedTuple):
@@ -23,7 +24,7 @@ class Answer(NamedTuple):
     """
 
     content: str
-    usage: dict[str, Any] | None
+    usage: Usage | None
     latency_ms: int
     model: str
     provider: str
@@ -31,16 +32,16 @@ class Answer(NamedTuple):
     whole: dict[str, Any]
 
     @classmethod
-    def of(cls, completion: dict[str, Any], attempts: tuple[Attempt, ...], latency_ms: int) -> "Answer":
-        """Build an answer from a `chat.completion` and the attempts that led to it."""
-        target = attempts[-1].target
+    def of(cls, completion: dict[str, Any], outcome: Outcome[Any], latency_ms: int) -> "Answer":
+        """Build an answer from a `chat.completion` and the outcome that contains it."""
+        target = outcome.attempts[-1].target
         return cls(
             content=completion["choices"][0]["message"]["content"] or "",
-            usage=completion.get("usage"),
+            usage=outcome.usage,
             latency_ms=latency_ms,
             model=target.model,
             provider=target.provider,
-            attempts=attempts,
+            attempts=outcome.attempts,
             whole=completion,
         )
 
@@ -88,7 +89,7 @@ class AnswerStream(AbstractContextManager["AnswerStream", None]):
         self.model = relay.target.model
         self.provider = relay.target.provider
         self.first_token_ms = watch.ms()
-        self.usage: dict[str, Any] | None = None
+        self.usage: Usage | None = None
         self.latency_ms: int | None = None
         self.attempts: tuple[Attempt, ...] = ()
         self._relay = relay
@@ -117,8 +118,7 @@ class AnswerStream(AbstractContextManager["AnswerStream", None]):
     def _end(self) -> None:
         if self.latency_ms is None:
             outcome = self._relay.end()
-            self.latency_ms, self.attempts = self._watch.ms(), outcome.attempts
-            self.usage = None if isinstance(outcome.result, GatewayError) else outcome.result.get("usage")
+            self.latency_ms, self.attempts, self.usage = self._watch.ms(), outcome.attempts, outcome.usage
 
 
 def _parse_deltas(chunk: dict[str, Any]) -> Iterator[Delta]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from qwen_gateway import config
+from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.config import Configuration
 from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
 from qwen_gateway.library.answer import Answer, AnswerStream, Result
@@ -14,8 +15,9 @@ from qwen_gateway.library.batch import Batch, RateLimiter
 from qwen_gateway.library.prompt import Prompt, build_request
 from qwen_gateway.provider_keys.environment import EnvironmentKeys, get_variable, read_key
 from qwen_gateway.routing import Routes, Target
-from qwen_gateway.upstream import Attempt, Deadline, Outcome, Transport, Upstream
+from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
+from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import Stopwatch
 
 DEFAULT_MODEL = "qwen-plus"
@@ -106,7 +108,7 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         """
         watch = Stopwatch()
         chat = build_request(prompt, model, parameters)
-        outcome = self._upstream.stream(chat.model, self._targets(chat.model), chat.body, self._deadline(timeout))
+        outcome = self._upstream.stream(CHAT, self._route(chat), self._deadline(timeout))
         if isinstance(outcome.result, GatewayError):
             error = _adapt_message(outcome.result, outcome.attempts)
             raise error from getattr(error, "cause", None)
@@ -164,7 +166,7 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
             RequestRefused: the request is invalid.
         """
         chat = build_request(prompt, model, parameters)
-        self._targets(chat.model)
+        self._route(chat)
         return chat.body
 
     def close(self) -> None:
@@ -179,15 +181,17 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         """Return the answer or the error, and the number of upstream calls."""
         watch = Stopwatch()
         try:
-            chat = build_request(prompt, model, parameters)
-            targets = self._targets(chat.model)
+            request = self._route(build_request(prompt, model, parameters))
         except GatewayError as error:
             return error, 0
-        outcome = self._upstream.complete(chat.model, targets, chat.body, self._deadline(timeout))
+        outcome = self._upstream.complete(CHAT, request, self._deadline(timeout))
         return _to_result(outcome, watch), len(outcome.attempts)
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout_s if timeout is None else timeout)
+
+    def _route(self, chat: ChatRequest) -> RoutedRequest:
+        return RoutedRequest(chat.model, self._targets(chat.model), chat.body)
 
     def _targets(self, model: str) -> tuple[Target, ...]:
         default = self._configuration.default_provider
@@ -214,7 +218,7 @@ def _load_configuration(
 def _to_result(outcome: Outcome[dict[str, Any]], watch: Stopwatch) -> Result:
     if isinstance(outcome.result, GatewayError):
         return _adapt_message(outcome.result, outcome.attempts)
-    return Answer.of(outcome.result, outcome.attempts, watch.ms())
+    return Answer.of(outcome.result, outcome, watch.ms())
 
 
 def _adapt_message(error: GatewayError, attempts: Sequence[Attempt]) -> GatewayError:

@@ -1,24 +1,25 @@
-"""One attempt: one call to one target, which gives an answer or a named error."""
+"""One attempt: one call to one target with the provider's key, and its response."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from qwen_gateway.config import NO_KEY, Configuration
-from qwen_gateway.errors import DependencyFailed, GatewayError, InternalError, ProviderError, ProviderKeyRefused
+from qwen_gateway.errors import InternalError, ProviderAnswerBroken, ProviderError, ProviderKeyRefused
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream.chunks import AnswerProgress
-from qwen_gateway.upstream.outcome import Attempt, failed_attempt
-from qwen_gateway.upstream.provider_stream import ProviderStream
+from qwen_gateway.upstream.framing import DocumentParser, EventParser, EventTooLarge
+from qwen_gateway.upstream.operations import Event, Operation, Reader
+from qwen_gateway.upstream.outcome import Attempt, AttemptFailed, failed_attempt
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Clock, Deadline, Stopwatch
-from qwen_gateway.upstream.transport import Transport
+from qwen_gateway.upstream.transport import OpenResponse, Transport
 
 
 class ProviderKeys(Protocol):
     """The source of the providers' API keys."""
 
     def key(self, provider: str) -> str:
-        """Return the key of a provider."""
+        """Return the key of a provider, or raise DependencyFailed."""
         ...
 
     def reload_refused(self, provider: str, refused: str) -> bool:
@@ -26,20 +27,116 @@ class ProviderKeys(Protocol):
         ...
 
 
-class AttemptResult[Answer](NamedTuple):
-    """The result of an attempt.
+class ProviderStream[AnyReader: Reader]:
+    """A target's response. Several threads may use it in turn, but not at the same time.
 
-    `attempt` is None if the provider was not called, or if the call is still running. `has_new_key` means that there
-    is another key now than the one that the provider rejected.
+    Args:
+        target: the provider and model that were called.
+        response: the open response.
+        reader: reads its events.
+        timeouts: the timeouts of this attempt.
+        stopwatch: started with the call.
     """
 
-    attempt: Attempt | None
-    result: Answer | GatewayError
-    has_new_key: bool = False
+    def __init__(
+        self,
+        target: Target,
+        response: OpenResponse,
+        reader: AnyReader,
+        timeouts: AttemptTimeouts,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self.target = target
+        self.reader = reader
+        self._response = response
+        self._timeouts = timeouts
+        self._stopwatch = stopwatch
+        self._first_token_ms: int | None = None
+        self._is_ready = False
+        self._batches = self._read()
+        self._buffered: list[list[Event]] = []
 
+    def wait_until_ready(self) -> None:
+        """Read until the response to the client can start, or to the end; `batches` yields what was read.
 
-type ReadAnswer[Answer] = Callable[[ProviderStream], tuple[Answer, Attempt | None]]
-"""Reads an answer, wholly or in part; returns the attempt too if it is over. It may raise what ends the attempt."""
+        Raises:
+            ProviderError: the answer failed before.
+        """
+        while not self._is_ready and (batch := next(self._batches, None)):
+            self._buffered.append(batch)
+
+    def batches(self) -> Iterator[list[Event]]:
+        """Yield the events for the client until the end of the answer; events that arrived together are in one list.
+
+        Raises:
+            ProviderError: the answer was cut off, failed, or violates the protocol.
+        """
+        while self._buffered:
+            yield self._buffered.pop(0)
+        yield from self._batches
+
+    def finish(self) -> Attempt:
+        """Release the connection, and return the successful attempt."""
+        latency_ms = self._stopwatch.ms()
+        self._response.drain()
+        return Attempt(self.target, "", 200, self._response.request_id, latency_ms, self._first_token_ms, "billed")
+
+    def abort(self, error: BaseException) -> Attempt:
+        """Close the connection, and return the failed attempt."""
+        self._response.close()
+        status, request_id = self._response.status, self._response.request_id
+        if isinstance(error, ProviderError):
+            error.status, error.request_id = status, request_id
+        attempt = failed_attempt(self.target, error, self._stopwatch.ms())
+        return attempt._replace(status=status, request_id=request_id, first_token_ms=self._first_token_ms)
+
+    def _read(self) -> Iterator[list[Event]]:
+        for events in self._events():
+            batch: list[Event] = []
+            failure: ProviderError | None = None
+            try:
+                self._read_events(events, batch)
+            except ProviderError as error:
+                failure = error
+            if batch:
+                self._timeouts.pause()
+                yield batch
+                self._timeouts.resume()
+            if failure:
+                raise failure
+            if self.reader.is_over:
+                break
+        self.reader.check_end()
+
+    def _events(self) -> Iterator[list[bytes]]:
+        """Yield the data of the events of each piece of the body."""
+        parser = EventParser() if self._response.is_event_stream else DocumentParser()
+        try:
+            for piece in self._response.pieces():
+                yield parser.feed(piece)
+        except EventTooLarge:
+            raise ProviderAnswerBroken("an event of the stream has no end") from None
+        except ProviderError:
+            # A complete answer lacks only its usage, which is not worth a second call.
+            if not self.reader.is_complete:
+                raise
+        yield parser.end()
+
+    def _read_events(self, events: list[bytes], batch: list[Event]) -> None:
+        """Read these events, and append what the client gets of them to the batch."""
+        reader, outputs = self.reader, self.reader.outputs
+        for data in events:
+            if event := reader.read(data):
+                batch.append(event)
+            if reader.is_over:
+                break
+        if reader.outputs > outputs:
+            self._timeouts.record_output()
+            if self._first_token_ms is None:
+                self._first_token_ms = self._stopwatch.ms()
+        if reader.is_complete:
+            self._timeouts.await_usage()
+        self._is_ready = reader.is_ready
 
 
 class ProviderCaller:
@@ -48,44 +145,40 @@ class ProviderCaller:
     def __init__(
         self, configuration: Configuration, keys: ProviderKeys, transport: Transport, clock: Clock = time.monotonic
     ) -> None:
-        self._providers = configuration.providers
+        self._urls = {name: provider.url for name, provider in configuration.providers.items()}
+        self._needs_key = {name: provider.needs_key for name, provider in configuration.providers.items()}
         self._timeouts = configuration.timeouts
         self._keys = keys
         self._transport = transport
         self._clock = clock
 
-    def call[Answer](
-        self, target: Target, body: Mapping[str, Any], deadline: Deadline, read: ReadAnswer[Answer]
-    ) -> AttemptResult[Answer]:
-        """Call a target once with a body that asks for a stream, and read its answer. Errors are returned."""
-        stopwatch = Stopwatch(self._clock)
-        try:
-            key = self._key(target.provider)
-        except DependencyFailed as error:
-            return AttemptResult(None, error)
-        stream: ProviderStream | None = None
-        try:
-            stream = self._open(target, key, body, deadline, stopwatch)
-            answer, attempt = read(stream)
-        except Exception as error:  # noqa: BLE001 - the provider may bill the call, so it needs its attempt
-            failed = stream.abort(error) if stream else failed_attempt(target, error, stopwatch.ms())
-            if isinstance(error, ProviderError):
-                return AttemptResult(failed, error, self._has_new_key(target.provider, key, error))
-            return AttemptResult(failed, InternalError(error))
-        return AttemptResult(attempt, answer)
+    @contextmanager
+    def open[AnyReader: Reader](
+        self, target: Target, operation: Operation, body: Mapping[str, Any], reader: AnyReader, deadline: Deadline
+    ) -> Iterator[ProviderStream[AnyReader]]:
+        """Call a target, and close the response if the block fails. After the block its rest can still be read.
 
-    def _key(self, provider: str) -> str:
-        return self._keys.key(provider) if self._providers[provider].needs_key else NO_KEY
+        Raises:
+            DependencyFailed: the provider's key is unavailable; the provider was not called.
+            AttemptFailed: the call or the block failed.
+        """
+        stopwatch = Stopwatch(self._clock)
+        key = self._keys.key(target.provider) if self._needs_key[target.provider] else NO_KEY
+        timeouts = AttemptTimeouts(deadline, self._timeouts, self._clock)
+        stream: ProviderStream[AnyReader] | None = None
+        try:
+            response = self._transport.open(
+                self._urls[target.provider], operation, key, {**body, "model": target.model}, timeouts
+            )
+            stream = ProviderStream(target, response, reader, timeouts, stopwatch)
+            yield stream
+        except Exception as error:  # noqa: BLE001 - the provider may bill the call, whatever ended it
+            attempt = stream.abort(error) if stream else failed_attempt(target, error, stopwatch.ms())
+            if isinstance(error, ProviderError):
+                has_new_key = self._has_new_key(target.provider, key, error)
+                raise AttemptFailed(attempt, error, has_new_key=has_new_key) from None
+            raise AttemptFailed(attempt, InternalError(error)) from None
 
     def _has_new_key(self, provider: str, key: str, error: ProviderError) -> bool:
-        can_reload = isinstance(error, ProviderKeyRefused) and self._providers[provider].needs_key
+        can_reload = isinstance(error, ProviderKeyRefused) and self._needs_key[provider]
         return can_reload and self._keys.reload_refused(provider, key)
-
-    def _open(
-        self, target: Target, key: str, body: Mapping[str, Any], deadline: Deadline, stopwatch: Stopwatch
-    ) -> ProviderStream:
-        timeouts = AttemptTimeouts(deadline, self._timeouts, self._clock)
-        stream = self._transport.open(
-            self._providers[target.provider].url, key, {**body, "model": target.model}, timeouts
-        )
-        return ProviderStream(target, stream, timeouts, AnswerProgress(body.get("n") or 1), stopwatch)

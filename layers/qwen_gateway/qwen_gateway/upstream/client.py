@@ -2,31 +2,36 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from qwen_gateway.config import Configuration
-from qwen_gateway.dialect import adapt_request
-from qwen_gateway.errors import (
-    DependencyFailed,
-    GatewayError,
-    ProviderError,
-    ProviderModelMissing,
-    RequestInvalid,
-    RouteModelMissing,
-)
-from qwen_gateway.provider_failures import Fallback, failure_of
-from qwen_gateway.routing import Routes, Target
-from qwen_gateway.routing.eligibility import eligible_targets, output_limit
-from qwen_gateway.upstream.aggregate import Aggregate
-from qwen_gateway.upstream.attempt import AttemptResult, ProviderCaller, ProviderKeys, ReadAnswer
-from qwen_gateway.upstream.cooldown import Cooldowns
-from qwen_gateway.upstream.outcome import Attempt, Outcome
-from qwen_gateway.upstream.provider_stream import ProviderStream
+from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
+from qwen_gateway.provider_failures import Fallback
+from qwen_gateway.routing import Routes, Target, eligible_targets, output_limit
+from qwen_gateway.upstream.attempt import ProviderCaller, ProviderKeys, ProviderStream
+from qwen_gateway.upstream.operations import Operation, Reader, StreamingOperation
+from qwen_gateway.upstream.outcome import Attempt, AttemptFailed, Outcome, client_error
 from qwen_gateway.upstream.relay import Relay
-from qwen_gateway.upstream.retry import AttemptPlan, NextAttempt
+from qwen_gateway.upstream.retry import AttemptPlan, Cooldowns, NextAttempt
 from qwen_gateway.upstream.timeouts import Clock, Deadline
 from qwen_gateway.upstream.transport import Transport
+
+
+class RoutedRequest(NamedTuple):
+    """A request with its targets; `model` is the client's model name."""
+
+    model: str
+    targets: tuple[Target, ...]
+    body: Mapping[str, Any]
+
+
+type BeforeAttempt = Callable[[Target, Sequence[Attempt]], GatewayError | None]
+"""Called before each attempt with its target and the attempts so far; an error that it returns ends the request."""
+
+
+def allow_attempt(_target: Target, _attempts: Sequence[Attempt]) -> None:
+    """Allow every attempt."""
 
 
 class Upstream:
@@ -51,97 +56,95 @@ class Upstream:
         self._jitter = jitter
 
     def complete(
-        self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
+        self,
+        operation: Operation,
+        request: RoutedRequest,
+        deadline: Deadline,
+        before_attempt: BeforeAttempt = allow_attempt,
     ) -> Outcome[dict[str, Any]]:
-        """Return the whole answer (`chat.completion`) of the first target that gives one.
+        """Return the whole answer of the first target that gives one.
 
-        `model` is the client's model name. Errors are returned, never raised. The outcome has the error of the first
-        target, also if that could not be called because its key is missing; if it was not reached, the error of the
-        target that was tried first.
+        Errors are returned, never raised. The outcome has the error of the first target, also if that could not be
+        called because its key is missing; if it was not reached, the error of the target that was tried first.
         """
-        return self._run_attempts(model, targets, body, deadline, _read_whole)
-
-    def stream(
-        self, model: str, targets: tuple[Target, ...], body: Mapping[str, Any], deadline: Deadline
-    ) -> Outcome[Relay]:
-        """Run attempts as `complete` does until the first output of one; the caller reads the rest from the relay."""
-        outcome = self._run_attempts(model, targets, body, deadline, _read_first_token)
+        outcome = self._run_attempts(operation, request, operation.whole_reader, deadline, before_attempt)
         stream = outcome.result
         if isinstance(stream, GatewayError):
-            return Outcome(outcome.attempts, stream, outcome.capped_max_tokens)
+            return Outcome(outcome.attempts, stream, None, outcome.capped_max_tokens)
+        attempts = (*outcome.attempts, stream.finish())
+        return Outcome(attempts, stream.reader.answer(), stream.reader.usage, outcome.capped_max_tokens)
 
-        def on_failure(error: ProviderError) -> GatewayError:
-            self._cooldowns.record_failure(stream.target, error)
-            return client_error(error, stream.target, model)
-
-        relay = Relay(outcome.attempts, stream, outcome.capped_max_tokens, on_failure)
-        return Outcome(outcome.attempts, relay, outcome.capped_max_tokens)
-
-    def _run_attempts[Answer](
+    def stream(
         self,
-        model: str,
-        targets: tuple[Target, ...],
-        body: Mapping[str, Any],
+        operation: StreamingOperation,
+        request: RoutedRequest,
         deadline: Deadline,
-        read: ReadAnswer[Answer],
-    ) -> Outcome[Answer]:
-        targets = eligible_targets(targets, body, self._describe)
-        limit = output_limit(targets[0], self._describe)
-        order = self._cooldowns.order(targets)
-        plan = AttemptPlan(targets, order, self._attempts, deadline.remaining, self._jitter)
+        before_attempt: BeforeAttempt = allow_attempt,
+    ) -> Outcome[Relay]:
+        """Run attempts as `complete` does until the first output of one; the caller reads the rest from the relay."""
+        outcome = self._run_attempts(operation, request, operation.relay_reader, deadline, before_attempt)
+        stream = outcome.result
+        if isinstance(stream, GatewayError):
+            return Outcome(outcome.attempts, stream, None, outcome.capped_max_tokens)
+        relay = Relay(outcome.attempts, stream, outcome.capped_max_tokens, request.model, self._cooldowns)
+        return Outcome(outcome.attempts, relay, None, outcome.capped_max_tokens)
+
+    def _run_attempts[AnyReader: Reader](
+        self,
+        operation: Operation,
+        request: RoutedRequest,
+        new_reader: Callable[[Mapping[str, Any]], AnyReader],
+        deadline: Deadline,
+        before_attempt: BeforeAttempt,
+    ) -> Outcome[ProviderStream[AnyReader]]:
+        """Return the response of the first target that gives an answer, and the failed attempts before."""
+        body = request.body
+        targets = eligible_targets(request.targets, operation.requirements(body), self._describe)
+        limit = output_limit(self._describe(targets[0]))
+        plan = AttemptPlan(targets, self._cooldowns.order(targets), self._attempts, deadline.remaining, self._jitter)
         attempts: list[Attempt] = []
-        capped_max_tokens: int | None = None
         errors: dict[Target, GatewayError] = {}
+        capped_max_tokens: int | None = None
         following: NextAttempt | None = plan.first()
         while following:
             target = following.target
             self._sleep(following.wait)
-            result, capped_max_tokens = self._call(target, body, limit, deadline, read)
-            if result.attempt:
-                attempts.append(result.attempt)
-            if not isinstance(result.result, GatewayError):
+            if refusal := before_attempt(target, attempts):
+                return Outcome(tuple(attempts), refusal, None, capped_max_tokens)
+            capped_max_tokens = None
+            try:
+                provider = self._providers[target.provider]
+                adapted = operation.adapt(body, self._describe(target), provider, limit)
+                capped_max_tokens = adapted.capped_max_tokens
+                with self._caller.open(target, operation, adapted.body, new_reader(body), deadline) as stream:
+                    stream.wait_until_ready()
+            except AttemptFailed as failed:
+                attempts.append(failed.attempt)
+                errors[target] = failed.error
+                following = self._after_failure(plan, target, failed)
+            except GatewayError as error:
+                errors[target] = error
+                following = _after_refusal(plan, error)
+            else:
                 self._cooldowns.record_success(target)
-                return Outcome(tuple(attempts), result.result, capped_max_tokens)
-            errors[target] = result.result
-            following = self._next_attempt(plan, target, result.result, has_new_key=result.has_new_key)
-        return Outcome(tuple(attempts), _final_error(errors, targets[0], model), capped_max_tokens)
+                return Outcome(tuple(attempts), stream, None, capped_max_tokens)
+        return Outcome(tuple(attempts), _final_error(errors, targets[0], request.model), None, capped_max_tokens)
 
-    def _call[Answer](
-        self, target: Target, body: Mapping[str, Any], limit: int | None, deadline: Deadline, read: ReadAnswer[Answer]
-    ) -> tuple[AttemptResult[Answer], int | None]:
-        """Call a target with the request adapted to it; return also the output cap if it had to be lowered."""
-        stream_usage = self._providers[target.provider].stream_usage
-        try:
-            adapted = adapt_request(body, self._describe(target), output_limit=limit, stream_usage=stream_usage)
-        except RequestInvalid as error:
-            return AttemptResult(None, error), None
-        return self._caller.call(target, adapted.body, deadline, read), adapted.capped_max_tokens
-
-    def _next_attempt(
-        self, plan: AttemptPlan, target: Target, error: GatewayError, *, has_new_key: bool
-    ) -> NextAttempt | None:
-        """Return the attempt that follows an error; an internal error ends the request."""
-        if isinstance(error, DependencyFailed):
-            return plan.skip(Fallback.OTHER_PROVIDER)
-        if isinstance(error, RequestInvalid):
-            return plan.skip(Fallback.FINAL)
-        if not isinstance(error, ProviderError):
+    def _after_failure(self, plan: AttemptPlan, target: Target, failed: AttemptFailed) -> NextAttempt | None:
+        """Return the attempt that follows a failed one; an internal error ends the request."""
+        if not isinstance(failed.error, ProviderError):
             return None
-        self._cooldowns.record_failure(target, error)
-        return plan.after(error, has_new_key=has_new_key)
+        self._cooldowns.record_failure(target, failed.error)
+        return plan.after(failed.error, has_new_key=failed.has_new_key)
 
 
-def _read_whole(stream: ProviderStream) -> tuple[dict[str, Any], Attempt]:
-    aggregate = Aggregate()
-    for batch in stream.batches():
-        for event in batch:
-            aggregate.add(event.chunk)
-    return aggregate.completion(stream.progress.usage), stream.finish()
-
-
-def _read_first_token(stream: ProviderStream) -> tuple[ProviderStream, None]:
-    stream.wait_for_first_token()
-    return stream, None
+def _after_refusal(plan: AttemptPlan, error: GatewayError) -> NextAttempt | None:
+    """Return the attempt that follows an error of our own before the call to the provider."""
+    if isinstance(error, DependencyFailed):
+        return plan.skip(Fallback.OTHER_PROVIDER)
+    if isinstance(error, RequestInvalid):
+        return plan.skip(Fallback.FINAL)
+    return None
 
 
 def _final_error(errors: Mapping[Target, GatewayError], first: Target, model: str) -> GatewayError:
@@ -149,23 +152,3 @@ def _final_error(errors: Mapping[Target, GatewayError], first: Target, model: st
     target = first if first in errors else next(iter(errors))
     error = errors[target]
     return client_error(error, target, model) if isinstance(error, ProviderError) else error
-
-
-def client_error(error: ProviderError, target: Target, model: str) -> ProviderError:
-    """Return a provider's error with the message for the client; `model` is the client's model name."""
-    kind = type(error)
-    if kind is ProviderModelMissing and model != target.model:
-        kind = RouteModelMissing
-    failure = failure_of(kind)
-    reason = error.message or "it gave no reason"
-    message = failure.message.format(provider=target.provider, model=target.model, reason=reason)
-    if failure.quotes_provider and error.message:
-        message += f" It says: {error.message}"
-    return kind(
-        message,
-        param=error.param,
-        retry_after=error.retry_after or failure.retry_after,
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-    )

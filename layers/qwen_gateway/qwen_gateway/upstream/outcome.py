@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
-from qwen_gateway.errors import GatewayError, ProviderError
+from qwen_gateway.errors import GatewayError, ProviderError, ProviderModelMissing, RouteModelMissing
+from qwen_gateway.provider_failures import failure_of
 from qwen_gateway.routing import Target
+from qwen_gateway.usage import Usage
 
 
 class Attempt(NamedTuple):
@@ -28,6 +30,38 @@ class Attempt(NamedTuple):
     charged: str
 
 
+class AttemptFailed(Exception):
+    """An attempt failed.
+
+    Args:
+        attempt: the call to the provider.
+        error: the provider's error, or an internal one.
+        has_new_key: whether there is another key now than the one that the provider rejected.
+    """
+
+    def __init__(self, attempt: Attempt, error: GatewayError, *, has_new_key: bool = False) -> None:
+        super().__init__()
+        self.attempt = attempt
+        self.error = error
+        self.has_new_key = has_new_key
+
+
+class Outcome[Answer](NamedTuple):
+    """The finished attempts of a request, and its answer or error.
+
+    Attributes:
+        attempts: in order; the last one succeeded if there is an answer.
+        result: the answer or the error.
+        usage: the provider's token counts for the answer, None if it reported none.
+        capped_max_tokens: the output cap in tokens that the last target got, if the client asked for more.
+    """
+
+    attempts: tuple[Attempt, ...]
+    result: Answer | GatewayError
+    usage: Usage | None = None
+    capped_max_tokens: int | None = None
+
+
 def failed_attempt(target: Target, error: BaseException, latency_ms: int) -> Attempt:
     """Return the attempt that ended with an error of the provider, or with one of our own."""
     cause = type(error).__name__
@@ -37,12 +71,21 @@ def failed_attempt(target: Target, error: BaseException, latency_ms: int) -> Att
     return Attempt(target, cause, error.status, error.request_id, latency_ms, None, charged)
 
 
-class Outcome[Answer](NamedTuple):
-    """The finished attempts of a request, and its answer or error.
-
-    `capped_max_tokens` is the output cap in tokens that the last target got, if the client asked for more.
-    """
-
-    attempts: tuple[Attempt, ...]
-    result: Answer | GatewayError
-    capped_max_tokens: int | None = None
+def client_error(error: ProviderError, target: Target, model: str) -> ProviderError:
+    """Return a provider's error with the message for the client; `model` is the client's model name."""
+    kind = type(error)
+    if kind is ProviderModelMissing and model != target.model:
+        kind = RouteModelMissing
+    failure = failure_of(kind)
+    reason = error.message or "it gave no reason"
+    message = failure.message.format(provider=target.provider, model=target.model, reason=reason)
+    if failure.quotes_provider and error.message:
+        message += f" It says: {error.message}"
+    return kind(
+        message,
+        param=error.param,
+        retry_after=error.retry_after or failure.retry_after,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+    )

@@ -1,13 +1,13 @@
 """A streamed answer on its way to the client, and its outcome."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from qwen_gateway.errors import GatewayError, InternalError, ProviderError
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream.chunk_normalizer import ChunkNormalizer
-from qwen_gateway.upstream.outcome import Attempt, Outcome
-from qwen_gateway.upstream.provider_stream import Event, ProviderStream
+from qwen_gateway.upstream.attempt import ProviderStream
+from qwen_gateway.upstream.operations import Event, RelayReader
+from qwen_gateway.upstream.outcome import Attempt, Outcome, client_error
+from qwen_gateway.upstream.retry import Cooldowns
 
 
 class ClosedEarly(Exception):
@@ -21,23 +21,25 @@ class Relay:
         failed_attempts: the attempts before this one.
         stream: the provider's response.
         capped_max_tokens: the output cap in tokens that the target got, if the client asked for more.
-        on_failure: called with an error of the provider; returns the error for the client.
+        model: the client's model name.
+        cooldowns: where a failure of the target is recorded.
     """
 
     def __init__(
         self,
         failed_attempts: tuple[Attempt, ...],
-        stream: ProviderStream,
+        stream: ProviderStream[RelayReader],
         capped_max_tokens: int | None,
-        on_failure: Callable[[ProviderError], GatewayError],
+        model: str,
+        cooldowns: Cooldowns,
     ) -> None:
         self._failed_attempts = failed_attempts
         self._stream = stream
         self._capped_max_tokens = capped_max_tokens
-        self._on_failure = on_failure
-        self._normalizer = ChunkNormalizer()
+        self._model = model
+        self._cooldowns = cooldowns
         self._is_over = False
-        self._outcome: Outcome[dict[str, Any]] | None = None
+        self._outcome: Outcome[None] | None = None
 
     @property
     def target(self) -> Target:
@@ -49,45 +51,43 @@ class Relay:
         """The number of provider calls so far, this one included."""
         return len(self._failed_attempts) + 1
 
-    @property
-    def usage(self) -> Event | None:
-        """The usage chunk, available after the events; None if the provider reports no usage."""
-        return self._normalizer.usage
-
     def events(self) -> Iterator[list[Event]]:
-        """Yield the events for the client without the usage; events that arrived together are in one list.
+        """Yield the events for the client; events that arrived together are in one list.
 
         Raises:
             GatewayError: the answer failed.
         """
         try:
-            for batch in self._stream.batches():
-                if normalized := self._normalizer.normalize(batch):
-                    yield normalized
+            yield from self._stream.batches()
             self._is_over = True
         except ProviderError as error:
             attempt = self._stream.abort(error)
-            client_error = self._on_failure(error)
-            self._end(client_error, attempt)
-            raise client_error from None
+            self._cooldowns.record_failure(self.target, error)
+            failure = client_error(error, self.target, self._model)
+            self._end(failure, attempt)
+            raise failure from None
         except Exception as error:
             internal_error = InternalError(error)
             self._end(internal_error, self._stream.abort(error))
             raise internal_error from error
 
-    def end(self) -> Outcome[dict[str, Any]]:
+    def last_events(self) -> list[Event]:
+        """Return what the client gets after the end of the answer."""
+        return self._stream.reader.last_events()
+
+    def end(self) -> Outcome[None]:
         """Release the connection, or close it before the end of the events, and return the outcome.
 
-        The result of a complete answer contains only its `usage`.
+        Its result is None if the answer was complete: the client has it.
         """
         if self._outcome:
             return self._outcome
         if self._is_over:
-            usage = self._stream.progress.usage
-            return self._end({"usage": usage} if usage else {}, self._stream.finish())
+            return self._end(None, self._stream.finish())
         error = ClosedEarly()
         return self._end(InternalError(error), self._stream.abort(error))
 
-    def _end(self, result: dict[str, Any] | GatewayError, attempt: Attempt) -> Outcome[dict[str, Any]]:
-        self._outcome = Outcome((*self._failed_attempts, attempt), result, self._capped_max_tokens)
+    def _end(self, result: GatewayError | None, attempt: Attempt) -> Outcome[None]:
+        usage = None if result else self._stream.reader.usage
+        self._outcome = Outcome((*self._failed_attempts, attempt), result, usage, self._capped_max_tokens)
         return self._outcome

@@ -1,8 +1,9 @@
-"""Which attempt follows a failed one: the same target, the next one, or none. Pure: it only decides.
+"""The order of attempts: which one follows a failure, and which targets are tried last after failures.
 
 One budget of attempts covers retries, key reloads and fallback. `provider_failures` holds the rule of each cause.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ _MAX_WAIT_BEFORE_FALLBACK_S = 2.0
 """If a target has to be waited for longer than this, the next one is tried first."""
 _MIN_ATTEMPT_S = 0.25
 """The time that has to be left for an attempt to be worth starting."""
+_MAX_COOLDOWN_S = 60.0
 
 
 class NextAttempt(NamedTuple):
@@ -130,3 +132,37 @@ class AttemptPlan:
 
     def _fits(self, wait: float) -> bool:
         return wait + _MIN_ATTEMPT_S <= self._remaining()
+
+
+class Cooldowns:
+    """The targets that failed a moment ago in this execution environment; thread-safe. They are tried last for a while.
+
+    Args:
+        seconds: the cooldown of a target whose Retry-After does not ask for a longer one.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._until: dict[Target, float] = {}
+
+    def order(self, targets: Sequence[Target]) -> list[Target]:
+        """Return the targets in their order, with those that are cooling down last."""
+        now = self._clock()
+        with self._lock:
+            cooling = {target for target in targets if self._until.get(target, now) > now}
+        return sorted(targets, key=lambda target: target in cooling)
+
+    def record_failure(self, target: Target, error: ProviderError) -> None:
+        """Start a cooldown, if the failure is one of the target and not of the request."""
+        if failure_of(type(error)).rule.cooldown:
+            seconds = min(max(self._seconds, error.retry_after or 0.0), _MAX_COOLDOWN_S)
+            with self._lock:
+                self._until[target] = self._clock() + seconds
+
+    def record_success(self, target: Target) -> None:
+        """End the target's cooldown."""
+        with self._lock:
+            self._until.pop(target, None)

@@ -54,7 +54,7 @@ class AttemptTimeouts:
     reader reports extends the timeout, and the connection asks before each read how long it may wait.
     """
 
-    __slots__ = ("_clock", "_connect_by", "_deadline", "_read_by", "_timeouts", "connected", "limit")
+    __slots__ = ("_clock", "_connect_by", "_deadline", "_paused_at", "_read_by", "_timeouts", "connected", "limit")
 
     def __init__(self, deadline: Deadline, timeouts: Timeouts, clock: Clock = time.monotonic) -> None:
         self._deadline = deadline
@@ -62,6 +62,7 @@ class AttemptTimeouts:
         self._clock = clock
         self._connect_by = clock() + timeouts.connect
         self._read_by = clock() + timeouts.first_token
+        self._paused_at = 0.0
         self.connected = False
         """Whether the attempt opened a connection instead of reusing one."""
         self.limit = f"no first token within {timeouts.first_token:g} s"
@@ -72,9 +73,13 @@ class AttemptTimeouts:
         self._read_by = self._clock() + self._timeouts.idle
         self.limit = f"silent for {self._timeouts.idle:g} s in mid-answer"
 
-    def exclude(self, seconds: float) -> None:
-        """Exclude a time in which nothing was read because the client was slow."""
-        self._read_by += seconds
+    def pause(self) -> None:
+        """Stop the idle timeout, because the next read waits for the client."""
+        self._paused_at = self._clock()
+
+    def resume(self) -> None:
+        """Continue the idle timeout after a pause."""
+        self._read_by += self._clock() - self._paused_at
 
     def await_usage(self) -> None:
         """Shorten the timeout after the end of the answer: only the usage is missing, and the client waits."""

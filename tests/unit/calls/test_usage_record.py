@@ -4,56 +4,34 @@ from typing import Any
 
 import pytest
 
-from chat.usage_record import Call, CallStart, build_usage_record
-from qwen_gateway.api import ChatRequest
+from qwen_gateway.api import HttpRequest
+from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Attempt, Outcome
+from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
+from qwen_gateway.usage import Usage
 from tests.builders import api_key, chat_request
 
 TARGET = Target("dashscope", "qwen3-max")
-USAGE = {
-    "prompt_tokens": 40,
-    "completion_tokens": 9,
-    "prompt_tokens_details": {"cached_tokens": 30, "cache_creation_input_tokens": 4, "cache_type": "ephemeral"},
-    "completion_tokens_details": {"reasoning_tokens": 5, "text_tokens": 9},
-}
 
 
 def build_record(
-    *, usage: Any = None, attempt: Attempt | None = None, headers: dict[str, str] | None = None, **fields: Any
+    *,
+    usage: Usage | None = None,
+    attempt: Attempt | None = None,
+    headers: dict[str, str] | None = None,
+    **fields: Any,
 ) -> UsageRecord:
     body = chat_request(**fields)
-    call = Call(
-        "req_01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key(), ChatRequest(body["model"], body), headers or {}, CallStart.now()
-    )
+    request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", headers or {}, b"")
+    call = Call(request, api_key(), RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
     succeeded = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
-    return build_usage_record(call, Outcome((succeeded,), {"usage": usage}), response_started=False)
+    return build_usage_record(call, Outcome((succeeded,), {}, usage))
 
 
-def test_each_kind_of_token_has_its_own_field() -> None:
-    record = build_record(usage=USAGE)
-
-    assert (record.tokens_in, record.tokens_out) == (40, 9)
-    assert (record.tokens_cached, record.tokens_cache_write, record.tokens_thinking) == (30, 4, 5)
-
-
-@pytest.mark.parametrize(
-    "usage",
-    [
-        None,
-        [],
-        {},
-        {"prompt_tokens": None, "completion_tokens": "9", "prompt_tokens_details": 7},
-        {"prompt_tokens": True, "completion_tokens": 9.5, "completion_tokens_details": {"reasoning_tokens": {}}},
-    ],
-    ids=str,
-)
-def test_missing_or_invalid_usage_is_unknown_and_not_zero(usage: Any) -> None:
-    record = build_record(usage=usage)
-
-    assert (record.tokens_in, record.tokens_out) == (None, None)
-    assert (record.tokens_cached, record.tokens_cache_write, record.tokens_thinking) == (None, None, None)
+def test_the_usage_is_that_of_the_outcome() -> None:
+    assert build_record(usage=Usage(40, 9)).usage == Usage(40, 9)
+    assert build_record(usage=None).usage == Usage()
 
 
 def test_the_requested_name_and_the_answering_model_are_recorded() -> None:

@@ -1,4 +1,4 @@
-"""Parse server-sent events from bytes (WHATWG HTML, section 9.2, as far as chat streams use it)."""
+"""Split the body of a response into events: server-sent events, or one document."""
 
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -9,7 +9,10 @@ class EventTooLarge(Exception):
 
 
 class EventParser:
-    """Parses a stream in pieces, which may be cut anywhere, also inside a character. Lines end in LF or CRLF."""
+    """Parses server-sent events (WHATWG HTML, section 9.2, as far as providers use it).
+
+    The pieces of the body may be cut anywhere, also inside a character. Lines end in LF or CRLF.
+    """
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -43,6 +46,10 @@ class EventParser:
         self._check_size()
         return events
 
+    def end(self) -> list[bytes]:
+        """Return no event: one without an empty line after it is incomplete."""
+        return []
+
     def _end_event(self, events: list[bytes]) -> None:
         if self._data:
             events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
@@ -52,3 +59,25 @@ class EventParser:
     def _check_size(self) -> None:
         if len(self._rest) + self._size > _MAX_EVENT_BYTES:
             raise EventTooLarge
+
+
+class DocumentParser:
+    """Collects a body that is a single event."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Return no event: the body has not ended.
+
+        Raises:
+            EventTooLarge: the body exceeds 16 MiB.
+        """
+        self._body += piece
+        if len(self._body) > _MAX_EVENT_BYTES:
+            raise EventTooLarge
+        return []
+
+    def end(self) -> list[bytes]:
+        """Return the body."""
+        return [bytes(self._body)]

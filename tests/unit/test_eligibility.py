@@ -1,28 +1,27 @@
-"""Which targets of a route are asked, and in which order."""
+"""Which targets of a route are eligible for a request, in which order."""
 
 from typing import Any
 
 import pytest
 
 from qwen_gateway.catalog import Model
-from qwen_gateway.routing import Target
-from qwen_gateway.routing.eligibility import eligible_targets, output_limit
+from qwen_gateway.dialect import ChatRequirements
+from qwen_gateway.routing import Target, eligible_targets, output_limit
 from tests.builders import chat_request, model, thinking_model
 
 TOOLS = [{"type": "function", "function": {"name": "weather"}}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
 
 
-def asked(models: list[Model | None], **fields: Any) -> list[int]:
-    """The places, in the route, of the targets that are asked."""
-    targets = tuple(Target("dashscope", f"model-{place}") for place in range(len(models)))
-    described = dict(zip(targets, models, strict=True))
-    return [
-        targets.index(target) for target in eligible_targets(targets, chat_request(**fields), described.__getitem__)
-    ]
+def eligible(models: list[Model | None], **fields: Any) -> list[int]:
+    """Return the positions in the route of the eligible targets."""
+    targets = tuple(Target("dashscope", f"model-{position}") for position in range(len(models)))
+    catalog = dict(zip(targets, models, strict=True))
+    found = eligible_targets(targets, ChatRequirements(chat_request(**fields)), catalog.__getitem__)
+    return [targets.index(target) for target in found]
 
 
-def said(part: dict[str, Any]) -> list[dict[str, Any]]:
+def with_part(part: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]
 
 
@@ -30,23 +29,24 @@ def text(content: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content}]
 
 
-def spelled(value: Any) -> str:
-    """The name of a case."""
+def case_id(value: Any) -> str:
     known = isinstance(value, Model)
     return (
         f"{value.modalities} {value.tools} {value.json_schema} {value.thinking.default}" if known else str(value)[:60]
     )
 
 
-IMAGE = {"messages": said({"type": "image_url", "image_url": {"url": "https://i.example/i.png"}})}
-INLINE_IMAGE = {"messages": said({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "x" * 90_000}})}
-VIDEO = {"messages": said({"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}})}
-SOUND = {"messages": said({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})}
+IMAGE = {"messages": with_part({"type": "image_url", "image_url": {"url": "https://i.example/i.png"}})}
+INLINE_IMAGE = {
+    "messages": with_part({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "x" * 90_000}})
+}
+VIDEO = {"messages": with_part({"type": "video_url", "video_url": {"url": "https://v.example/v.mp4"}})}
+AUDIO = {"messages": with_part({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})}
 
-UNABLE = [
+INCAPABLE = [
     (model(modalities=("text",)), IMAGE),
     (model(modalities=("text", "image")), VIDEO),
-    (model(modalities=("text", "image", "video")), SOUND),
+    (model(modalities=("text", "image", "video")), AUDIO),
     (model(tools=False), {"tools": TOOLS}),
     (model(json_schema=False), {"response_format": SCHEMA}),
     (thinking_model("never", ()), {"enable_thinking": True}),
@@ -58,14 +58,14 @@ UNABLE = [
     (model(input_tokens=1_000), {"messages": text("word " * 1_001)}),
     (model(input_tokens=1_000), {"messages": text("x" * 6_006)}),
     (model(input_tokens=1_000), {"messages": text("\N{CJK UNIFIED IDEOGRAPH-4E16}" * 2_002)}),
-    (model(input_tokens=1_000), {"messages": [*text("word " * 600), *said({"type": "text", "text": "word " * 600})]}),
+    (model(input_tokens=1_000), {"messages": text("word " * 600) + with_part({"type": "text", "text": "word " * 600})}),
 ]  # fmt: skip
 
-ABLE = [
+CAPABLE = [
     (model(), {}),
     (None, IMAGE | {"tools": TOOLS, "response_format": SCHEMA, "enable_thinking": True, "max_tokens": 10**9}),
-    (model(modalities=None), SOUND),
-    (model(modalities=("text",)), {"messages": said({"type": "unheard_of"})}),
+    (model(modalities=None), AUDIO),
+    (model(modalities=("text",)), {"messages": with_part({"type": "unheard_of"})}),
     (model(tools=None), {"tools": TOOLS}),
     (model(tools=False), {"tools": []}),
     (model(json_schema=None), {"response_format": SCHEMA}),
@@ -82,29 +82,29 @@ ABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("first", "fields"), UNABLE, ids=spelled)
-def test_a_target_that_is_known_to_be_unable_is_passed_over(first: Model, fields: dict[str, Any]) -> None:
-    assert asked([first, None], **fields) == [1]
-    assert asked([None, first, None], **fields) == [0, 2]
+@pytest.mark.parametrize(("first", "fields"), INCAPABLE, ids=case_id)
+def test_a_target_with_a_known_limitation_is_left_out(first: Model, fields: dict[str, Any]) -> None:
+    assert eligible([first, None], **fields) == [1]
+    assert eligible([None, first, None], **fields) == [0, 2]
 
 
-@pytest.mark.parametrize(("first", "fields"), ABLE, ids=spelled)
-def test_what_is_only_suspected_passes_no_target_over(first: Model | None, fields: dict[str, Any]) -> None:
-    assert asked([first, None], **fields) == [0, 1]
+@pytest.mark.parametrize(("first", "fields"), CAPABLE, ids=case_id)
+def test_without_a_known_limitation_no_target_is_left_out(first: Model | None, fields: dict[str, Any]) -> None:
+    assert eligible([first, None], **fields) == [0, 1]
 
 
-def test_when_no_target_can_the_provider_judges() -> None:
+def test_if_no_target_is_capable_the_provider_decides() -> None:
     text_only = model(modalities=("text",))
 
-    assert asked([text_only, text_only], **IMAGE) == [0, 1]
-    assert asked([text_only], **IMAGE) == [0]
+    assert eligible([text_only, text_only], **IMAGE) == [0, 1]
+    assert eligible([text_only], **IMAGE) == [0]
 
 
 SMALL, MIDDLE, LARGE = (model(output_tokens=tokens) for tokens in (8_192, 32_768, 65_536))
 
 
 @pytest.mark.parametrize(
-    ("models", "fields", "places"),
+    ("models", "fields", "positions"),
     [
         ([MIDDLE, SMALL, LARGE], {"max_tokens": 8_192}, [0, 1, 2]),
         ([MIDDLE, SMALL, LARGE], {"max_tokens": 8_193}, [0, 2]),
@@ -118,20 +118,18 @@ SMALL, MIDDLE, LARGE = (model(output_tokens=tokens) for tokens in (8_192, 32_768
         ([None, SMALL, LARGE], {"max_tokens": 10_000}, [0, 2]),
     ],
 )
-def test_fallbacks_give_as_much_as_the_first_target_does(
-    models: list[Model | None], fields: dict[str, Any], places: list[int]
+def test_fallbacks_have_at_least_the_output_limit_of_the_first_target(
+    models: list[Model | None], fields: dict[str, Any], positions: list[int]
 ) -> None:
-    assert asked(models, **fields) == places
+    assert eligible(models, **fields) == positions
 
 
-def test_the_first_target_is_the_first_that_is_suitable() -> None:
-    blind, seeing = model(output_tokens=65_536), model(modalities=None, output_tokens=16_384)
+def test_the_first_eligible_target_sets_the_output_limit() -> None:
+    text_only, multimodal = model(output_tokens=65_536), model(modalities=None, output_tokens=16_384)
 
-    assert asked([blind, seeing, seeing, model(modalities=None)], **IMAGE, max_tokens=60_000) == [1, 2]
+    assert eligible([text_only, multimodal, multimodal, model(modalities=None)], **IMAGE, max_tokens=60_000) == [1, 2]
 
 
-def test_the_first_targets_limit_is_known_when_its_catalog_knows_it() -> None:
-    first = Target("dashscope", "qwen-plus")
-
-    assert output_limit(first, lambda _: SMALL) == 8_192
-    assert output_limit(first, lambda _: None) is None
+def test_a_model_without_a_catalog_entry_has_no_output_limit() -> None:
+    assert output_limit(SMALL) == 8_192
+    assert output_limit(None) is None

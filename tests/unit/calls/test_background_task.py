@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from chat.background_task import BackgroundTask
+from qwen_gateway.calls.background_task import BackgroundTask
 
 
 def fail() -> int:

@@ -1,6 +1,7 @@
-"""Routes: the targets of each model name."""
+"""Routes: the targets of each model name, and those of them that are eligible for a request."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from qwen_gateway import catalog
 from qwen_gateway.catalog import Model
@@ -58,3 +59,46 @@ class Routes:
         for provider, name in self._sections.items():
             if name and name not in known:
                 raise ConfigurationError(f"providers.{provider}.catalog: {name!r} is none of: {', '.join(known)}")
+
+
+type Describe = Callable[[Target], Model | None]
+
+
+class Requirements(Protocol):
+    """What a request requires of a model."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The largest output cap of the request in tokens, 0 if it has none."""
+        ...
+
+    def are_met_by(self, model: Model | None) -> bool:
+        """Return False if a fact of the catalog contradicts a requirement."""
+        ...
+
+
+def eligible_targets(targets: tuple[Target, ...], requirements: Requirements, describe: Describe) -> tuple[Target, ...]:
+    """Return the targets that can serve a request, in order; all of them if none can, so that the provider decides.
+
+    The output cap is lowered to the limit of the first one. Of the others, those whose limit is still lower are left
+    out.
+    """
+    if len(targets) == 1:
+        return targets
+    models = {target: describe(target) for target in targets}
+    capable = [target for target in targets if requirements.are_met_by(models[target])]
+    if not capable:
+        return targets
+    first, *others = capable
+    limit = output_limit(models[first])
+    cap = requirements.max_tokens if limit is None else min(requirements.max_tokens, limit)
+    return (first, *(other for other in others if _allows(models[other], cap)))
+
+
+def output_limit(model: Model | None) -> int | None:
+    """Return the output limit of a model in tokens; None if it is unknown."""
+    return model.output_tokens if model else None
+
+
+def _allows(model: Model | None, max_tokens: int) -> bool:
+    return model is None or model.output_tokens >= max_tokens

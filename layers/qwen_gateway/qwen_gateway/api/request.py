@@ -1,0 +1,174 @@
+"""The client's request: a REST API proxy event (version 1.0), its headers, and its JSON body."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from qwen_gateway import strictjson
+from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
+
+MAX_BODY_BYTES = 5_500_000
+"""A Lambda event holds 6 MB, including the escaping of the body."""
+SAFETY_FACTOR = 0.9
+"""The part of a client's read timeout that a response may take: the client's timer started before the gateway's, and a
+client that times out repeats the call."""
+
+MAX_IDLE_S = 290.0
+"""API Gateway closes a connection that is idle for five minutes, and so does Node's fetch; a whole answer is idle until
+it is complete."""
+
+
+class HttpRequest(NamedTuple):
+    """An HTTP request. `id` is that of the response's `x-request-id`.
+
+    Header names are in lower case; of a repeated header the last value counts.
+    """
+
+    id: str
+    headers: dict[str, str]
+    body: bytes
+    path_parameters: Mapping[str, str] = {}
+
+
+def parse_event(event: Mapping[str, Any], request_id: str) -> HttpRequest:
+    """Return the request of an event; a missing or null field is empty.
+
+    Raises:
+        RequestInvalid: the body is compressed, or is not the base64 that the event announces.
+    """
+    headers = _headers(event)
+    return HttpRequest(
+        id=request_id,
+        headers=headers,
+        body=_reject_encoding(_read_body(event), headers.get("content-encoding", "")),
+        path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},
+    )
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """Return the token of the `Authorization` header.
+
+    Raises:
+        KeyMissing: the header is missing, or is not a bearer token.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        message = "No API key was sent. Put it into the header: Authorization: Bearer sk-qg-..."
+        raise KeyMissing(message)
+    return token.strip()
+
+
+def requested_timeout(headers: Mapping[str, str]) -> float:
+    """Return the seconds of `x-gateway-timeout-ms`, after which the client wants the call to end; infinite without."""
+    return _seconds(headers.get("x-gateway-timeout-ms"), unit=0.001)
+
+
+def client_read_timeout(headers: Mapping[str, str]) -> float:
+    """Return the seconds in which the client needs the first bytes; infinite if it announces no read timeout.
+
+    openai for Python announces it with every call, openai for Node with calls that set one.
+    """
+    announced = min(
+        _seconds(headers.get("x-stainless-read-timeout"), unit=1), _seconds(headers.get("x-stainless-timeout"), unit=1)
+    )
+    return announced * SAFETY_FACTOR
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Parse a body.
+
+    Raises:
+        RequestTooLarge: more than `MAX_BODY_BYTES` bytes.
+        RequestInvalid: empty, not UTF-8, not JSON (RFC 8259), nested too deep, or not an object.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        message = f"The body has {len(body)} bytes; at most {MAX_BODY_BYTES} fit. Send images and files as links."
+        raise RequestTooLarge(message)
+    if not body.strip():
+        raise RequestInvalid("The body is empty; a JSON object is expected.")
+    value = _parse(_decode(body))
+    if not isinstance(value, dict):
+        raise RequestInvalid(f"The body is a JSON {_KINDS[type(value)]}; an object is expected.")
+    return value
+
+
+_KINDS: dict[type, str] = {
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+def _decode(body: bytes) -> str:
+    if b"\0" in body:
+        raise RequestInvalid("The body holds NUL bytes, as UTF-16 and UTF-32 do. Send JSON in UTF-8.")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit. Send JSON in UTF-8.") from None
+
+
+def _parse(text: str) -> Any:
+    try:
+        value = strictjson.loads(text)
+        if "\\u" in text:
+            _reject_lone_surrogates(value)
+    except strictjson.NestedTooDeep as error:
+        raise RequestInvalid(f"The body is {error}.") from None
+    except ValueError as error:
+        raise RequestInvalid(f"The body is not JSON: {_reason(error)}.") from None
+    return value
+
+
+def _reject_lone_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RequestInvalid("The body escapes half a surrogate pair (\\ud800 to \\udfff), which is no text.") from None
+
+
+def _reason(error: ValueError) -> str:
+    """Return the decoder's message and position, which never quote the body."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, strictjson.InvalidNumber):
+        return str(error)
+    return "a number has too many digits"
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    single: Mapping[str, Any] = event.get("headers") or {}
+    repeated: Mapping[str, Any] = event.get("multiValueHeaders") or {name: [text] for name, text in single.items()}
+    return {name.lower(): values[-1] for name, values in repeated.items() if values and values[-1] is not None}
+
+
+def _read_body(event: Mapping[str, Any]) -> bytes:
+    """Return the body. A lone surrogate, which has no UTF-8 form, becomes bytes that are invalid UTF-8."""
+    text: str = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return text.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise RequestInvalid("The body is marked as base64 and is none.") from None
+
+
+def _reject_encoding(body: bytes, encoding: str) -> bytes:
+    # API Gateway passes compressed bytes on as they are, or damaged by a conversion to text.
+    if body and encoding.strip().lower() not in {"", "identity"}:
+        raise RequestInvalid("The body has a content-encoding. Send it uncompressed, without that header.")
+    return body
+
+
+def _seconds(value: str | None, unit: float) -> float:
+    """Return a header's number in seconds; a missing or invalid one is infinite."""
+    try:
+        seconds = float(value or "") * unit
+    except ValueError:
+        return math.inf
+    return seconds if seconds > 0 else math.inf

@@ -1,0 +1,85 @@
+"""The usage record of a call."""
+
+import time
+from typing import Any, NamedTuple
+
+from qwen_gateway.api import HttpRequest, http_error_for
+from qwen_gateway.errors import GatewayError
+from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, parse_tags
+from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
+from qwen_gateway.usage import Usage
+
+
+class CallStart(NamedTuple):
+    """The time at which a call arrived: seconds since 1970, and the same moment on the monotonic clock."""
+
+    epoch: float
+    monotonic: float
+
+    @classmethod
+    def now(cls) -> "CallStart":
+        """Return the current time."""
+        return cls(time.time(), time.monotonic())
+
+    def elapsed(self) -> float:
+        """Return the seconds since then."""
+        return time.monotonic() - self.monotonic
+
+
+class Call(NamedTuple):
+    """An authenticated call.
+
+    `streamed`: the client asked for a stream. `response_started`: the status 200 was sent before the call ended.
+    """
+
+    request: HttpRequest
+    key: ApiKey
+    routed: RoutedRequest
+    start: CallStart
+    streamed: bool = False
+    response_started: bool = False
+
+
+def build_usage_record(call: Call, outcome: Outcome[Any]) -> UsageRecord:
+    """Return the record of a call, answered or not."""
+    failure = http_error_for(outcome.result) if isinstance(outcome.result, GatewayError) else None
+    last = outcome.attempts[-1] if outcome.attempts else None
+    body = call.routed.body
+    return UsageRecord(
+        id=call.request.id.removeprefix("req_"),
+        key_id=call.key.id,
+        created=int(call.start.epoch),
+        model_asked=call.routed.model,
+        streamed=call.streamed,
+        status=failure.status if failure and not call.response_started else 200,
+        outcome=failure.code if failure else "answered",
+        latency_ms=round(call.start.elapsed() * 1000),
+        first_token_ms=last.first_token_ms if last else None,
+        model_used=last.target.model if last else None,
+        provider=last.target.provider if last else None,
+        attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
+        usage=outcome.usage or Usage(),
+        end_user=_text(body.get("user")),
+        tags=parse_tags(body.get("metadata")),
+        client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptRecord:
+    return AttemptRecord(
+        provider=attempt.target.provider,
+        model=attempt.target.model,
+        charged=attempt.charged,
+        latency_ms=attempt.latency_ms,
+        cause=attempt.cause or None,
+        http_status=attempt.status,
+        provider_request_id=attempt.request_id,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: str | None) -> int | None:
+    return int(value) if value and value.isdecimal() and value.isascii() and len(value) < 6 else None  # noqa: PLR2004 - more than any client retries

@@ -1,0 +1,123 @@
+"""Chat completions: `POST /chat/completions`.
+
+Every call is streamed, also for a client that gets a whole answer.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from qwen_gateway.catalog import Model
+from qwen_gateway.config import Provider
+from qwen_gateway.dialect import AdaptedRequest, ChatRequirements, adapt_request
+from qwen_gateway.upstream.operations import EVENT_STREAM, Event
+from qwen_gateway.upstream.operations.chat_answer import (
+    ChatReader,
+    Chunk,
+    WholeChatReader,
+    as_object,
+    as_objects,
+    get_choices,
+    get_delta,
+    get_index,
+)
+
+_TOOL_CALLS = b"tool_calls"
+
+
+class RelayedChatReader(ChatReader):
+    """Reads a stream for a client that gets the chunks as the provider sent them, with two changes.
+
+    Later deltas of a tool call lose their empty `id` and `name`: clients that overwrite instead of append break on
+    them. The usage is removed wherever the provider sends it, and comes last for a client that asked for it.
+    """
+
+    def __init__(self, choices: int, *, wants_usage: bool) -> None:
+        super().__init__(choices)
+        self._wants_usage = wants_usage
+        self.is_ready = False
+        self._usage_event: Event | None = None
+        self._tool_calls: set[tuple[int, int]] = set()
+
+    def read(self, data: bytes) -> Event | None:
+        """Read an event; return it as the client gets it, or None."""
+        event = self._read(data)
+        self.is_ready = self.outputs > 0
+        if event and event.chunk.get("usage"):
+            event = self._remove_usage(event)
+        if event and _TOOL_CALLS in event.data:
+            event = self._remove_empty_names(event)
+        return event
+
+    def last_events(self) -> list[Event]:
+        """Return the usage, in OpenAI's form: a chunk without a choice."""
+        return [self._usage_event] if self._usage_event and self._wants_usage else []
+
+    def _remove_usage(self, event: Event) -> Event | None:
+        is_usage_chunk = not get_choices(event.chunk)
+        if isinstance(event.chunk["usage"], dict):
+            self._usage_event = event if is_usage_chunk else _encode({**event.chunk, "choices": []})
+        if is_usage_chunk:
+            return None
+        return _encode({name: value for name, value in event.chunk.items() if name != "usage"})
+
+    def _remove_empty_names(self, event: Event) -> Event:
+        is_changed = False
+        for choice in get_choices(event.chunk):
+            for call in as_objects(get_delta(choice).get("tool_calls")):
+                is_changed = self._remove_empty_name(get_index(choice), call) or is_changed
+        return _encode(event.chunk) if is_changed else event
+
+    def _remove_empty_name(self, choice: int, call: Chunk) -> bool:
+        key = (choice, get_index(call))
+        if key not in self._tool_calls:
+            self._tool_calls.add(key)
+            return False
+        function = as_object(call.get("function"))
+        return _remove_empty(call, "id") | _remove_empty(function, "name")
+
+
+class ChatCompletions:
+    """The operation of chat completions."""
+
+    path = "/chat/completions"
+    media_type = EVENT_STREAM
+
+    def requirements(self, body: Mapping[str, Any]) -> ChatRequirements:
+        """Return what a request requires of a model."""
+        return ChatRequirements(body)
+
+    def adapt(
+        self, body: Mapping[str, Any], model: Model | None, provider: Provider, output_limit: int | None
+    ) -> AdaptedRequest:
+        """Return the request in the form that a target takes; see `Operation`."""
+        return adapt_request(body, model, output_limit=output_limit, stream_usage=provider.stream_usage)
+
+    def whole_reader(self, body: Mapping[str, Any]) -> WholeChatReader:
+        """Return a reader that assembles the answer."""
+        return WholeChatReader(_choices(body))
+
+    def relay_reader(self, body: Mapping[str, Any]) -> RelayedChatReader:
+        """Return a reader that passes the chunks on."""
+        options = body.get("stream_options") or {}
+        return RelayedChatReader(_choices(body), wants_usage=bool(options.get("include_usage")))
+
+
+CHAT = ChatCompletions()
+
+
+def _choices(body: Mapping[str, Any]) -> int:
+    choices: int = body.get("n") or 1
+    return choices
+
+
+def _remove_empty(part: Chunk, name: str) -> bool:
+    if name not in part or part[name]:
+        return False
+    del part[name]
+    return True
+
+
+def _encode(chunk: Chunk) -> Event:
+    # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form.
+    return Event(json.dumps(chunk, separators=(",", ":")).encode(), chunk)
