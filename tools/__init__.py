@@ -1,0 +1,1 @@
+"""Tools for work on the project. Nothing here is deployed or installed."""
