@@ -64,9 +64,6 @@ events: .venv ## record the sample events of events/
 openapi: .venv ## generate docs/openapi.json from the code and the template
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m qwen_gateway_cli.openapi > docs/openapi.json
 
-aws-operations: .venv ## generate the list of AWS operations that the layer's build needs from the template's roles
-	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.aws_operations > layers/qwen_gateway/aws-operations.json
-
 docs: .venv openapi ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 
@@ -79,6 +76,9 @@ lint: .venv ## style, direction of imports, templates
 
 types: .venv ## strict type check
 	$(BIN)/mypy
+
+aws-operations: .venv ## generate the list of AWS operations that the layer's build needs from the template's roles
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.aws_operations > layers/qwen_gateway/aws-operations.json
 
 build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 or x86_64)
 	LAYER_UV=$(UV) LAYER_PYTHON=$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))') \
