@@ -4,7 +4,9 @@ A document names things in code: in `spans`, in fenced blocks and in indented bl
 
 - command: `make TARGET`, where the Makefile has the target; `qwen-gateway SUBCOMMAND`, where the command has it.
 - path: a span with a known suffix, a slash at its end, or a folder of the repository at its start, relative to one of
-  `ROOTS`. What Git ignores is not checked, because it exists only after a build.
+  `ROOTS`. What Git ignores is not checked, because it exists only after a build. In a block, words that end in `.py`
+  are paths.
+- module: `qwen_gateway.NAME`.
 - link: `[text](path)`, relative to the document.
 
 In decisions.md, every other span is a name or a setting, too:
@@ -42,6 +44,8 @@ _BLOCK = re.compile(r"^```[\s\S]*?^```$|(?:^ {4}.*\n)+", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _MAKE = re.compile(r"(?:^|\s)make((?: +[\w.=-]+)+)")
 _COMMAND = re.compile(r"(?:^|[\s/])qwen-gateway((?: +[a-z]+)+)")
+_MODULE = re.compile(r"(?:^|\s)(qwen_gateway\.\w+)(?=\s|$)")
+_MODULE_FILE = re.compile(r"(?:^|\s)([\w/]+\.py)(?=\s|$)")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _SETTING = re.compile(r"([\w-]+)(?: = |: )\S.*")
 
@@ -59,16 +63,28 @@ def find_missing_code(text: str, *, strict: bool) -> list[str]:
     """Return the missing things that a text names in code. `strict` checks names and settings too."""
     blocks = _BLOCK.findall(text)
     spans = [" ".join(span.split()) for span in _SPAN.findall(_BLOCK.sub("", text))]
-    missing = [problem for code in (*blocks, *spans) for problem in _check_commands(code)]
+    missing = [problem for code in (*blocks, *spans) for problem in (*_check_commands(code), *_check_modules(code))]
+    missing += [f"path {path}" for block in blocks for path in _MODULE_FILE.findall(block) if not _exists(path)]
     for span in spans:
         if _is_ignored(span):
             continue
         if _is_path(span):
-            if not any((ROOT / root / span).exists() for root in ROOTS):
+            if not _exists(span):
                 missing.append(f"path {span}")
         elif strict and not _is_command(span) and not _is_known(span):
             missing.append(f"name {span}")
     return missing
+
+
+def _exists(path: str) -> bool:
+    return any((ROOT / root / path).exists() for root in ROOTS)
+
+
+def _check_modules(code: str) -> Iterator[str]:
+    for name in _MODULE.findall(code):
+        path = Path("layers/qwen_gateway", *name.split("."))
+        if not (_exists(str(path)) or _exists(f"{path}.py")):
+            yield f"module {name}"
 
 
 def _check_commands(code: str) -> Iterator[str]:

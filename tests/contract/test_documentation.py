@@ -28,6 +28,8 @@ def test_what_a_document_names_exists(document: Path) -> None:
         ("`qwen-gateway\nmeasure`", "qwen-gateway measure"),
         ("`upstream/retries.py`", "path upstream/retries.py"),
         ("`layers/gateway`", "path layers/gateway"),
+        ("```\n  functions/chat/room.py   the room\n```\n", "path functions/chat/room.py"),
+        ("    qwen_gateway.rooms   the rooms\n", "module qwen_gateway.rooms"),
         ("`upstreams/`", "path upstreams/"),
         ("`AttemptPlan._again`", "name AttemptPlan._again"),
         ("`NoPlan.after`", "name NoPlan.after"),
