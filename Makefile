@@ -18,7 +18,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,7 +77,10 @@ lint: .venv ## style, direction of imports, templates
 types: .venv ## strict type check
 	$(BIN)/mypy
 
-build: .venv ## build for AWS into .aws-sam (ARCHITECTURE=arm64 or x86_64)
+aws-operations: .venv ## generate the list of AWS operations that the layer's build needs from the template's roles
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.aws_operations > layers/qwen_gateway/aws-operations.json
+
+build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 or x86_64)
 	LAYER_UV=$(UV) LAYER_PYTHON=$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))') \
 	LAYER_PLATFORM=$(PLATFORM_$(ARCHITECTURE)) \
 	$(SAM) build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)

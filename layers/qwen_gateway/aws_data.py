@@ -1,28 +1,30 @@
 """A step of the layer's build: `python aws_data.py BOTOCORE_DATA TARGET` copies the part of botocore's data in use.
 
 botocore searches TARGET first and its own data afterwards. The complete models of two services and the endpoints of all
-regions are megabytes; reading only this part saves 5 % of chat's cold start.
+regions are megabytes; reading only this part saves 5 % of chat's cold start. The part contains the operations of
+aws-operations.json, which the functions' roles allow; clients lack all others.
 """
 
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-USED = {"dynamodb": ("GetItem", "PutItem"), "secretsmanager": ("GetSecretValue",)}
-"""Operations by service. Clients lack all other operations; the stack tests detect a missing one."""
+OPERATIONS = Path(__file__).with_name("aws-operations.json")
+"""Operations by service, made by `make aws-operations` from the template's IAM policies."""
 
 
 def main(source: Path, target: Path) -> None:
     """Write the reduced data to `target`."""
-    for service, operations in USED.items():
+    used: Mapping[str, Sequence[str]] = json.loads(OPERATIONS.read_text(encoding="utf-8"))
+    for service, operations in used.items():
         version = max(path.name for path in (source / service).iterdir())
         model = _reduce_model(_read(source, service, version), operations)
         _write(target / service / version / "service-2.json", model)
     endpoints = json.loads((source / "endpoints.json").read_text(encoding="utf-8"))
-    _write(target / "endpoints.json", _reduce_endpoints(endpoints))
+    _write(target / "endpoints.json", _reduce_endpoints(endpoints, used))
 
 
 def _read(source: Path, service: str, version: str) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def _read(source: Path, service: str, version: str) -> dict[str, Any]:
     return model
 
 
-def _reduce_model(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
+def _reduce_model(model: dict[str, Any], operations: Sequence[str]) -> dict[str, Any]:
     """Return a service model reduced to these operations and the shapes they reference."""
     operations_in_use = {name: model["operations"][name] for name in operations}
     shapes = model["shapes"]
@@ -57,10 +59,10 @@ def _find_references(node: Any) -> Iterator[str]:
                 yield from _find_references(value)
 
 
-def _reduce_endpoints(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the endpoints of all partitions and regions, reduced to the services in use."""
+def _reduce_endpoints(document: dict[str, Any], used: Collection[str]) -> dict[str, Any]:
+    """Return the endpoints of all partitions and regions, reduced to these services."""
     partitions = [
-        partition | {"services": {name: ends for name, ends in partition["services"].items() if name in USED}}
+        partition | {"services": {name: ends for name, ends in partition["services"].items() if name in used}}
         for partition in document["partitions"]
     ]
     return document | {"partitions": partitions}

@@ -54,10 +54,11 @@ def find_parameters(template: Template, value: Any) -> set[str]:
             return {name} & template["Parameters"].keys()
         case {"Fn::Sub": str(text)}:
             return {name for name in template["Parameters"] if f"${{{name}}}" in text}
+        case {"Fn::Sub": [str(text), dict(variables)]}:
+            return find_parameters(template, [{"Fn::Sub": text}, variables])
         case {"Fn::If": [str(condition), *branches]}:
             return find_parameters(template, [template["Conditions"][condition], *branches])
-        case dict():
-            return find_parameters(template, list(value.values()))
-        case list():
-            return set().union(*(find_parameters(template, each) for each in value))
+        case dict() | list():
+            parts = value.values() if isinstance(value, dict) else value
+            return set().union(*(find_parameters(template, each) for each in parts))
     return set()

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
-from tests.contract.template import ROOT, Template
+from tests.contract.template import ROOT, Template, find_functions
 
 # API Gateway's response type; the status, error type and error code that a client receives.
 EXPECTED_ERRORS = {
@@ -35,6 +34,13 @@ REQUEST_READERS = ("functions", "layers/qwen_gateway/qwen_gateway/api")
 def api(template: Template) -> RestApi:
     """Return the API of a stack that allows one origin."""
     return parse_rest_api(template, {"AllowedOrigin": ORIGIN})
+
+
+@pytest.fixture(scope="module")
+def exposed(template: Template) -> set[str]:
+    """Return the headers that the functions expose to scripts in a browser."""
+    (listed,) = {each["Environment"]["Variables"]["EXPOSED_HEADERS"] for each in find_functions(template).values()}
+    return split_header(listed)
 
 
 def split_header(listed: str) -> set[str]:
@@ -61,11 +67,11 @@ def test_an_api_gateway_error_has_openais_format(api: RestApi, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", EXPECTED_ERRORS)
-def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, kind: str) -> None:
+def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, exposed: set[str], kind: str) -> None:
     headers = api.gateway_responses[kind].headers
 
     assert headers["access-control-allow-origin"] == f"'{ORIGIN}'"
-    assert split_header(headers["access-control-expose-headers"]) == split_header(EXPOSED_HEADERS)
+    assert split_header(headers["access-control-expose-headers"]) == exposed
 
 
 def test_throttling_responses_have_retry_after(api: RestApi) -> None:
@@ -78,13 +84,11 @@ def test_an_integration_timeout_tells_clients_not_to_retry(api: RestApi) -> None
     assert api.gateway_responses["INTEGRATION_TIMEOUT"].headers["x-should-retry"] == "'false'"
 
 
-def test_every_header_of_an_api_gateway_error_is_exposed(api: RestApi) -> None:
+def test_every_header_of_an_api_gateway_error_is_exposed(api: RestApi, exposed: set[str]) -> None:
     def headers_without_cors(response: GatewayResponse) -> set[str]:
         return {name for name in response.headers if not name.startswith("access-control-")}
 
-    assert set().union(*(headers_without_cors(each) for each in api.gateway_responses.values())) <= split_header(
-        EXPOSED_HEADERS
-    )
+    assert set().union(*(headers_without_cors(each) for each in api.gateway_responses.values())) <= exposed
 
 
 def test_the_preflight_of_every_route_allows_every_header_that_the_code_reads(api: RestApi) -> None:

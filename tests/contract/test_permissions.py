@@ -14,6 +14,7 @@ from tests.contract.template import Template, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import import_fresh
+from tools import aws_operations
 
 type Permission = tuple[str, str]
 """An action, and the logical id of its resource."""
@@ -134,3 +135,11 @@ def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, 
 
     assert calls | list_lambda_permissions(template, function) == list_allowed(template, function)
     assert not calls & list_lambda_permissions(template, function)
+
+
+def test_the_operations_of_the_layers_build_are_those_that_the_roles_allow(template: Template) -> None:
+    written = aws_operations.FILE.read_text(encoding="utf-8")
+
+    assert written == aws_operations.format_operations(template), (
+        "layers/qwen_gateway/aws-operations.json is stale: run `make aws-operations`"
+    )

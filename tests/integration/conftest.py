@@ -93,6 +93,7 @@ def aws(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]
         monkeypatch.setenv("KEYS_TABLE", account.keys_table)
         monkeypatch.setenv("USAGE_TABLE", account.usage_table)
         monkeypatch.setenv("PROVIDER_KEYS_SECRET", account.provider_keys_secret)
+        monkeypatch.setenv("EXPOSED_HEADERS", "x-request-id,retry-after")
         yield account
 
 

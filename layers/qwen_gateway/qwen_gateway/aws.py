@@ -27,7 +27,10 @@ _REDUCED_DATA = Path(__file__).with_name("aws_data")
 
 
 class _ReducedLoader(Loader):
-    """Search the reduced data before botocore's own, without listing the folders of all four hundred services."""
+    """Search the reduced data before botocore's own, without listing the folders of all four hundred services.
+
+    The services listed are those of the clients below; botocore rejects a client of any other.
+    """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the same for every type
         return ["dynamodb", "secretsmanager"]

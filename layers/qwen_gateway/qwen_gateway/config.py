@@ -128,6 +128,7 @@ class Environment(_Frozen):
     provider_keys_secret: str = ""
     usage_retention_days: int = 400
     allowed_origin: str = "*"
+    exposed_headers: str = ""
 
     @classmethod
     def read(cls, variables: "os._Environ[str] | dict[str, str]") -> Self:

@@ -5,11 +5,10 @@ import json
 import openapi_spec_validator
 
 from qwen_gateway.api import HTTP_ERRORS
-from qwen_gateway.api.responses import EXPOSED_HEADERS
 from qwen_gateway_cli.openapi import text
 from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.contract.openapi.described import FILE, ROUTES, Described
-from tests.contract.template import Template, find_resource
+from tests.contract.template import Template, find_functions, find_resource
 
 
 def test_it_is_valid(described: Described) -> None:
@@ -32,8 +31,10 @@ def test_its_routes_are_the_templates(described: Described, template: Template) 
     assert documented == {(method, path.replace("+}", "}")) for method, path in served}
 
 
-def test_its_headers_are_those_that_the_code_exposes(described: Described) -> None:
-    assert described.document["components"]["headers"].keys() == {name.strip() for name in EXPOSED_HEADERS.split(",")}
+def test_its_headers_are_those_that_the_functions_expose(described: Described, template: Template) -> None:
+    for function in find_functions(template).values():
+        exposed = function["Environment"]["Variables"]["EXPOSED_HEADERS"].split(",")
+        assert described.document["components"]["headers"].keys() == set(exposed)
 
 
 def test_every_code_that_is_described_is_one_that_is_told(described: Described, template: Template) -> None:

@@ -124,6 +124,7 @@ def test_an_integration_whose_uri_and_mode_disagree_is_rejected(streams: bool, m
         ({"Fn::If": ["IsProd", "a", "b"]}, "cannot resolve"),
         ({"Ref": "Stranger"}, "unknown parameter 'Stranger'"),
         ({"Fn::Sub": "${AWS::Region}"}, "unknown parameter 'AWS::Region'"),
+        ({"Fn::Sub": ["${Name} ${AWS::Region}", {"Name": "a"}]}, "unknown parameter 'AWS::Region'"),
     ],
 )
 def test_an_unsupported_template_is_rejected(stage: Any, complaint: str) -> None:

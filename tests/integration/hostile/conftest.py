@@ -52,6 +52,7 @@ def variables(backends: Backends) -> dict[str, str]:
         "PROVIDER_KEYS_SECRET": backends.aws.provider_keys_secret,
         "USAGE_RETENTION_DAYS": "400",
         "ALLOWED_ORIGIN": "*",
+        "EXPOSED_HEADERS": "x-request-id,retry-after",
         # Without a cooldown every request tries the targets in their order.
         "GATEWAY_CONFIG": json.dumps(backends.gateway_config | {"retries": {"cooldown": 0}}),
         "POWERTOOLS_SERVICE_NAME": "qwen-gateway",

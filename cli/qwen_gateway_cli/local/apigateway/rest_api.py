@@ -102,6 +102,9 @@ class Intrinsics:
                 return self._parameter(name)
             case {"Fn::Sub": str(text)}:
                 return _PLACEHOLDER.sub(lambda placeholder: self._parameter(placeholder[1]), text)
+            case {"Fn::Sub": [str(text), dict(variables)]}:
+                resolved = {name: self.resolve(each) for name, each in variables.items()}
+                return Intrinsics({}, self._values | resolved).resolve({"Fn::Sub": text})
         raise ValueError(f"cannot resolve {value}")
 
     def _parameter(self, name: str) -> str:

@@ -22,13 +22,6 @@ from qwen_gateway.errors import (
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.runtime import EventStream, ProxyResponse
 
-EXPOSED_HEADERS = (
-    "x-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-max-tokens, x-should-retry, "
-    "retry-after"
-)
-"""Headers that scripts in a browser can read; `*` does not cover requests with an Authorization header."""
-
-
 HTTP_ERRORS: Mapping[type[GatewayError], HttpError] = {
     **GATEWAY_HTTP_ERRORS,
     **{failure.error: failure.http for failure in PROVIDER_FAILURES},
@@ -140,7 +133,7 @@ def _headers(content_type: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {
         "content-type": content_type,
         "access-control-allow-origin": environment().allowed_origin,
-        "access-control-expose-headers": EXPOSED_HEADERS,
+        "access-control-expose-headers": environment().exposed_headers,
         **{name: _encode_header(value) for name, value in headers.items()},
     }
 
