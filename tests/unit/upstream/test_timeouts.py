@@ -20,7 +20,7 @@ def test_the_idle_timeout_follows_the_first_token_timeout() -> None:
 
     clock.now += 29
     assert timeouts.read_seconds() == 1
-    timeouts.record_output()
+    timeouts.record_read(has_output=True, is_complete=False)
     assert timeouts.read_seconds() == 20
     assert "silent for 20 s" in timeouts.exceeded_limit()
 
@@ -33,6 +33,30 @@ def test_reads_without_output_do_not_extend_the_timeout() -> None:
         timeouts.read_seconds()
 
     assert timeouts.read_seconds() == 0
+
+
+def test_the_time_between_two_reads_is_not_counted() -> None:
+    clock = FakeClock(100.0)
+    timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
+    clock.now += 10
+    timeouts.record_read(has_output=False, is_complete=False)
+
+    clock.now += 100
+    assert timeouts.read_seconds() == 20
+    clock.now += 15
+    assert timeouts.read_seconds() == 5
+
+
+def test_the_usage_has_5_seconds_and_the_end_of_the_body_50_ms() -> None:
+    clock = FakeClock(100.0)
+    timeouts = AttemptTimeouts(Deadline(600, clock), TIMEOUTS, clock)
+
+    timeouts.record_read(has_output=True, is_complete=True)
+    assert timeouts.read_seconds() == 5
+
+    timeouts.drain()
+    clock.now += 0.02
+    assert timeouts.read_seconds() == pytest.approx(0.03)
 
 
 def test_the_deadline_limits_every_timeout() -> None:

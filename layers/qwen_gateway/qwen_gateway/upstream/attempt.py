@@ -99,9 +99,7 @@ class ProviderStream[AnyReader: Reader]:
             except ProviderError as error:
                 failure = error
             if batch:
-                self._timeouts.pause()
                 yield batch
-                self._timeouts.resume()
             if failure:
                 raise failure
             if self.reader.is_over:
@@ -130,12 +128,10 @@ class ProviderStream[AnyReader: Reader]:
                 batch.append(event)
             if reader.is_over:
                 break
-        if reader.outputs > outputs:
-            self._timeouts.record_output()
-            if self._first_token_ms is None:
-                self._first_token_ms = self._stopwatch.ms()
-        if reader.is_complete:
-            self._timeouts.await_usage()
+        has_output = reader.outputs > outputs
+        if has_output and self._first_token_ms is None:
+            self._first_token_ms = self._stopwatch.ms()
+        self._timeouts.record_read(has_output=has_output, is_complete=reader.is_complete)
         self._is_ready = reader.is_ready
 
 

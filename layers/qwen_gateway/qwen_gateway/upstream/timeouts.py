@@ -62,40 +62,41 @@ class AttemptTimeouts:
         self._clock = clock
         self._connect_by = clock() + timeouts.connect
         self._read_by = clock() + timeouts.first_token
-        self._paused_at = 0.0
+        self._paused_at: float | None = None
         self.connected = False
         """Whether the attempt opened a connection instead of reusing one."""
         self.limit = f"no first token within {timeouts.first_token:g} s"
         """The current limit, for an error message."""
 
-    def record_output(self) -> None:
-        """Start the idle timeout again, because a chunk with output arrived."""
-        self._read_by = self._clock() + self._timeouts.idle
-        self.limit = f"silent for {self._timeouts.idle:g} s in mid-answer"
+    def record_read(self, *, has_output: bool, is_complete: bool) -> None:
+        """Record what was read, and pause until the next read: the time in between is that of the client.
 
-    def pause(self) -> None:
-        """Stop the idle timeout, because the next read waits for the client."""
-        self._paused_at = self._clock()
-
-    def resume(self) -> None:
-        """Continue the idle timeout after a pause."""
-        self._read_by += self._clock() - self._paused_at
-
-    def await_usage(self) -> None:
-        """Shorten the timeout after the end of the answer: only the usage is missing, and the client waits."""
-        self._read_by = min(self._read_by, self._clock() + _USAGE_S)
+        Output starts the idle timeout again. After the end of the answer only the usage is missing, and the client
+        waits for it, so the timeout is shorter.
+        """
+        now = self._paused_at = self._clock()
+        if has_output:
+            self._read_by = now + self._timeouts.idle
+            self.limit = f"silent for {self._timeouts.idle:g} s in mid-answer"
+        if is_complete:
+            self._read_by = min(self._read_by, now + _USAGE_S)
 
     def drain(self) -> None:
         """Shorten the timeout after the last event: the rest of the body has to arrive immediately."""
         self._read_by = self._clock() + _DRAIN_S
+        self._paused_at = None
 
     def connect_seconds(self) -> float:
         """Return the seconds left to connect, TLS included; not positive if there are none."""
         return min(self._connect_by - self._clock(), self._deadline.remaining())
 
     def read_seconds(self) -> float:
-        """Return the seconds left for the next read or write; not positive if there are none."""
-        return min(self._read_by - self._clock(), self._deadline.remaining())
+        """Return the seconds left for the next read or write; not positive if there are none. It ends a pause."""
+        now = self._clock()
+        if self._paused_at is not None:
+            self._read_by += now - self._paused_at
+            self._paused_at = None
+        return min(self._read_by - now, self._deadline.remaining())
 
     def exceeded_limit(self) -> str:
         """Return the limit that ended the attempt, for an error message."""
