@@ -18,7 +18,7 @@ import trustme
 import uvicorn
 
 from qwen_gateway.ledger.administration import KeyAdministration
-from qwen_gateway_cli.local import upstream
+from qwen_gateway_cli import upstream
 from qwen_gateway_cli.local.mock_qwen import run_mock_qwen
 from qwen_gateway_cli.local.sockets import listen
 

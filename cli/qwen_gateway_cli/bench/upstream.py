@@ -21,7 +21,7 @@ from qwen_gateway_cli.bench.report import circumstances
 from qwen_gateway_cli.console import refuse, show, show_table
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from qwen_gateway_cli.local.output import show_step
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 
 _ROUNDS = 3
 _PROMPTS = 400

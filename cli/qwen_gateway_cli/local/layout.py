@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qwen_gateway_cli.local import stackfile
+from qwen_gateway_cli import stackfile
 
 
 class Layout:

@@ -1,4 +1,4 @@
-"""The provider of the local stack: the mock Qwen, a provider of gateway.toml, or an OpenAI-compatible URL."""
+"""The provider of `up` and `batch`: the mock Qwen, a provider of gateway.toml, or an OpenAI-compatible URL."""
 
 import json
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ _CHECK_TIMEOUT_S = 10
 
 
 class Upstream(NamedTuple):
-    """A provider of the local stack."""
+    """A provider, and the configuration that makes it the default."""
 
     root: str
     """The URL without a path."""

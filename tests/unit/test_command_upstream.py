@@ -5,8 +5,8 @@ import httpx2
 import pytest
 
 from qwen_gateway import config
+from qwen_gateway_cli import upstream
 from qwen_gateway_cli.console import CommandRefused
-from qwen_gateway_cli.local import upstream
 
 URL = "http://127.0.0.1:11434/v1"
 type Answer = Callable[[httpx2.Request], httpx2.Response]
