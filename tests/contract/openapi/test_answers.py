@@ -11,12 +11,12 @@ from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.builders import chat_request
 from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
 from tests.contract.openapi.ways import WAYS, asking
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
+from tools.openapi.operations import OPERATIONS
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def test_a_failure_happens_where_it_is_described_and_as_it_is_described(
     answer = WAYS[kind](gateway, provider, asking(gateway, route))
 
     described.hold(described.response(route, answer.status), answer.headers, answer.body)
-    if issubclass(kind, OPERATIONS[route].failures):
+    if issubclass(kind, OPERATIONS[route].errors):
         told = HTTP_ERRORS[kind]
         assert answer.error == (told.status, told.type, told.code)
     else:

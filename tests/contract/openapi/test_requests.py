@@ -6,9 +6,9 @@ from typing import Any
 
 from qwen_gateway.api import ChatRequest
 from qwen_gateway.errors import RequestRefused
-from qwen_gateway_cli.openapi.request import schema
 from tests.builders import chat_request
 from tests.contract.openapi.described import Described
+from tools.openapi.schemas import build_request_schema
 
 SCALARS = (None, True, False, 0, 1, 4, 5, -1, 0.5, 1.5, 2.5, "", "x", "qwen-plus")
 OBJECTS = ({}, {"type": "text"}, {"type": "xml"}, {"type": 1}, {"include_usage": True}, {"include_usage": "yes"})
@@ -33,7 +33,7 @@ JUDGED_BY_THE_PROVIDER = {
 
 def test_a_request_is_taken_as_described(described: Described) -> None:
     request = described.validator({"$ref": "#/components/schemas/ChatRequest"})
-    fields = {*schema()["properties"], "never_heard_of"} - JUDGED_BY_THE_PROVIDER
+    fields = {*build_request_schema()["properties"], "never_heard_of"} - JUDGED_BY_THE_PROVIDER
     for field, value in itertools.product(sorted(fields), ODD):
         body = chat_request(**{field: value})
         assert request.is_valid(body) == is_taken(body), body

@@ -2,10 +2,9 @@
 
 import pytest
 
-from qwen_gateway_cli.bench import imports
-from qwen_gateway_cli.bench.report import Measured, Report
-from qwen_gateway_cli.bench.rounds import Warm
-from qwen_gateway_cli.bench.sizes import Size
+from tools.bench import measurements
+from tools.bench.measurements import Size, Warm
+from tools.bench.report import Measured, Report
 
 PLAIN = Warm(calls_ms=[4.0, 5.0, 6.0], exchanges_ms=2.0, processor_ms=2.5, early_mb=80.0, late_mb=80.5)
 GATEWAY = Warm(calls_ms=[7.0, 8.0, 9.0], exchanges_ms=3.0, processor_ms=3.5, early_mb=70.0, late_mb=70.5)
@@ -49,4 +48,4 @@ import time:      1000 |       3000 | openai
 a line of the program's own
 """
 
-    assert imports._sums(listing) == {"standard library": 0.5, "openai": 2.5}
+    assert measurements._sum_by_package(listing) == {"standard library": 0.5, "openai": 2.5}

@@ -1,8 +1,8 @@
-"""The arithmetic of `qwen-gateway bench upstream`."""
+"""The arithmetic of `make bench-upstream`."""
 
 import pytest
 
-from qwen_gateway_cli.bench.upstream import Measured
+from tools.bench.upstream import Measured
 
 MEASURED = Measured(calls_per_s=[40.0, 45.0, 50.0], bare_ms=[0.5, 1.0, 3.0], whole_ms=[1.0, 1.5, 4.0])
 
