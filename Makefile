@@ -66,6 +66,7 @@ openapi: .venv ## generate docs/openapi.json from the code and the template
 
 docs: .venv openapi ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
+	$(BIN)/python -m tools.cli_reference
 
 bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=--json)
 	@$(BIN)/python -m tools.bench $(OPTIONS)
