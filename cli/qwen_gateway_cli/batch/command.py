@@ -15,7 +15,7 @@ from qwen_gateway.api import error_object
 from qwen_gateway.errors import GatewayError, ProviderNotConfigured
 from qwen_gateway.provider_keys.environment import read_key
 from qwen_gateway.routing import Target
-from qwen_gateway_cli.batch.lines import Line, read
+from qwen_gateway_cli.batch.lines import Line, read_lines
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.console import err, note, refuse, show
 from qwen_gateway_cli.interrupts import interrupt_on_signals
@@ -61,7 +61,7 @@ def batch(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     target = output or file.with_name(f"{file.name}.results.jsonl")
     with interrupt_on_signals(), _create_client(provider) as client:
-        lines = read(file, lambda prompt: client.request(prompt, model))
+        lines = read_lines(file, lambda prompt: client.request(prompt, model))
         with Results(target, lines) as results:
             open_lines = [line for line in lines if line.number not in results.answered]
             failures = _run(client, open_lines, results, target, concurrency, rpm)
