@@ -9,7 +9,7 @@ import pytest
 
 from tests.stack.repository import Repository
 from tools.bench import measurements
-from tools.bench.command import functions, stream
+from tools.bench.command import measure_functions, measure_streams
 from tools.bench.stream import measurements as stream_measurements
 
 pytestmark = [
@@ -32,7 +32,7 @@ def figures(built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     """Return the output of a short `make bench OPTIONS=--json`."""
     for name, value in (("_STARTS", 2), ("_CALLS", 50), ("_WARM_UP_CALLS", 25), ("_IMPORT_ROUNDS", 1)):
         monkeypatch.setattr(measurements, name, value)
-    functions(as_json=True)
+    measure_functions(as_json=True)
     return json.loads(capsys.readouterr().out)
 
 
@@ -57,7 +57,7 @@ def test_streams_are_measured_against_the_provider_and_a_plain_relay(
     for name, value in (("_ROUNDS", {20: 2, 300: 1}), ("_RELAY_ROUNDS", 4), ("_STREAMS", 20), ("_WARM_UP_STREAMS", 10)):
         monkeypatch.setattr(stream_measurements, name, value)
 
-    stream(as_json=True)
+    measure_streams(as_json=True)
 
     figures = json.loads(capsys.readouterr().out)
     for measured in figures["streams"].values():

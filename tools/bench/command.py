@@ -15,7 +15,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
-from tools.bench import upstream as library
+from tools.bench import upstream
 from tools.bench.contenders import GATEWAY, Contender, build_contenders
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
 from tools.bench.replay import Backends, load_event, run_backends
@@ -39,21 +39,21 @@ def main() -> None:
 def bench(context: typer.Context, as_json: JsonOption = False) -> None:
     """Compare the chat function with a plain handler, under Lambda's runtime emulator (Linux, some minutes)."""
     if context.invoked_subcommand is None:
-        functions(as_json)
+        measure_functions(as_json)
 
 
-@app.command()
-def upstream(as_json: JsonOption = False) -> None:
+@app.command("upstream")
+def measure_library(as_json: JsonOption = False) -> None:
     """Measure the library against mock Qwen (half a minute)."""
-    measured = library.measure()
+    measured = upstream.measure()
     if as_json:
         show_json(measured.as_json())
     else:
         measured.print()
 
 
-@app.command()
-def stream(as_json: JsonOption = False) -> None:
+@app.command("stream")
+def measure_streams(as_json: JsonOption = False) -> None:
     """Compare streams through the gateway with streams from the provider (Linux, two minutes)."""
     if sys.platform != "linux":
         refuse("The memory and the processor time come from Linux's /proc: run this there, or in a container.")
@@ -64,7 +64,7 @@ def stream(as_json: JsonOption = False) -> None:
         stream_report.show_figures(measured)
 
 
-def functions(as_json: bool) -> None:
+def measure_functions(as_json: bool) -> None:
     """Build and measure every contender, and print the report."""
     layout = Layout(find_repository_root())
     if sys.platform != "linux":

@@ -61,7 +61,7 @@ def test_a_run_with_failures_has_no_result(run: Run, monkeypatch: pytest.MonkeyP
 
 def test_the_functions_are_measured_by_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     as_json: list[bool] = []
-    monkeypatch.setattr(command, "functions", as_json.append)
+    monkeypatch.setattr(command, "measure_functions", as_json.append)
     run()
     run("--json")
 
