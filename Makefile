@@ -18,7 +18,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-upstream lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,10 +62,20 @@ events: .venv ## record the sample events of events/
 	@$(BIN)/python -m tests.recorder
 
 openapi: .venv ## generate docs/openapi.json from the code and the template
-	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m qwen_gateway_cli.openapi > docs/openapi.json
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.openapi > docs/openapi.json
 
 docs: .venv openapi ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
+	$(BIN)/python -m tools.cli_reference
+
+bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=--json)
+	@$(BIN)/python -m tools.bench $(OPTIONS)
+
+bench-stream: .venv ## compare streams with the provider's own (Linux; OPTIONS=--json)
+	@$(BIN)/python -m tools.bench stream $(OPTIONS)
+
+bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .

@@ -5,18 +5,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import boto3.session
 import typer
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from qwen_gateway_cli import stackfile
+from qwen_gateway_cli.aws_clients import Clients, create_clients, create_local_clients
 from qwen_gateway_cli.aws_errors import AWS_ERRORS
 from qwen_gateway_cli.console import note, refuse
-from qwen_gateway_cli.local import aws, stackfile
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
-    from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_secretsmanager import SecretsManagerClient
 
 StackOption = Annotated[
     str | None,
@@ -24,20 +22,10 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_TIMEOUTS = Config(connect_timeout=5, read_timeout=20)
-"""Shorter than boto3's 60 s each, so that an unreachable endpoint is reported soon."""
 _NO_STACK = (
     "There is no stack to work on: no local stack is running and --stack is missing. "
     "Start one with `qwen-gateway up`, or select one on AWS with --stack NAME."
 )
-
-
-class Clients(NamedTuple):
-    """The AWS clients of a stack, for AWS or the local emulator."""
-
-    cloudformation: "CloudFormationClient"
-    dynamodb: "DynamoDBClient"
-    secretsmanager: "SecretsManagerClient"
 
 
 class Stack(NamedTuple):
@@ -83,11 +71,7 @@ def find_repository_root() -> Path:
 
 def _find_aws_stack(name: str) -> Stack:
     session = boto3.session.Session()
-    clients = Clients(
-        session.client("cloudformation", config=_TIMEOUTS),
-        session.client("dynamodb", config=_TIMEOUTS),
-        session.client("secretsmanager", config=_TIMEOUTS),
-    )
+    clients = create_clients(session)
     note(f"stack {name} on AWS, region {session.region_name}")
     try:
         description = _describe_stack(clients.cloudformation, name)
@@ -105,10 +89,7 @@ def _find_local_stack() -> Stack | None:
     if local is None:
         return None
     note(f"local stack at {local.base_url}")
-    endpoint = local.aws_endpoint_url
-    clients = Clients(
-        aws.client("cloudformation", endpoint), aws.client("dynamodb", endpoint), aws.client("secretsmanager", endpoint)
-    )
+    clients = create_local_clients(local.aws_endpoint_url)
     try:
         description = _describe_stack(clients.cloudformation, local.stack_name)
     except AWS_ERRORS:

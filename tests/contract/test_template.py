@@ -11,7 +11,7 @@ import pytest
 
 from qwen_gateway.config import Environment
 from qwen_gateway_cli.local.apigateway.rest_api import DEFAULT_TIMEOUT_MS, ProxyIntegration, parse_rest_api
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources, find_versions
 
 READ_BY_LIBRARIES = {

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from moto.server import ThreadedMotoServer
 
-from qwen_gateway_cli.local import upstream
+from qwen_gateway_cli import upstream
 from qwen_gateway_cli.local.mock_qwen.server import RunningMockQwen, run_mock_qwen
 from tests.integration.emulated_aws import Aws, emulated_aws
 from tests.recorder.keys import put_sample_keys

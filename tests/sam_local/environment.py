@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from qwen_gateway_cli.local.interrupts import interrupt_on_signals
+from qwen_gateway_cli.interrupts import interrupt_on_signals
 from qwen_gateway_cli.local.sam import detect_architecture
 from tests.sam_local.backends import Backends, run_backends
 from tests.sam_local.base_image import BaseImage, get_base_image

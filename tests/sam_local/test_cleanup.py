@@ -21,7 +21,7 @@ from tests.sam_local.temporary_folder import hold_temporary_folder
 
 RUN = """
 import signal
-from qwen_gateway_cli.local.interrupts import interrupt_on_signals
+from qwen_gateway_cli.interrupts import interrupt_on_signals
 from tests.sam_local.commands import run_server
 from tests.sam_local.temporary_folder import hold_temporary_folder
 

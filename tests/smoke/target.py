@@ -16,8 +16,8 @@ import boto3
 import pytest
 
 from qwen_gateway.ledger.administration import KeyAdministration
-from qwen_gateway_cli import stack
-from qwen_gateway_cli.local import aws, stackfile
+from qwen_gateway_cli import stack, stackfile
+from qwen_gateway_cli.aws_clients import create_local_client
 from qwen_gateway_cli.stack import Stack
 
 if TYPE_CHECKING:
@@ -81,4 +81,4 @@ def _find_account(name: str | None) -> Account:
         return Account(name, found, boto3.client("lambda"))
     local = stackfile.read(stack.find_repository_root())
     assert local
-    return Account(local.stack_name, found, aws.client("lambda", local.aws_endpoint_url), local.provider_url)
+    return Account(local.stack_name, found, create_local_client("lambda", local.aws_endpoint_url), local.provider_url)

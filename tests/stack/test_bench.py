@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.bench import imports, rounds
-from qwen_gateway_cli.bench.app import stream
-from qwen_gateway_cli.bench.command import bench
-from qwen_gateway_cli.bench.stream import measure
 from tests.stack.repository import Repository
+from tools.bench import measurements
+from tools.bench.command import measure_functions, measure_streams
+from tools.bench.stream import measurements as stream_measurements
 
 pytestmark = [
     pytest.mark.thorough,
@@ -30,15 +29,10 @@ def built(repository: Repository, welcome: str, tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def figures(built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return the output of a short `qwen-gateway bench --json`."""
-    for module, name, value in (
-        (rounds, "_STARTS", 2),
-        (rounds, "_CALLS", 50),
-        (rounds, "_EARLY", 25),
-        (imports, "_ROUNDS", 1),
-    ):
-        monkeypatch.setattr(module, name, value)
-    bench(as_json=True)
+    """Return the output of a short `make bench OPTIONS=--json`."""
+    for name, value in (("_STARTS", 2), ("_CALLS", 50), ("_WARM_UP_CALLS", 25), ("_IMPORT_ROUNDS", 1)):
+        monkeypatch.setattr(measurements, name, value)
+    measure_functions(as_json=True)
     return json.loads(capsys.readouterr().out)
 
 
@@ -60,10 +54,10 @@ def test_each_contender_is_measured_over_http_and_tls(figures: Any) -> None:
 def test_streams_are_measured_against_the_provider_and_a_plain_relay(
     built: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in (("_ROUNDS", {20: 2, 300: 1}), ("_RELAY_ROUNDS", 4), ("_STREAMS", 20), ("_EARLY", 10)):
-        monkeypatch.setattr(measure, name, value)
+    for name, value in (("_ROUNDS", {20: 2, 300: 1}), ("_RELAY_ROUNDS", 4), ("_STREAMS", 20), ("_WARM_UP_STREAMS", 10)):
+        monkeypatch.setattr(stream_measurements, name, value)
 
-    stream(as_json=True)
+    measure_streams(as_json=True)
 
     figures = json.loads(capsys.readouterr().out)
     for measured in figures["streams"].values():

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway_cli.bench import emulator
-from qwen_gateway_cli.bench.emulator import Function, Program
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.sam import detect_architecture
 from tests.stack.repository import Repository
+from tools.bench.emulator import EmulatedFunction, Program, run_function
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime emulator is a Linux program")
 
@@ -36,7 +35,9 @@ def handle(event, context):
 
 
 @pytest.fixture(scope="module")
-def function(repository: Repository, welcome: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+def function(
+    repository: Repository, welcome: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmulatedFunction]:
     """Run a streaming function with the built layer under the emulator."""
     layout, task = Layout(repository.folder), tmp_path_factory.mktemp("task")
     (task / "streams.py").write_text(HANDLER, encoding="utf-8")
@@ -54,11 +55,11 @@ def function(repository: Repository, welcome: str, tmp_path_factory: pytest.Temp
         f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{detect_architecture()}"
     )
     program = Program([str(wrapper), str(layout.runtime_python)], task, variables)
-    with emulator.running(rie, program, task / "emulator.log") as running:
+    with run_function(rie, program, task / "emulator.log") as running:
         yield running
 
 
-def invoke(function: Function, path: str) -> tuple[Any, str]:
+def invoke(function: EmulatedFunction, path: str) -> tuple[Any, str]:
     """Invoke the function and return the prelude and the body of the response."""
     text = function.invoke({"httpMethod": "POST", "path": path, "body": "a marked prompt"}).decode()
     head, delimiter, body = text.partition("\0" * 8)
@@ -66,25 +67,25 @@ def invoke(function: Function, path: str) -> tuple[Any, str]:
     return json.loads(head), body
 
 
-def test_a_buffered_response_is_accepted(function: Function) -> None:
+def test_a_buffered_response_is_accepted(function: EmulatedFunction) -> None:
     assert invoke(function, "/whole") == ({"statusCode": 404, "headers": {"x-request-id": "req_1"}}, "{}")
 
 
-def test_a_streamed_response_is_accepted(function: Function) -> None:
+def test_a_streamed_response_is_accepted(function: EmulatedFunction) -> None:
     head, body = invoke(function, "/stream")
 
     assert head == {"statusCode": 200, "headers": {"content-type": "text/event-stream"}}
     assert body == "data: 1\n\ndata: 2\n\n"
 
 
-def test_after_an_error_in_the_trailers_the_next_call_succeeds(function: Function) -> None:
+def test_after_an_error_in_the_trailers_the_next_call_succeeds(function: EmulatedFunction) -> None:
     _, body = invoke(function, "/late")
 
     assert body == "data: 1\n\n"
     assert invoke(function, "/stream")[1] == "data: 1\n\ndata: 2\n\n"
 
 
-def test_an_error_before_the_response_is_reported(function: Function) -> None:
+def test_an_error_before_the_response_is_reported(function: EmulatedFunction) -> None:
     error = json.loads(function.invoke({"httpMethod": "POST", "path": "/early", "body": "a marked prompt"}))
 
     assert error["errorType"] == "ValueError"

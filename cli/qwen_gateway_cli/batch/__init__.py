@@ -1,1 +1,1 @@
-"""`qwen-gateway batch`: a file of prompts through the library, and its answers into a file of JSON Lines."""
+"""`qwen-gateway batch`: a file of prompts, and a file of results as JSON Lines."""

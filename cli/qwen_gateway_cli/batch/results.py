@@ -1,4 +1,4 @@
-"""The file of results: one JSON object a line, each written whole as soon as it is there, and found again later."""
+"""The file of results: one JSON object per line, written as soon as the result arrives."""
 
 import fcntl
 import json
@@ -10,37 +10,37 @@ from typing import IO, Any, Self
 from qwen_gateway_cli.batch.lines import Line
 from qwen_gateway_cli.console import refuse
 
-_BEGINNING = b'{"line": '
+_PREFIX = b'{"line": '
 
 
 class Results:
-    """The results of one file of prompts; one run at a time writes to them.
+    """The results of one file of prompts. A lock allows one writer at a time.
 
-    What an earlier run left is kept when it answers a line as it stands in the file today. Failures are taken out, to
-    be tried again, and so is a last line that was cut off.
+    An answer of an earlier run is kept if its line still has the same request. Failures are removed, so that they are
+    retried, and so is an incomplete last line.
 
     Raises:
-        CommandRefused: the file holds something else, answers to other requests, or cannot be written.
+        CommandRefused: the file cannot be written, or contains something else or answers to other requests.
     """
 
     def __init__(self, path: Path, lines: Sequence[Line]) -> None:
         self._path = path
-        self._file = _locked(path)
+        self._file = _open_locked(path)
         self._file.seek(0)
-        before = self._file.read()
-        kept = _kept(path, before, {line.number: line.fingerprint for line in lines})
+        earlier = self._file.read()
+        kept = _select_answers(path, earlier, {line.number: line.fingerprint for line in lines})
         self.answered = frozenset(kept)
-        """The numbers of the lines whose answers are there."""
-        whole = b"".join(raw + b"\n" for raw in kept.values())
-        if whole != before:
-            self._replace(whole)
+        """The numbers of the answered lines."""
+        content = b"".join(raw + b"\n" for raw in kept.values())
+        if content != earlier:
+            self._replace(content)
 
     def add(self, line: Line, result: Mapping[str, Any]) -> None:
-        """Write the result of a line; it is there even if the program is killed afterwards."""
+        """Write the result of a line and flush it, so that it survives a kill of the program."""
         own_id = {} if line.id is None else {"id": line.id}
         document = {"line": line.number, **own_id, "request": line.fingerprint, **result}
         text = json.dumps(document, ensure_ascii=False)
-        # Halves of surrogate pairs, which a model may say, stay what they are in JSON: escapes.
+        # A model can return half of a surrogate pair, which stays an escape sequence in JSON.
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
         self._file.flush()
 
@@ -52,19 +52,19 @@ class Results:
     ) -> None:
         self._file.close()
 
-    def _replace(self, whole: bytes) -> None:
-        """Put a shorter file into the place of the old one, at one stroke: a cut in the midst loses no answer."""
-        beside = self._path.with_name(f"{self._path.name}.new")
-        beside.unlink(missing_ok=True)
-        shorter = _locked(beside)
-        shorter.write(whole)
-        shorter.flush()
-        beside.replace(self._path)
+    def _replace(self, content: bytes) -> None:
+        """Replace the file atomically, so that an interruption loses no answer."""
+        draft = self._path.with_name(f"{self._path.name}.new")
+        draft.unlink(missing_ok=True)
+        replacement = _open_locked(draft)
+        replacement.write(content)
+        replacement.flush()
+        draft.replace(self._path)
         self._file.close()
-        self._file = shorter
+        self._file = replacement
 
 
-def _locked(path: Path) -> IO[bytes]:
+def _open_locked(path: Path) -> IO[bytes]:
     if path.exists() and not path.is_file():
         refuse(f"{path} is no file to write results to. Name another one with --output.")
     try:
@@ -77,14 +77,14 @@ def _locked(path: Path) -> IO[bytes]:
     return file
 
 
-def _kept(path: Path, before: bytes, fingerprints: Mapping[int, str]) -> dict[int, bytes]:
-    """Return the answers that hold, by the number of their line."""
+def _select_answers(path: Path, earlier: bytes, fingerprints: Mapping[int, str]) -> dict[int, bytes]:
+    """Return the lines with answers to the current requests, by the number of their prompt."""
     kept: dict[int, bytes] = {}
-    written = [raw for raw in before.split(b"\n") if raw]
-    if written and _is_cut_off(written[-1]):
+    written = [raw for raw in earlier.split(b"\n") if raw]
+    if written and _is_incomplete(written[-1]):
         written.pop()
-    for place, raw in enumerate(written, start=1):
-        match _json(raw):
+    for position, raw in enumerate(written, start=1):
+        match _parse_json(raw):
             case {"line": int(), "request": str(), "error": _}:
                 pass
             case {"line": int(number), "request": str(request)} if fingerprints.get(number) == request:
@@ -95,15 +95,15 @@ def _kept(path: Path, before: bytes, fingerprints: Mapping[int, str]) -> dict[in
                     "since. Name another file with --output, or remove this one."
                 )
             case _:
-                refuse(f"{path}: line {place} is no result of this command. Name another file with --output.")
+                refuse(f"{path}: line {position} is no result of this command. Name another file with --output.")
     return kept
 
 
-def _is_cut_off(raw: bytes) -> bool:
-    return raw.startswith(_BEGINNING[: len(raw)]) and _json(raw) is None
+def _is_incomplete(raw: bytes) -> bool:
+    return raw.startswith(_PREFIX[: len(raw)]) and _parse_json(raw) is None
 
 
-def _json(raw: bytes) -> Any:
+def _parse_json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except ValueError:

@@ -5,38 +5,15 @@ ministack stores the state and runs the real deployment. Requests go through the
 """
 
 import http.client
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, overload
 
-import botocore.session
-from botocore.config import Config
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
-
+from qwen_gateway_cli.aws_clients import create_local_client
 from qwen_gateway_cli.local import clean_environment
 from qwen_gateway_cli.local.layout import Layout
-
-if TYPE_CHECKING:
-    from types_boto3_apigateway import APIGatewayClient
-    from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_lambda import LambdaClient
-    from types_boto3_secretsmanager import SecretsManagerClient
 
 _SERVICES = "apigateway,cloudformation,dynamodb,iam,lambda,logs,s3,secretsmanager,sts"
 _HEALTH_PATH = "/_ministack/health"
 _STREAMING_PATH, _BUFFERED_PATH = "/response-streaming-invocations", "/invocations"
-
-# Session variables without environment variables and files: every setting keeps its default.
-_DEFAULTS_ONLY = {
-    name: (None, None, default, conversion)
-    for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
-} | {
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-# With an empty mapping botocore does not read proxies from the environment.
-_CONFIG = Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=20)
 
 
 def command(layout: Layout) -> list[Path]:
@@ -78,7 +55,7 @@ def use_buffered_integrations(endpoint: str) -> None:
 
     ministack does not support response streaming and returns a 500. The deployed template stays unchanged.
     """
-    gateway = client("apigateway", endpoint)
+    gateway = create_local_client("apigateway", endpoint)
     for api in gateway.get_rest_apis()["items"]:
         for resource in gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]:
             for method, details in resource.get("resourceMethods", {}).items():
@@ -91,29 +68,3 @@ def use_buffered_integrations(endpoint: str) -> None:
                         httpMethod=method,
                         patchOperations=[{"op": "replace", "path": "/uri", "value": buffered}],
                     )
-
-
-@overload
-def client(service: Literal["apigateway"], endpoint: str) -> "APIGatewayClient": ...
-@overload
-def client(service: Literal["cloudformation"], endpoint: str) -> "CloudFormationClient": ...
-@overload
-def client(service: Literal["dynamodb"], endpoint: str) -> "DynamoDBClient": ...
-@overload
-def client(service: Literal["lambda"], endpoint: str) -> "LambdaClient": ...
-@overload
-def client(service: Literal["secretsmanager"], endpoint: str) -> "SecretsManagerClient": ...
-def client(service: str, endpoint: str) -> object:
-    """Return a client for `endpoint` that ignores the caller's environment variables and AWS files."""
-    session = botocore.session.Session(session_vars=_DEFAULTS_ONLY)
-    return cast(
-        "object",
-        session.create_client(
-            service,
-            region_name=clean_environment.REGION,
-            endpoint_url=endpoint,
-            aws_access_key_id=clean_environment.KEY,
-            aws_secret_access_key=clean_environment.KEY,
-            config=_CONFIG,
-        ),
-    )

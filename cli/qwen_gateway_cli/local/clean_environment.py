@@ -9,10 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from qwen_gateway_cli.aws_clients import LOCAL_KEY, LOCAL_REGION
 from qwen_gateway_cli.local.layout import Layout
-
-REGION = "us-east-1"
-KEY = "test"
 
 # Variables that uv and pip need to reach a package registry: their settings, certificates and proxies.
 _REGISTRY_PREFIXES = ("PIP_", "UV_")
@@ -42,10 +40,10 @@ def create(layout: Layout) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "SAM_CLI_TELEMETRY": "0",
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": LOCAL_KEY,
+        "AWS_SECRET_ACCESS_KEY": LOCAL_KEY,
+        "AWS_REGION": LOCAL_REGION,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

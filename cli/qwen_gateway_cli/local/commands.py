@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from qwen_gateway_cli import stackfile
 from qwen_gateway_cli.console import note, refuse, show, show_json
-from qwen_gateway_cli.local import stackfile
-from qwen_gateway_cli.local.interrupts import interrupt_on_signals
+from qwen_gateway_cli.interrupts import interrupt_on_signals
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.lifecycle import Lifecycle
 from qwen_gateway_cli.local.output import format_summary

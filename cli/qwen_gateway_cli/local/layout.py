@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from qwen_gateway_cli.local import stackfile
+from qwen_gateway_cli import stackfile
 
 
 class Layout:
-    """The paths of one repository. `down` keeps the build, its cache, the logs, the lock and the builds of `bench`."""
+    """The paths of one repository. `down` keeps the build, its cache, the logs, the lock and the benchmark's builds."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -4,15 +4,16 @@ import shutil
 import time
 from pathlib import Path
 
+from qwen_gateway_cli import stackfile
 from qwen_gateway_cli.console import note, refuse
-from qwen_gateway_cli.local import preflight, stackfile
-from qwen_gateway_cli.local.interrupts import defer_interrupts
+from qwen_gateway_cli.interrupts import defer_interrupts
+from qwen_gateway_cli.local import preflight
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.preflight import hold_lock
 from qwen_gateway_cli.local.processes import Process, Processes, quote_log_end
-from qwen_gateway_cli.local.stackfile import LocalStack
 from qwen_gateway_cli.local.startup import start_stack
-from qwen_gateway_cli.local.upstream import resolve_upstream
+from qwen_gateway_cli.stackfile import LocalStack
+from qwen_gateway_cli.upstream import resolve_upstream
 
 _WATCH_S = 0.2
 

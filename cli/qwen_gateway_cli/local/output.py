@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from qwen_gateway_cli.console import err
-from qwen_gateway_cli.local.stackfile import LocalStack
+from qwen_gateway_cli.stackfile import LocalStack
 
 _STEP_WIDTH = 40
 _MODEL = "qwen-plus"

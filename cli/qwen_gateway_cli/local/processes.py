@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from qwen_gateway_cli.interrupts import defer_interrupts
 from qwen_gateway_cli.local import process_table
-from qwen_gateway_cli.local.interrupts import defer_interrupts
 
 STOP_TIMEOUT_S = 5.0
 """Seconds between SIGTERM and SIGKILL."""

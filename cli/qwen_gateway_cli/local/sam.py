@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from qwen_gateway_cli.aws_clients import create_local_client
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local import aws, clean_environment
 from qwen_gateway_cli.local.layout import Layout
@@ -99,8 +100,8 @@ def deploy(layout: Layout, processes: Processes, endpoint: str, gateway_config: 
 
 def describe(endpoint: str) -> Deployment:
     """Return the deployed stack as the emulated AWS describes it."""
-    cloudformation = aws.client("cloudformation", endpoint)
-    functions = aws.client("lambda", endpoint)
+    cloudformation = create_local_client("cloudformation", endpoint)
+    functions = create_local_client("lambda", endpoint)
     (stack,) = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
     body: Any = cloudformation.get_template(StackName=STACK_NAME, TemplateStage="Processed")["TemplateBody"]
     resources = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway_cli import secrets
+from qwen_gateway_cli.aws_clients import LOCAL_REGION, create_local_client
 from qwen_gateway_cli.local import aws, clean_environment, sam
 from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from qwen_gateway_cli.local.layout import Layout
@@ -15,9 +16,9 @@ from qwen_gateway_cli.local.processes import Processes
 from qwen_gateway_cli.local.sam import Deployment
 from qwen_gateway_cli.local.servers import Servers, check_models_endpoint
 from qwen_gateway_cli.local.sockets import find_free_port
-from qwen_gateway_cli.local.stackfile import LocalStack
-from qwen_gateway_cli.local.upstream import Upstream, build_mock_upstream
+from qwen_gateway_cli.stackfile import LocalStack
 from qwen_gateway_cli.timestamps import format_utc
+from qwen_gateway_cli.upstream import Upstream, build_mock_upstream
 
 _KEY_NAME = "local"
 
@@ -67,13 +68,13 @@ def _start_mock_qwen(servers: Servers) -> Upstream:
 
 
 def _store_keys(endpoint: str, secret: str, keys: Mapping[str, str]) -> None:
-    client, set_at = aws.client("secretsmanager", endpoint), format_utc(time.time())
+    client, set_at = create_local_client("secretsmanager", endpoint), format_utc(time.time())
     for provider, key in keys.items():
         secrets.store_key(client, secret, provider, key, set_at)
 
 
 def _issue_key(endpoint: str, keys_table: str) -> str:
-    return KeyAdministration(aws.client("dynamodb", endpoint), keys_table).create(_KEY_NAME, time.time()).token
+    return KeyAdministration(create_local_client("dynamodb", endpoint), keys_table).create(_KEY_NAME, time.time()).token
 
 
 def _write_apigateway_settings(layout: Layout, deployment: Deployment, port: int) -> None:
@@ -86,7 +87,7 @@ def _write_apigateway_settings(layout: Layout, deployment: Deployment, port: int
         wrapper=str(layout.build / "QwenGatewayLayer" / "qwen-gateway-runtime"),
         task_root=str(layout.build / "ChatFunction"),
         logs=str(layout.logs),
-        region=clean_environment.REGION,
+        region=LOCAL_REGION,
     ).write(layout.apigateway_settings)
 
 

@@ -1,4 +1,4 @@
-"""Real answers, and real errors, are as docs/openapi.json describes them."""
+"""Real responses and errors match docs/openapi.json."""
 
 import json
 from typing import Any
@@ -11,47 +11,47 @@ from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.builders import chat_request
 from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
-from tests.contract.openapi.ways import WAYS, asking
+from tests.contract.openapi.error_causes import CAUSES, create_sender
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
+from tools.openapi.operations import OPERATIONS
 
 Json = dict[str, Any]
 
-NOBODY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 UNKNOWN_ROUTE = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
-OF_API_GATEWAY = {"DEFAULT_4XX": (400, 403, 415), "DEFAULT_5XX": (500, 502)}
-"""Some of the statuses for whose errors only the default is worded."""
+DEFAULT_STATUSES = {"DEFAULT_4XX": (400, 403, 415), "DEFAULT_5XX": (500, 502)}
+"""Some statuses of errors that have only a default response."""
 
 
-def test_every_failure_of_the_table_is_brought_about() -> None:
+def test_every_error_of_the_table_has_a_cause() -> None:
     same_for_clients = {ProviderConnectTimeout, ProviderIdleDisconnected}
 
-    assert WAYS.keys() == HTTP_ERRORS.keys() - same_for_clients
+    assert CAUSES.keys() == HTTP_ERRORS.keys() - same_for_clients
 
 
-@pytest.mark.parametrize("kind", WAYS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", CAUSES, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[1])
-def test_a_failure_happens_where_it_is_described_and_as_it_is_described(
+def test_an_error_matches_the_description_of_its_route(
     described: Described, make_gateway: MakeGateway, provider: RunningMockQwen, route: Route, kind: type[GatewayError]
 ) -> None:
-    gateway = make_gateway(NOBODY if kind is ProviderUnreachable else provider.url)
+    gateway = make_gateway(UNREACHABLE if kind is ProviderUnreachable else provider.url)
 
-    answer = WAYS[kind](gateway, provider, asking(gateway, route))
+    answer = CAUSES[kind](gateway, provider, create_sender(gateway, route))
 
-    described.hold(described.response(route, answer.status), answer.headers, answer.body)
-    if issubclass(kind, OPERATIONS[route].failures):
-        told = HTTP_ERRORS[kind]
-        assert answer.error == (told.status, told.type, told.code)
+    described.check(described.response(route, answer.status), answer.headers, answer.body)
+    if issubclass(kind, OPERATIONS[route].errors):
+        expected = HTTP_ERRORS[kind]
+        assert answer.error == (expected.status, expected.type, expected.code)
     else:
         assert answer.status == 200
 
 
 MORE_THAN_ANY_MODEL = 10_000_000
-"""Tokens: the answer tells to what they were lowered, and so has every header that is described."""
-ANSWERED: dict[str, Json] = {
+"""Tokens. The gateway lowers them, so the response has every described header, also x-gateway-max-tokens."""
+REQUESTS: dict[str, Json] = {
     "text": {},
     "two answers": {"n": 2},
     "a tool call": {"tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]},
@@ -60,43 +60,45 @@ ANSWERED: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("fields", ANSWERED.values(), ids=ANSWERED)
-def test_an_answer_is_as_described(
+@pytest.mark.parametrize("fields", REQUESTS.values(), ids=REQUESTS)
+def test_an_answer_matches_its_description(
     described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
-    asked = chat_request(max_tokens=MORE_THAN_ANY_MODEL, **fields)
-    described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(asked)
+    request = chat_request(max_tokens=MORE_THAN_ANY_MODEL, **fields)
+    described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
-    answer = gateway.chat(asked)
+    answer = gateway.chat(request)
 
     assert answer.status == 200
     assert answer.headers.keys() >= described.response(CHAT, 200)["headers"].keys()
     assert "usage" in answer.body
-    described.hold(described.response(CHAT, 200), answer.headers, answer.body)
+    described.check(described.response(CHAT, 200), answer.headers, answer.body)
 
 
-@pytest.mark.parametrize("fields", ANSWERED.values(), ids=ANSWERED)
-def test_each_chunk_of_a_stream_is_as_described(
+@pytest.mark.parametrize("fields", REQUESTS.values(), ids=REQUESTS)
+def test_each_chunk_of_a_stream_matches_its_description(
     described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
-    asked = chat_request(max_tokens=MORE_THAN_ANY_MODEL, stream=True, stream_options={"include_usage": True}, **fields)
-    described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(asked)
+    request = chat_request(
+        max_tokens=MORE_THAN_ANY_MODEL, stream=True, stream_options={"include_usage": True}, **fields
+    )
+    described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
-    stream = gateway.stream(asked)
+    stream = gateway.stream(request)
 
     response = described.response(CHAT, stream.status)
     assert "text/event-stream" in response["content"]
     assert stream.headers.keys() >= response["headers"].keys()
-    described.hold_headers(response, stream.headers)
+    described.check_headers(response, stream.headers)
     assert stream.is_done
     for chunk in stream.chunks:
         described.validator({"$ref": "#/components/schemas/ChatCompletionChunk"}).validate(chunk)
     assert stream.usage_chunks == [stream.chunks[-1]]
 
 
-def test_a_streams_late_failure_is_an_error_as_described(
+def test_a_late_error_of_a_stream_matches_its_description(
     described: Described, gateway: Gateway, provider: RunningMockQwen
 ) -> None:
     provider.control({"faults": [{"kind": "error_event", "after_chunks": 2}]})
@@ -107,25 +109,25 @@ def test_a_streams_late_failure_is_an_error_as_described(
     described.validator({"$ref": "#/components/schemas/Error"}).validate(json.loads(stream.data[-1]))
 
 
-def test_models_are_as_described(described: Described, gateway: Gateway) -> None:
+def test_models_match_their_description(described: Described, gateway: Gateway) -> None:
     for route, answer in ((LIST, gateway.models()), (SHOW, gateway.models("qwen-plus"))):
         assert answer.status == 200
-        described.hold(described.response(route, 200), answer.headers, answer.body)
+        described.check(described.response(route, 200), answer.headers, answer.body)
 
 
 @pytest.fixture(scope="module")
 def api(template: Template) -> RestApi:
-    """What API Gateway is told to say."""
+    """The API of the template, with its GatewayResponses."""
     return parse_rest_api(template, {})
 
 
-def test_what_api_gateway_answers_by_itself_is_described(described: Described, api: RestApi) -> None:
-    for kind, worded in api.gateway_responses.items():
-        for status in OF_API_GATEWAY.get(kind, (worded.status or 0,)):
+def test_the_errors_of_api_gateway_match_their_description(described: Described, api: RestApi) -> None:
+    for kind, configured in api.gateway_responses.items():
+        for status in DEFAULT_STATUSES.get(kind, (configured.status or 0,)):
             answer = gateway_errors.build_error_response(
                 ApiGatewayError(kind, status, "Words.", "x"), api, "edge-request-id"
             )
             unknown = described.document["components"]["responses"]["UnknownRoute"]
             for route in ROUTES:
                 response = unknown if kind in UNKNOWN_ROUTE else described.response(route, status)
-                described.hold(response, answer.headers, json.loads(bytes(answer.body)))
+                described.check(response, answer.headers, json.loads(bytes(answer.body)))

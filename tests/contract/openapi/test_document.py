@@ -1,25 +1,27 @@
-"""docs/openapi.json is valid, fresh, and names what is served and nothing else."""
+"""docs/openapi.json is valid and current, and describes exactly the routes, headers and errors of the API."""
 
 import json
 
 import openapi_spec_validator
 
 from qwen_gateway.api import HTTP_ERRORS
-from qwen_gateway_cli.openapi import text
-from qwen_gateway_cli.openapi.operations import OPERATIONS
 from tests.contract.openapi.described import FILE, ROUTES, Described
 from tests.contract.template import Template, find_functions, find_resource
+from tools.openapi import format_document
+from tools.openapi.operations import OPERATIONS
 
 
 def test_it_is_valid(described: Described) -> None:
     openapi_spec_validator.validate(described.document)
 
 
-def test_it_is_what_the_code_makes(template: Template) -> None:
-    assert FILE.read_text(encoding="utf-8") == text(template), "docs/openapi.json is stale: run `make openapi`"
+def test_it_is_current(template: Template) -> None:
+    assert FILE.read_text(encoding="utf-8") == format_document(template), (
+        "docs/openapi.json is stale: run `make openapi`"
+    )
 
 
-def test_its_routes_are_the_templates(described: Described, template: Template) -> None:
+def test_its_routes_are_those_of_the_template(described: Described, template: Template) -> None:
     served = {
         (method.upper(), path)
         for path, methods in find_resource(template, "AWS::ApiGateway::RestApi")["Body"]["paths"].items()
@@ -37,18 +39,21 @@ def test_its_headers_are_those_that_the_functions_expose(described: Described, t
         assert described.document["components"]["headers"].keys() == set(exposed)
 
 
-def test_every_code_that_is_described_is_one_that_is_told(described: Described, template: Template) -> None:
-    worded = find_resource(template, "AWS::ApiGateway::RestApi")["Body"][
+def test_its_error_codes_are_those_of_the_table_and_of_api_gateway(described: Described, template: Template) -> None:
+    configured = find_resource(template, "AWS::ApiGateway::RestApi")["Body"][
         "x-amazon-apigateway-gateway-responses"
     ].values()
     bodies = [
-        each["responseTemplates"]["application/json"].replace("$context.error.messageString", '""') for each in worded
+        each["responseTemplates"]["application/json"].replace("$context.error.messageString", '""')
+        for each in configured
     ]
-    by_the_edge = {json.loads(body)["error"]["code"] for body in bodies} - {"unknown_route"}
+    gateway_codes = {json.loads(body)["error"]["code"] for body in bodies} - {"unknown_route"}
 
     for route in ROUTES:
-        failures = OPERATIONS[route].failures
-        told = {answer.code for kind, answer in HTTP_ERRORS.items() if issubclass(kind, failures)}
+        errors = OPERATIONS[route].errors
+        function_codes = {error.code for kind, error in HTTP_ERRORS.items() if issubclass(kind, errors)}
         statuses = described.responses(route).keys() - {"200"}
 
-        assert {code for status in statuses for code in described.codes(route, status)} == told | by_the_edge
+        assert {
+            code for status in statuses for code in described.codes(route, status)
+        } == function_codes | gateway_codes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli import main as command
-from qwen_gateway_cli.local import stackfile
+from qwen_gateway_cli import stackfile
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import OUTPUTS, STACK, Run, described_stack, refused_by_cloudformation
 from tests.integration.mock_server import serve_response

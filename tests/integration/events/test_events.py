@@ -9,7 +9,7 @@ import pytest
 
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import KeyRefused, RequestRefused
-from qwen_gateway_cli.local import upstream
+from qwen_gateway_cli import upstream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws

@@ -14,7 +14,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from qwen_gateway import observability
-from qwen_gateway_cli.local import clean_environment
+from qwen_gateway_cli.aws_clients import LOCAL_KEY, LOCAL_REGION
 from qwen_gateway_cli.local.apigateway.settings import FunctionSettings, GatewaySettings
 from tests.builders import key_item, token
 from tests.integration.apigateway.gateways import ARN, ROOT, WRAPPER, RunningGateway, run_gateway
@@ -86,8 +86,8 @@ def front(
         "PATH": os.defpath,
         "HOME": str(folder),
         "AWS_ENDPOINT_URL": backends.aws_url,
-        "AWS_ACCESS_KEY_ID": clean_environment.KEY,
-        "AWS_SECRET_ACCESS_KEY": clean_environment.KEY,
+        "AWS_ACCESS_KEY_ID": LOCAL_KEY,
+        "AWS_SECRET_ACCESS_KEY": LOCAL_KEY,
     }
     start = GatewaySettings(
         template=transform_template(),
@@ -96,7 +96,7 @@ def front(
         wrapper=str(WRAPPER),
         task_root=str(ROOT / "functions"),
         logs=str(folder / "logs"),
-        region=clean_environment.REGION,
+        region=LOCAL_REGION,
         limit=2,
     )
     with run_gateway(folder, start) as started:

@@ -8,7 +8,7 @@ import pytest
 
 from qwen_gateway import QwenClient
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 
 KEY = "sk-marked-provider-key"
 VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KEY", "GATEWAY_CONFIG")

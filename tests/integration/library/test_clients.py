@@ -11,7 +11,7 @@ from qwen_gateway import QwenClient
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway.errors import InternalError, ModelUnknown, ProviderKeyRefused, ProviderNotConfigured
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 from tests.builders import whole_stream
 from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.library.conftest import KEY, MakeClient

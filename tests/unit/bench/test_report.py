@@ -2,10 +2,9 @@
 
 import pytest
 
-from qwen_gateway_cli.bench import imports
-from qwen_gateway_cli.bench.report import Measured, Report
-from qwen_gateway_cli.bench.rounds import Warm
-from qwen_gateway_cli.bench.sizes import Size
+from tools.bench import measurements
+from tools.bench.measurements import Size, Warm
+from tools.bench.report import Measured, Report
 
 PLAIN = Warm(calls_ms=[4.0, 5.0, 6.0], exchanges_ms=2.0, processor_ms=2.5, early_mb=80.0, late_mb=80.5)
 GATEWAY = Warm(calls_ms=[7.0, 8.0, 9.0], exchanges_ms=3.0, processor_ms=3.5, early_mb=70.0, late_mb=70.5)
@@ -13,7 +12,7 @@ GATEWAY = Warm(calls_ms=[7.0, 8.0, 9.0], exchanges_ms=3.0, processor_ms=3.5, ear
 
 @pytest.fixture
 def report() -> Report:
-    """A gateway that starts in two fifths of the plain handler's time."""
+    """A gateway that starts in 40 % of the plain handler's time."""
     cold = {"plain": [900.0, 1000.0, 1100.0], "gateway": [300.0, 400.0, 500.0]}
     measured = Measured(cold, {"plain": PLAIN, "gateway": GATEWAY})
     return Report({"http": measured}, {"plain": Size(40, 10), "gateway": Size(30, 9)}, {"openai": 300.0, "ssl": 10.04})
@@ -28,7 +27,7 @@ def test_the_json_has_medians_quartiles_and_the_ratio_to_the_plain_handler(repor
     assert (gateway["memory_mb_after_100"], gateway["memory_mb_after_1000"]) == (70, 70.5)
 
 
-def test_the_json_says_that_nothing_ran_on_aws(report: Report) -> None:
+def test_the_json_states_that_the_figures_are_not_from_aws(report: Report) -> None:
     assert "emulator" in report.as_json()["not_aws"]
 
 
@@ -41,7 +40,7 @@ def test_the_table_shows_each_figure_beside_its_ratio(report: Report, capsys: py
     assert "310 ms in all" in shown
 
 
-def test_an_import_counts_for_its_package_and_the_standard_library_as_one() -> None:
+def test_import_times_are_summed_by_package_with_one_sum_for_the_standard_library() -> None:
     listing = """import time: self [us] | cumulative | imported package
 import time:       500 |        500 |   json.decoder
 import time:      1500 |       2000 |     openai.types
@@ -49,4 +48,4 @@ import time:      1000 |       3000 | openai
 a line of the program's own
 """
 
-    assert imports._sums(listing) == {"standard library": 0.5, "openai": 2.5}
+    assert measurements._sum_by_package(listing) == {"standard library": 0.5, "openai": 2.5}

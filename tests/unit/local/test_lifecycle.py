@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from qwen_gateway_cli import interrupts, stackfile
 from qwen_gateway_cli.console import CommandRefused
-from qwen_gateway_cli.local import interrupts, preflight, process_table, servers, stackfile
+from qwen_gateway_cli.local import preflight, process_table, servers
 from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.lifecycle import Lifecycle
 from qwen_gateway_cli.local.processes import Processes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 from tests.integration.cli.batch.files import KEY, Fill
 
 VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KEY")

@@ -116,7 +116,7 @@ def test_a_run_that_was_ended_is_taken_up(run: Run, provider: RunningMockQwen, f
 
     assert program.returncode == (-end if end is signal.SIGKILL else 130)
     assert "Traceback" not in out + err
-    assert ("goes on from there" in err) is (end is not signal.SIGKILL)
+    assert ("resumes the run" in err) is (end is not signal.SIGKILL)
     written = path.with_name(f"{path.name}.results.jsonl").read_bytes().splitlines()
     answered = {json.loads(line)["line"] for line in written if line.endswith(b"}")}
     assert 4 <= len(answered) < 20

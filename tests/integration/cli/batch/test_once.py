@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway_cli.batch.results import Results
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from qwen_gateway_cli.local.upstream import build_mock_upstream
+from qwen_gateway_cli.upstream import build_mock_upstream
 from tests.builders import chat_request
 from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 from tests.integration.cli.batch.files import KEY, Fill, asked, results_of

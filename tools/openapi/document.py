@@ -1,0 +1,108 @@
+"""The complete document, with the routes of the template."""
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
+from tools.openapi import errors, schemas
+from tools.openapi.operations import HEADERS, OPERATIONS, Operation, reference_headers
+
+Json = dict[str, Any]
+
+_GREEDY = re.compile(r"\{(\w+)\+\}")
+
+
+def format_document(template: Mapping[str, Any]) -> str:
+    """Return the contents of docs/openapi.json."""
+    return json.dumps(build_document(template), ensure_ascii=False, indent=2) + "\n"
+
+
+def build_document(template: Mapping[str, Any]) -> Json:
+    """Return the OpenAPI document of a transformed template.
+
+    Raises:
+        KeyError: a route of the template has no description.
+    """
+    api = parse_rest_api(template, {})
+    routes = [
+        (path, method, OPERATIONS[method, path])
+        for path, methods in sorted(api.routes.items())
+        for method, integration in sorted(methods.items())
+        if isinstance(integration, ProxyIntegration)
+    ]
+    paths: Json = {}
+    for path, method, operation in routes:
+        error_responses = errors.build_responses(operation, api.gateway_responses)
+        paths.setdefault(_GREEDY.sub(r"{\1}", path), {})[method.lower()] = _build_operation(operation, error_responses)
+    return {
+        "openapi": "3.1.1",
+        "info": _build_info(),
+        "servers": [_build_server()],
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"apiKey": _build_security_scheme()},
+            "headers": HEADERS,
+            "responses": {"UnknownRoute": errors.build_unknown_route_response(api.gateway_responses)},
+            "schemas": {
+                "ChatRequest": schemas.build_request_schema(),
+                **schemas.RESPONSE_SCHEMAS,
+                "Error": errors.ERROR_SCHEMA,
+            },
+        },
+    }
+
+
+def _build_operation(operation: Operation, error_responses: Json) -> Json:
+    content: Json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.response}"}}}
+    if operation.events:
+        content["text/event-stream"] = {"schema": {"type": "string", "description": operation.events}}
+    document: Json = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": list(operation.parameters),
+        "responses": {
+            "200": {"description": "Answered.", "headers": reference_headers(operation.headers), "content": content},
+            **error_responses,
+        },
+    }
+    if operation.body:
+        document["requestBody"] = schemas.build_request_body()
+    return document
+
+
+def _build_info() -> Json:
+    return {
+        "title": "Qwen Gateway",
+        "version": importlib.metadata.version("qwen-gateway"),
+        "license": {"name": "MIT", "identifier": "MIT"},
+        "description": (
+            "Any OpenAI client talks to Qwen through this API. Each error has OpenAI's shape (schema Error); an "
+            "unknown route or method is answered as the response UnknownRoute. Browsers may call: every route "
+            "answers OPTIONS without a key."
+        ),
+    }
+
+
+def _build_server() -> Json:
+    return {
+        "url": "{gateway}",
+        "variables": {
+            "gateway": {
+                "default": "http://127.0.0.1:8080",
+                "description": "The stack's output BaseUrl, or what `qwen-gateway up` prints, without its /v1.",
+            }
+        },
+    }
+
+
+def _build_security_scheme() -> Json:
+    return {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key made with `qwen-gateway keys create`; it begins with sk-qg-.",
+    }

@@ -1,0 +1,118 @@
+"""The description of each route, with its errors and its response headers."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from qwen_gateway.errors import GatewayError, InternalError, KeyRefused, LedgerUnavailable, ModelUnknown
+
+HEADERS: dict[str, Any] = {
+    "x-request-id": {
+        "description": "The call's id: `req_` and the ULID of its usage record. An error of API Gateway carries the "
+        "id of API Gateway.",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "x-gateway-provider": {
+        "description": "The provider that was called last.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "x-gateway-model": {
+        "description": "The model that it was asked for, by its own name.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "x-gateway-attempts": {
+        "description": "How many calls of providers it took.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
+    "x-gateway-max-tokens": {
+        "description": "The cap that the model was given, where `max_tokens` or `max_completion_tokens` were above its "
+        "limit.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
+    "x-should-retry": {
+        "description": "`false` where repeating does not help: OpenAI's clients obey.",
+        "schema": {"const": "false"},
+    },
+    "retry-after": {
+        "description": "Seconds after which repeating may help.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
+}
+
+PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts", "x-gateway-max-tokens")
+
+
+class Operation(NamedTuple):
+    """One route. `response` is the name of a schema, and `errors` contains base classes of its errors.
+
+    `events` describes a stream, for a route that can stream.
+    """
+
+    id: str
+    summary: str
+    description: str
+    response: str
+    errors: tuple[type[GatewayError], ...]
+    headers: tuple[str, ...] = ("x-request-id",)
+    parameters: tuple[dict[str, Any], ...] = ()
+    body: bool = False
+    events: str | None = None
+
+
+_COMMON_ERRORS = (KeyRefused, LedgerUnavailable, InternalError)
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/v1/chat/completions"): Operation(
+        id="createChatCompletion",
+        summary="Answer a chat",
+        description="A call that was let through leaves one usage record, answered or not.",
+        response="ChatCompletion",
+        errors=(GatewayError,),
+        headers=("x-request-id", *PROVIDER_HEADERS),
+        parameters=(
+            {
+                "name": "x-gateway-timeout-ms",
+                "in": "header",
+                "description": "Milliseconds that the client waits. The gateway ends the call before they are over.",
+                "schema": {"type": "number", "exclusiveMinimum": 0},
+            },
+        ),
+        body=True,
+        events=(
+            "For `stream: true`. The data of each event is a ChatCompletionChunk in JSON; with "
+            "`stream_options.include_usage` the last one has the `usage` and no choices. The end is "
+            "`data: [DONE]`. A failure after the first output, or after the status had to be sent, is one event with "
+            "an Error instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be "
+            "sent before the first output lacks the headers x-gateway-*."
+        ),
+    ),
+    ("GET", "/v1/models"): Operation(
+        id="listModels",
+        summary="List the models",
+        description="Every name that a request's `model` may have, aliases included.",
+        response="ModelList",
+        errors=_COMMON_ERRORS,
+    ),
+    ("GET", "/v1/models/{model+}"): Operation(
+        id="retrieveModel",
+        summary="Show one model",
+        description="One entry of the list.",
+        response="Model",
+        errors=(*_COMMON_ERRORS, ModelUnknown),
+        parameters=(
+            {
+                "name": "model",
+                "in": "path",
+                "required": True,
+                "description": "Its name. Slashes in it may stand as they are, or as %2F.",
+                "schema": {"type": "string", "minLength": 1},
+            },
+        ),
+    ),
+}
+
+
+def reference_headers(names: Iterable[str]) -> dict[str, Any]:
+    """Return references to a response's headers, in the order of `HEADERS`."""
+    included = set(names)
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS if name in included}

@@ -1,0 +1,221 @@
+"""The schemas of requests and responses.
+
+The request schema comes from the models that validate requests. A chat response contains the provider's fields
+unchanged; the gateway itself defines those of the models.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from qwen_gateway.api.chat_request import ChatFields
+from qwen_gateway.api.request import MAX_BODY_BYTES
+
+Json = dict[str, Any]
+
+_PARAMETERS = Path(__file__).with_name("parameters.toml")
+_EXAMPLE = {"model": "qwen-plus", "messages": [{"role": "user", "content": "Say hello."}]}
+
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+
+_TOOL_CALL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "id": {"type": "string"},
+        "type": {"type": "string"},
+        "function": {
+            "type": "object",
+            "required": ["arguments"],
+            "properties": {
+                "name": {"type": "string"},
+                "arguments": {"type": "string", "description": "JSON, as the model wrote it."},
+            },
+        },
+    },
+}
+
+_TOOL_CALL_DELTA = {
+    "type": "object",
+    "required": ["index"],
+    "properties": {
+        "index": {**_COUNT, "description": "Which tool call it belongs to."},
+        "id": {"type": "string", "minLength": 1, "description": "In the first delta of a tool call alone."},
+        "type": {"type": "string"},
+        "function": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "minLength": 1, "description": "In the first delta alone."},
+                "arguments": {"type": "string", "description": "The next piece of the JSON."},
+            },
+        },
+    },
+}
+
+_MESSAGE = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "role": {"type": "string"},
+        "content": _TEXT_OR_NULL,
+        "reasoning_content": {"type": "string", "description": "What a thinking model thought."},
+        "refusal": {"type": "string"},
+        "tool_calls": {"type": "array", "items": _TOOL_CALL},
+    },
+}
+
+_CHOICE = {
+    "type": "object",
+    "required": ["index", "message", "finish_reason", "logprobs"],
+    "properties": {
+        "index": {"type": "integer"},
+        "message": _MESSAGE,
+        "finish_reason": {"type": "string", "minLength": 1},
+        "logprobs": {"type": ["object", "null"]},
+    },
+}
+
+_DELTA = {
+    "type": "object",
+    "description": "What comes on top of what came before.",
+    "properties": {
+        "role": {"type": "string"},
+        "content": _TEXT_OR_NULL,
+        "reasoning_content": _TEXT_OR_NULL,
+        "refusal": _TEXT_OR_NULL,
+        "tool_calls": {"type": "array", "items": _TOOL_CALL_DELTA},
+    },
+}
+
+_CHUNK_CHOICE = {
+    "type": "object",
+    "required": ["index", "delta"],
+    "properties": {
+        "index": _COUNT,
+        "delta": _DELTA,
+        "finish_reason": {**_TEXT_OR_NULL, "description": "Stands in one chunk of each choice, and in no other."},
+        "logprobs": {"type": ["object", "null"]},
+    },
+}
+
+_USAGE = {
+    "type": "object",
+    "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
+    "properties": {
+        "prompt_tokens": _COUNT,
+        "completion_tokens": _COUNT,
+        "total_tokens": _COUNT,
+        "prompt_tokens_details": {
+            "type": ["object", "null"],
+            "description": "Parts of prompt_tokens.",
+            "properties": {"cached_tokens": _COUNT, "cache_creation_input_tokens": _COUNT},
+        },
+        "completion_tokens_details": {
+            "type": ["object", "null"],
+            "description": "Parts of completion_tokens.",
+            "properties": {"reasoning_tokens": _COUNT},
+        },
+    },
+}
+
+_MODEL = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by", "context_length", "max_output_tokens"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "description": "The name that a request's `model` may have."},
+        "object": {"const": "model"},
+        "created": {**_COUNT, "description": "Seconds since 1970; 0 when nothing is known of the model."},
+        "owned_by": {"type": "string"},
+        "context_length": {"type": ["integer", "null"], "description": "Tokens of input; null: not known."},
+        "max_output_tokens": {"type": ["integer", "null"], "description": "Tokens of output; null: not known."},
+    },
+}
+
+RESPONSE_SCHEMAS: dict[str, Any] = {
+    "ChatCompletion": {
+        "type": "object",
+        "required": ["object", "choices"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "chat.completion"},
+            "created": {"type": "integer"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "choices": {"type": "array", "minItems": 1, "items": _CHOICE},
+            "usage": {**_USAGE, "description": "As the provider counted; absent when it did not."},
+        },
+    },
+    "ChatCompletionChunk": {
+        "type": "object",
+        "required": ["object", "choices"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "chat.completion.chunk"},
+            "created": {"type": "integer"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "choices": {"type": "array", "items": _CHUNK_CHOICE},
+            "usage": {**_USAGE, "type": ["object", "null"], "description": "As the provider counted."},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+        },
+    },
+    "Model": _MODEL,
+}
+
+
+def build_request_body() -> Json:
+    """Return the body of a chat request."""
+    return {
+        "required": True,
+        "description": f"At most {MAX_BODY_BYTES} bytes of UTF-8, uncompressed.",
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}, "example": _EXAMPLE},
+        },
+    }
+
+
+def build_request_schema() -> Json:
+    """Return the schema of a chat request. The gateway passes all other fields to the provider unchanged.
+
+    Raises:
+        KeyError: a validated field has no description.
+    """
+    fields = ChatFields.model_json_schema()
+    checked = _simplify(fields, fields["$defs"])
+    descriptions = tomllib.loads(_PARAMETERS.read_text(encoding="utf-8"))
+    properties = {
+        name: {"description": descriptions["checked"][name], **field} for name, field in checked["properties"].items()
+    }
+    return {
+        **checked,
+        "description": "What is checked here is checked by the gateway; the provider judges the rest.",
+        "properties": properties | descriptions["passed"],
+    }
+
+
+def _simplify(node: Any, definitions: Json) -> Any:
+    """Return a schema without pydantic's titles, null defaults and references. Every object accepts other fields."""
+    match node:
+        case {"$ref": str(reference)}:
+            return _simplify(definitions[reference.rpartition("/")[2]], definitions)
+        case {"properties": dict(properties)}:
+            fields = {name: _simplify(field, definitions) for name, field in properties.items()}
+            required = {"required": node["required"]} if "required" in node else {}
+            return {"type": "object", **required, "properties": fields, "additionalProperties": True}
+        case dict():
+            return {
+                key: _simplify(value, definitions)
+                for key, value in node.items()
+                if key != "title" and (key, value) != ("default", None)
+            }
+        case list():
+            return [_simplify(each, definitions) for each in node]
+    return node
