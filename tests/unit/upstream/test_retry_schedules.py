@@ -1,4 +1,4 @@
-"""Ten thousand random requests, two in each environment, on a clock that only they move: what none may ever do."""
+"""Invariants of random requests, two in each environment, on a fake clock that only they advance."""
 
 import functools
 import itertools
@@ -31,18 +31,18 @@ from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import chat_request, whole_stream
 
-GRACE = 0.25
+TOLERANCE_S = 0.25
 """Seconds by which the end of a request may miss its deadline."""
-WORTH_A_START = 0.25
+MIN_ATTEMPT_S = 0.25
 """Seconds that have to be left for another attempt."""
 A, B, C = "dashscope", "dashscope-beijing", "holysheep"
 TARGETS = [Target(provider, model) for provider in (A, B, C) for model in ("large", "small")]
 
 
-class Happening(NamedTuple):
-    """What becomes of one call: its failure or None, the wait that the provider asks for, the seconds that it takes.
+class CallResult(NamedTuple):
+    """The result of one call: its failure or None, its Retry-After, its duration in seconds.
 
-    `key_is_new` says whether the secret holds another key meanwhile.
+    `key_is_new`: the secret now has another key.
     """
 
     failure: type[ProviderError] | None
@@ -51,18 +51,18 @@ class Happening(NamedTuple):
     key_is_new: bool
 
 
-class Circumstances(NamedTuple):
-    """What the requests of one environment have in common."""
+class Scenario(NamedTuple):
+    """What the requests of one environment have in common. `oversleep` is added to each wait, in seconds."""
 
     attempts: int
     seconds: float
     without_key: tuple[str, ...]
-    chance: float
-    oversleeps: float
+    jitter: float
+    oversleep: float
 
 
 class Call(NamedTuple):
-    """A call as its provider saw it."""
+    """A call that a provider received."""
 
     target: Target
     started: float
@@ -71,18 +71,18 @@ class Call(NamedTuple):
     key_is_new: bool
 
 
-def one_of[T](everything: Iterable[T]) -> st.SearchStrategy[T]:
-    """Draw from all that there is at once: each choice costs more than the call that it is made for.
+def one_of[T](values: Iterable[T]) -> st.SearchStrategy[T]:
+    """Draw one of all combinations at once, because each single draw takes longer than a call.
 
-    In an order of no meaning, because low places are drawn more often than high ones.
+    They are shuffled, because low positions are drawn more often.
     """
-    return st.sampled_from(random.Random(1).sample(shuffled := list(everything), len(shuffled)))  # noqa: S311
+    return st.sampled_from(random.Random(1).sample(listed := list(values), len(listed)))  # noqa: S311
 
 
 routes = one_of(itertools.chain.from_iterable(itertools.permutations(TARGETS, length) for length in range(1, 6)))
-circumstances = one_of(
+scenarios = one_of(
     itertools.starmap(
-        Circumstances,
+        Scenario,
         itertools.product(
             range(1, 7),
             (0.0, 0.2, 0.6, 2.0, 9.0, 28.0, 28.0, 890.0),
@@ -92,9 +92,9 @@ circumstances = one_of(
         ),
     )
 )
-happenings = one_of(
+call_results = one_of(
     itertools.starmap(
-        Happening,
+        CallResult,
         itertools.product(
             (None, *(failure.error for failure in PROVIDER_FAILURES)),
             (None, None, 1.0, 7.0, 3600.0),
@@ -106,16 +106,16 @@ happenings = one_of(
 pauses = one_of(itertools.product((0.0, 4.0, 30.0), repeat=2))
 
 
-class World:
-    """The clock, the keys and the providers of one environment; nothing happens but what was drawn."""
+class FakeEnvironment:
+    """The clock, the keys and the providers of one execution environment."""
 
     is_event_stream = True
     request_id = "req-1"
     status = 200
 
-    def __init__(self, around: Circumstances, ahead: Sequence[Happening]) -> None:
-        self._around = around
-        self._ahead = itertools.cycle(ahead)
+    def __init__(self, scenario: Scenario, results: Sequence[CallResult]) -> None:
+        self._scenario = scenario
+        self._results = itertools.cycle(results)
         self.now = 1000.0
         self.calls: list[Call] = []
 
@@ -123,10 +123,10 @@ class World:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds and seconds + self._around.oversleeps
+        self.now += seconds and seconds + self._scenario.oversleep
 
     def key(self, provider: str) -> str:
-        if provider in self._around.without_key:
+        if provider in self._scenario.without_key:
             raise ProviderNotConfigured("no key")
         return "sk-test"
 
@@ -135,17 +135,17 @@ class World:
 
     def open(
         self, url: str, _operation: Operation, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
-    ) -> "World":
-        happening, started = next(self._ahead), self.now
-        failure = happening.failure
+    ) -> "FakeEnvironment":
+        result, started = next(self._results), self.now
+        failure = result.failure
         connects = failure is not None and issubclass(failure, ProviderUnreachable)
         limit = timeouts.connect_seconds() if connects else timeouts.read_seconds()
-        self.now += max(0.0, min(happening.seconds, limit))
-        if happening.seconds >= limit:
+        self.now += max(0.0, min(result.seconds, limit))
+        if result.seconds >= limit:
             failure = ProviderConnectTimeout if connects else ProviderTimeout
-        error = failure("words", retry_after=happening.retry_after, code=str(len(self.calls))) if failure else None
+        error = failure("message", retry_after=result.retry_after, code=str(len(self.calls))) if failure else None
         target = Target(providers()[url], body["model"])
-        self.calls.append(Call(target, started, self.now, error, happening.key_is_new))
+        self.calls.append(Call(target, started, self.now, error, result.key_is_new))
         if error:
             raise error
         return self
@@ -156,38 +156,38 @@ class World:
     def drain(self) -> None: ...
 
 
-@given(routes, circumstances, st.lists(happenings, min_size=1, max_size=6), pauses)
-def test_every_request_keeps_its_promises(
-    route: tuple[Target, ...], around: Circumstances, ahead: list[Happening], waits: tuple[float, ...]
+@given(routes, scenarios, st.lists(call_results, min_size=1, max_size=6), pauses)
+def test_every_request_keeps_the_invariants(
+    route: tuple[Target, ...], scenario: Scenario, results: list[CallResult], waits: tuple[float, ...]
 ) -> None:
-    world = World(around, ahead)
+    environment = FakeEnvironment(scenario, results)
     upstream = Upstream(
-        configuration(around.attempts),
-        world,
-        cast("Transport", world),
-        world,
-        sleep=world.sleep,
-        jitter=lambda: around.chance,
+        configuration(scenario.attempts),
+        environment,
+        cast("Transport", environment),
+        environment,
+        sleep=environment.sleep,
+        jitter=lambda: scenario.jitter,
     )
     for wait in waits:
-        world.now += wait
-        world.calls.clear()
-        deadline = Deadline(around.seconds, world)
+        environment.now += wait
+        environment.calls.clear()
+        deadline = Deadline(scenario.seconds, environment)
 
         outcome = upstream.complete(CHAT, RoutedRequest("alias", route, chat_request()), deadline)
 
-        assert deadline.remaining() >= -GRACE
-        assert len(world.calls) <= around.attempts
-        assert [attempt.target for attempt in outcome.attempts] == [call.target for call in world.calls]
-        for position, call in enumerate(world.calls):
-            for later in world.calls[position + 1 :]:
-                may_follow(call, later, route)
-            keys_are_tried_twice_at_most(call.target.provider, world.calls)
+        assert deadline.remaining() >= -TOLERANCE_S
+        assert len(environment.calls) <= scenario.attempts
+        assert [attempt.target for attempt in outcome.attempts] == [call.target for call in environment.calls]
+        for position, call in enumerate(environment.calls):
+            for later in environment.calls[position + 1 :]:
+                assert_may_follow(call, later, route)
+            assert_keys_are_tried_at_most_twice(call.target.provider, environment.calls)
         if isinstance(outcome.result, GatewayError):
-            tells_the_first_targets_failure(outcome.result, world.calls, route)
-            gave_up_for_a_reason(world, around, route, deadline.remaining())
+            assert_is_the_first_targets_failure(outcome.result, environment.calls, route)
+            assert_all_targets_were_tried(environment, scenario, route, deadline.remaining())
         else:
-            assert world.calls[-1].failure is None
+            assert environment.calls[-1].failure is None
 
 
 @functools.cache
@@ -200,20 +200,20 @@ def providers() -> dict[str, str]:
     return {provider.url: name for name, provider in configuration(1).providers.items()}
 
 
-def may_follow(call: Call, later: Call, route: tuple[Target, ...]) -> None:
-    """Hold a later call of the same request to what an earlier one said."""
-    assert call.failure, "an answer was not enough"
+def assert_may_follow(call: Call, later: Call, route: tuple[Target, ...]) -> None:
+    """Assert that a later call of the same request is allowed after an earlier one."""
+    assert call.failure, "a call follows an answer"
     if isinstance(call.failure, ProviderRefused):
-        assert call.target not in (later.target, route[0]), "a final refusal was repeated"
+        assert call.target not in (later.target, route[0]), "a final rejection was retried"
     if isinstance(call.failure, ProviderTimeout | ProviderConnectTimeout):
-        assert later.target != call.target, "a timeout was repeated"
+        assert later.target != call.target, "a timeout was retried"
     if isinstance(call.failure, ProviderOutOfCredit) or (is_refused_key(call) and not call.key_is_new):
-        assert later.target.provider != call.target.provider, "a provider was asked that had refused for good"
+        assert later.target.provider != call.target.provider, "a provider was called again after a lasting failure"
     if later.target == call.target:
-        assert later.started >= call.ended + (call.failure.retry_after or 0), "a wait was undercut"
+        assert later.started >= call.ended + (call.failure.retry_after or 0), "Retry-After was not honoured"
 
 
-def keys_are_tried_twice_at_most(provider: str, calls: list[Call]) -> None:
+def assert_keys_are_tried_at_most_twice(provider: str, calls: list[Call]) -> None:
     assert sum(call.target.provider == provider and is_refused_key(call) for call in calls) <= 2
 
 
@@ -221,25 +221,27 @@ def is_refused_key(call: Call) -> bool:
     return isinstance(call.failure, ProviderKeyRefused)
 
 
-def tells_the_first_targets_failure(told: GatewayError, calls: list[Call], route: tuple[Target, ...]) -> None:
-    if isinstance(told, ProviderError):
-        asked = [call.target for call in calls]
-        first = route[0] if route[0] in asked else asked[0]
-        assert told.code == str(len(asked) - 1 - asked[::-1].index(first))
+def assert_is_the_first_targets_failure(error: GatewayError, calls: list[Call], route: tuple[Target, ...]) -> None:
+    if isinstance(error, ProviderError):
+        called = [call.target for call in calls]
+        first = route[0] if route[0] in called else called[0]
+        assert error.code == str(len(called) - 1 - called[::-1].index(first))
     else:
-        assert isinstance(told, ProviderNotConfigured)
+        assert isinstance(error, ProviderNotConfigured)
 
 
-def gave_up_for_a_reason(world: World, around: Circumstances, route: tuple[Target, ...], left: float) -> None:
-    """Hold a failed request to having asked every target that could still have answered."""
-    if len(world.calls) == around.attempts or left < WORTH_A_START:
+def assert_all_targets_were_tried(
+    environment: FakeEnvironment, scenario: Scenario, route: tuple[Target, ...], remaining: float
+) -> None:
+    """Assert that a failed request tried every target that could still have answered."""
+    if len(environment.calls) == scenario.attempts or remaining < MIN_ATTEMPT_S:
         return
-    if any(call.target == route[0] and isinstance(call.failure, ProviderRefused) for call in world.calls):
+    if any(call.target == route[0] and isinstance(call.failure, ProviderRefused) for call in environment.calls):
         return
-    dead = {call.target.provider for call in world.calls if isinstance(call.failure, ProviderOutOfCredit)}
-    refusals = Counter(call.target.provider for call in world.calls if is_refused_key(call))
-    dead |= {call.target.provider for call in world.calls if is_refused_key(call) and not call.key_is_new}
-    dead |= {provider for provider, times in refusals.items() if times > 1}
-    dead |= set(around.without_key)
-    asked = {call.target for call in world.calls}
-    assert {target for target in route if target.provider not in dead} <= asked
+    excluded = {call.target.provider for call in environment.calls if isinstance(call.failure, ProviderOutOfCredit)}
+    refusals = Counter(call.target.provider for call in environment.calls if is_refused_key(call))
+    excluded |= {call.target.provider for call in environment.calls if is_refused_key(call) and not call.key_is_new}
+    excluded |= {provider for provider, times in refusals.items() if times > 1}
+    excluded |= set(scenario.without_key)
+    tried = {call.target for call in environment.calls}
+    assert {target for target in route if target.provider not in excluded} <= tried
