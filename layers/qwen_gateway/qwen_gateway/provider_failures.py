@@ -6,6 +6,7 @@ unless the message says that the free quota is used up.
 """
 
 import enum
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -257,6 +258,12 @@ def parse_error_body(body: Any) -> ErrorBody:
     code = inner.get("code") or inner.get("type") or ""
     param = inner.get("param")
     return ErrorBody(str(inner.get("message") or ""), str(code), param if isinstance(param, str) else None)
+
+
+def is_error_body(body: Mapping[str, Any]) -> bool:
+    """Return whether a document that is no answer is an error: OpenAI's, DashScope's native one, or that of a server."""
+    is_native = isinstance(body.get("message"), str) and ("code" in body or body.get("object") == "error")
+    return bool(body.get("error") or body.get("detail") or is_native)
 
 
 def classify(status: int | None, body: ErrorBody) -> type[ProviderError]:

@@ -89,13 +89,13 @@ class Gateway:
         self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> Answer:
         """POST a chat request with a deadline of `seconds`. An empty `key` sends no Authorization header."""
-        return parse_response(self._exchange(chat_event(body, self.token if key is None else key, headers), seconds))
+        return parse_response(self.handle(chat_event(body, self.token if key is None else key, headers), seconds))
 
     def stream(
         self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> StreamResponse:
         """POST a streaming chat request and return the complete stream."""
-        answer = self._exchange(chat_event({**body, "stream": True}, self.token, headers), seconds)
+        answer = self.handle(chat_event({**body, "stream": True}, self.token, headers), seconds)
         if isinstance(answer, EventStream):
             return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
         return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
@@ -107,7 +107,8 @@ class Gateway:
             exchange.respond(self._models.retrieve(request, model) if model else self._models.list(request))
         return parse_response(exchange.response)
 
-    def _exchange(self, event: dict[str, Any], seconds: float) -> Any:
+    def handle(self, event: dict[str, Any], seconds: float = DEADLINE_S) -> Any:
+        """Return the response of the chat function to a proxy event."""
         with HttpExchange(event) as exchange:
             exchange.respond(self._chat.complete(exchange.request, seconds + self._reserved_s))
         return exchange.response

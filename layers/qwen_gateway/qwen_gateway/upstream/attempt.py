@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from qwen_gateway.config import NO_KEY, Configuration
 from qwen_gateway.errors import InternalError, ProviderAnswerBroken, ProviderError, ProviderKeyRefused
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream.framing import DocumentParser, EventParser, EventTooLarge
+from qwen_gateway.upstream.framing import BodyParser, EventTooLarge
 from qwen_gateway.upstream.operations import Event, Operation, Reader
 from qwen_gateway.upstream.outcome import Attempt, AttemptFailed, failed_attempt
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Clock, Deadline, Stopwatch
@@ -108,12 +108,12 @@ class ProviderStream[AnyReader: Reader]:
 
     def _events(self) -> Iterator[list[bytes]]:
         """Yield the data of the events of each piece of the body."""
-        parser = EventParser() if self._response.is_event_stream else DocumentParser()
+        parser = BodyParser()
         try:
             for piece in self._response.pieces():
                 yield parser.feed(piece)
         except EventTooLarge:
-            raise ProviderAnswerBroken("an event of the stream has no end") from None
+            raise ProviderAnswerBroken("an event of the answer has no end") from None
         except ProviderError:
             # A complete answer lacks only its usage, which is not worth a second call.
             if not self.reader.is_complete:
@@ -164,7 +164,7 @@ class ProviderCaller:
         stream: ProviderStream[AnyReader] | None = None
         try:
             response = self._transport.open(
-                self._urls[target.provider], operation, key, {**body, "model": target.model}, timeouts
+                self._urls[target.provider], operation.path, key, {**body, "model": target.model}, timeouts
             )
             stream = ProviderStream(target, response, reader, timeouts, stopwatch)
             yield stream

@@ -29,7 +29,6 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.provider_failures import classify, parse_error_body
 from qwen_gateway.upstream.connections import DeadlineTransport
-from qwen_gateway.upstream.operations import EVENT_STREAM, Operation
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway.upstream.timeouts import current as timeouts_of_attempt
 
@@ -41,7 +40,6 @@ class OpenResponse:
         self._response = response
         self._bytes = response.iter_bytes()
         self._timeouts = timeouts
-        self.is_event_stream = _has_media_type(response, EVENT_STREAM)
         self.status = response.status_code
         self.request_id = request_id(response.headers)
 
@@ -83,28 +81,23 @@ class Transport:
         self._clients: dict[str, OpenAI] = {}
 
     def open(
-        self, url: str, operation: Operation, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
+        self, url: str, path: str, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
     ) -> OpenResponse:
-        """Send a call to a provider's base URL and return the open response; the caller closes it.
+        """Send a call to a path below a provider's base URL and return the open response; the caller closes it.
 
         Raises:
             ProviderError: the provider rejected the call, failed, did not answer in time or could not be reached.
         """
         token = timeouts_of_attempt.set(timeouts)
         try:
-            raw = self._post(url, operation.path, key, body).response
+            response = self._post(url, path, key, body).response
         except APIStatusError as error:
             raise _status_error(error) from None
         except _CONNECTION_ERRORS as error:
             raise _connection_error(error, timeouts, has_response=False) from None
         finally:
             timeouts_of_attempt.reset(token)
-        response = OpenResponse(raw, timeouts)
-        if not _has_media_type(raw, operation.media_type):
-            response.close()
-            message = f"the answer was not {operation.media_type}"
-            raise ProviderAnswerBroken(message, status=response.status, request_id=response.request_id)
-        return response
+        return OpenResponse(response, timeouts)
 
     def close(self) -> None:
         """Close every connection."""
@@ -134,10 +127,6 @@ _CONNECTION_ERRORS = (httpcore2.TimeoutException, httpcore2.NetworkError, httpco
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id of the call."""
     return headers.get("x-request-id") or headers.get("req-cost-id") or None
-
-
-def _has_media_type(response: httpx2.Response, media_type: str) -> bool:
-    return media_type in response.headers.get("content-type", "")
 
 
 def _status_error(error: APIStatusError) -> ProviderError:

@@ -12,8 +12,6 @@ from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.routing import Requirements
 from qwen_gateway.usage import Usage
 
-EVENT_STREAM = "text/event-stream"
-
 
 class Event(NamedTuple):
     """A part of an answer: the bytes for the client, and their JSON."""
@@ -89,11 +87,6 @@ class Operation(Protocol):
     @property
     def path(self) -> str:
         """The path below the provider's base URL."""
-        ...
-
-    @property
-    def media_type(self) -> str:
-        """The media type of the response: `EVENT_STREAM`, or another one, whose body is read as a single event."""
         ...
 
     def requirements(self, body: Mapping[str, Any]) -> Requirements:

@@ -10,26 +10,15 @@ from typing import Any
 from qwen_gateway.catalog import Model
 from qwen_gateway.config import Provider
 from qwen_gateway.dialect import AdaptedRequest, ChatRequirements, adapt_request
-from qwen_gateway.upstream.operations import EVENT_STREAM, Event
-from qwen_gateway.upstream.operations.chat_answer import (
-    ChatReader,
-    Chunk,
-    WholeChatReader,
-    as_object,
-    as_objects,
-    get_choices,
-    get_delta,
-    get_index,
-)
+from qwen_gateway.upstream.operations import Event
+from qwen_gateway.upstream.operations.chat_answer import ChatReader, Chunk, WholeChatReader, get_choices
 
-_TOOL_CALLS = b"tool_calls"
 
 
 class RelayedChatReader(ChatReader):
-    """Reads a stream for a client that gets the chunks as the provider sent them, with two changes.
+    """Reads a stream for a client that gets the chunks as the provider sent them, unless their form has to change.
 
-    Later deltas of a tool call lose their empty `id` and `name`: clients that overwrite instead of append break on
-    them. The usage is removed wherever the provider sends it, and comes last for a client that asked for it.
+    The usage is removed wherever the provider sends it, and comes last for a client that asked for it.
     """
 
     def __init__(self, choices: int, *, wants_usage: bool) -> None:
@@ -37,17 +26,15 @@ class RelayedChatReader(ChatReader):
         self._wants_usage = wants_usage
         self.is_ready = False
         self._usage_event: Event | None = None
-        self._tool_calls: set[tuple[int, int]] = set()
 
     def read(self, data: bytes) -> Event | None:
         """Read an event; return it as the client gets it, or None."""
-        event = self._read(data)
+        chunk, is_changed = self._read(data)
         self.is_ready = self.outputs > 0
-        if event and event.chunk.get("usage"):
-            event = self._remove_usage(event)
-        if event and _TOOL_CALLS in event.data:
-            event = self._remove_empty_names(event)
-        return event
+        if chunk is None:
+            return None
+        event = _encode(chunk) if is_changed else Event(data, chunk)
+        return self._remove_usage(event) if chunk.get("usage") else event
 
     def last_events(self) -> list[Event]:
         """Return the usage, in OpenAI's form: a chunk without a choice."""
@@ -61,27 +48,11 @@ class RelayedChatReader(ChatReader):
             return None
         return _encode({name: value for name, value in event.chunk.items() if name != "usage"})
 
-    def _remove_empty_names(self, event: Event) -> Event:
-        is_changed = False
-        for choice in get_choices(event.chunk):
-            for call in as_objects(get_delta(choice).get("tool_calls")):
-                is_changed = self._remove_empty_name(get_index(choice), call) or is_changed
-        return _encode(event.chunk) if is_changed else event
-
-    def _remove_empty_name(self, choice: int, call: Chunk) -> bool:
-        key = (choice, get_index(call))
-        if key not in self._tool_calls:
-            self._tool_calls.add(key)
-            return False
-        function = as_object(call.get("function"))
-        return _remove_empty(call, "id") | _remove_empty(function, "name")
-
 
 class ChatCompletions:
     """The operation of chat completions."""
 
     path = "/chat/completions"
-    media_type = EVENT_STREAM
 
     def requirements(self, body: Mapping[str, Any]) -> ChatRequirements:
         """Return what a request requires of a model."""
@@ -109,13 +80,6 @@ CHAT = ChatCompletions()
 def _choices(body: Mapping[str, Any]) -> int:
     choices: int = body.get("n") or 1
     return choices
-
-
-def _remove_empty(part: Chunk, name: str) -> bool:
-    if name not in part or part[name]:
-        return False
-    del part[name]
-    return True
 
 
 def _encode(chunk: Chunk) -> Event:

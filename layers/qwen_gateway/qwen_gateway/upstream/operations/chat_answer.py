@@ -8,35 +8,40 @@ from typing import Any
 
 from qwen_gateway import strictjson
 from qwen_gateway.errors import ProviderAnswerBroken
-from qwen_gateway.provider_failures import classify, parse_error_body
-from qwen_gateway.upstream.operations import Event
+from qwen_gateway.provider_failures import classify, is_error_body, parse_error_body
+from qwen_gateway.upstream.operations.accumulate import accumulate, finished
+from qwen_gateway.upstream.operations.tool_calls import ToolCalls
 from qwen_gateway.usage import Usage
 
 Chunk = dict[str, Any]
 
 DONE = b"[DONE]"
 """The last event of a complete stream."""
-_TEXTS = ("content", "reasoning_content", "refusal")
+_ENVELOPE = ("id", "object", "created", "model")
+"""What every chunk of an answer repeats."""
 
 _WRONG_FORM = "a chunk of the stream is not of the protocol's form"
 
 
-def parse_chunk(data: bytes) -> Chunk:
-    """Parse the data of an event.
+def parse_chunk(data: bytes) -> Chunk | None:
+    """Parse an event; return None if it has neither choices nor usage, like the pings of some providers.
 
     Raises:
-        ProviderError: it is not a chunk, or it is an error event of the provider.
+        ProviderError: it is not a chunk, or it is an error of the provider.
     """
+    if not data.strip():
+        return None
     try:
         chunk = strictjson.loads(data)
     except ValueError:
         chunk = None
     if not isinstance(chunk, dict):
         raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
-    if chunk.get("error"):
+    has_content = bool(chunk.get("choices") or chunk.get("usage"))
+    if chunk.get("error") or (not has_content and is_error_body(chunk)):
         body = parse_error_body(chunk)
         raise classify(None, body)(body.message, param=body.param, code=body.code or None)
-    return chunk
+    return chunk if has_content else None
 
 
 def get_choices(chunk: Chunk) -> list[Chunk]:
@@ -82,19 +87,14 @@ def _check_type[Type](value: object, expected: type[Type]) -> Type:
     return value
 
 
-def _check_tool_calls(value: object) -> None:
-    for call in as_objects(value):
-        get_index(call)
-        as_object(call.get("function"))
-
-
 _OUTPUT_FIELDS: Mapping[str, Callable[[object], object]] = {
     "content": as_text,
     "reasoning_content": as_text,
     "reasoning": bool,
+    "reasoning_details": bool,
     "refusal": as_text,
-    "tool_calls": _check_tool_calls,
-    "function_call": bool,
+    "tool_calls": as_objects,
+    "function_call": as_object,
     "audio": bool,
 }
 """The fields of a delta that are output of the model, each with the check of its type; `role` alone is no output."""
@@ -102,6 +102,9 @@ _OUTPUT_FIELDS: Mapping[str, Callable[[object], object]] = {
 
 class ChatReader:
     """Reads a chat answer and follows its progress; it keeps no content.
+
+    The forms in which providers differ become one: a whole answer becomes a chunk, each tool call has an index of its
+    own, usage inside a choice becomes that of the chunk, and blank fields keep the values of earlier chunks.
 
     Args:
         choices: the number of choices that were requested.
@@ -111,6 +114,8 @@ class ChatReader:
         self._requested = choices
         self._started: set[int] = set()
         self._finished: set[int] = set()
+        self._tool_calls: dict[int, ToolCalls] = {}
+        self._envelope: Chunk = {}
         self._usage: Chunk | None = None
         self._is_finished = False
         self.outputs = 0
@@ -131,20 +136,64 @@ class ChatReader:
         if not (self._is_finished if self.is_over else self.is_complete):
             raise ProviderAnswerBroken("the answer ended without a finish_reason")
 
-    def _read(self, data: bytes) -> Event | None:
-        """Read an event; return it, or None at the end of the stream.
+    def _read(self, data: bytes) -> tuple[Chunk | None, bool]:
+        """Read an event; return its chunk, None if there is none, and whether it differs from the provider's.
 
         Raises:
             ProviderError: it is no chunk, a part of it has the wrong type, or it is an error of the provider.
         """
         if data == DONE:
             self.is_over = True
-            return None
+            return None, False
         chunk = parse_chunk(data)
-        self._add(chunk)
-        return Event(data, chunk)
+        if chunk is None:
+            return None, False
+        is_changed = self._fill_envelope(chunk)
+        for choice in get_choices(chunk):
+            is_changed = self._normalize(choice, chunk) or is_changed
+        self._follow(chunk)
+        return chunk, is_changed
 
-    def _add(self, chunk: Chunk) -> None:
+    def _fill_envelope(self, chunk: Chunk) -> bool:
+        """Give blank fields the values of earlier chunks; return whether there was one."""
+        blank = {name: known for name, known in self._envelope.items() if name in chunk and not chunk[name]}
+        chunk.update(blank)
+        self._envelope |= {name: chunk[name] for name in _ENVELOPE if chunk.get(name)}
+        return bool(blank)
+
+    def _normalize(self, choice: Chunk, chunk: Chunk) -> bool:
+        """Bring a choice into the form of a chunk; return whether that changed it."""
+        is_changed = False
+        if "delta" not in choice and isinstance(choice.get("message"), dict):
+            choice["delta"] = choice.pop("message")
+            chunk["object"] = "chat.completion.chunk"
+            is_changed = True
+        if choice.get("finish_reason") in ("null", ""):
+            choice["finish_reason"] = None
+            is_changed = True
+        if choice.get("usage"):
+            usage = choice.pop("usage")
+            chunk["usage"] = chunk.get("usage") or usage
+            is_changed = True
+        return self._normalize_delta(get_delta(choice), get_index(choice)) or is_changed
+
+    def _normalize_delta(self, delta: Chunk, index: int) -> bool:
+        is_changed = False
+        if delta.get("role") == "":
+            del delta["role"]
+            is_changed = True
+        if not (delta.get("tool_calls") or delta.get("function_call")):
+            return is_changed
+        calls = self._tool_calls.setdefault(index, ToolCalls())
+        normalized = {
+            "tool_calls": calls.normalize(as_objects(delta.get("tool_calls"))),
+            "function_call": calls.normalize_function(as_object(delta.get("function_call"))),
+        }
+        changed = {name: value for name, value in normalized.items() if value and value != delta[name]}
+        delta.update(changed)
+        return is_changed or bool(changed)
+
+    def _follow(self, chunk: Chunk) -> None:
         usage = chunk.get("usage")
         if usage and isinstance(usage, dict):
             self._usage = usage
@@ -170,101 +219,64 @@ def _contains_output(delta: Chunk) -> bool:
 
 
 class WholeChatReader(ChatReader):
-    """Assembles one `chat.completion` from the chunks.
-
-    Text is joined, tool calls are joined by index, and of an unknown field the last value is kept.
-    """
-
-    def __init__(self, choices: int) -> None:
-        super().__init__(choices)
-        self._envelope: Chunk = {}
-        self._choices: dict[int, _Choice] = {}
+    """Assembles one `chat.completion` from the chunks."""
 
     is_ready = False
 
+    def __init__(self, choices: int) -> None:
+        super().__init__(choices)
+        self._fields: Chunk = {}
+        self._choices: dict[int, _Choice] = {}
+
     def read(self, data: bytes) -> None:
         """Read an event and add it to the answer."""
-        if event := self._read(data):
-            self._assemble(event.chunk)
+        chunk, _ = self._read(data)
+        if chunk is None:
+            return
+        self._fields |= {name: value for name, value in chunk.items() if value and name not in {"choices", "usage"}}
+        for choice in get_choices(chunk):
+            self._choices.setdefault(get_index(choice), _Choice()).add(choice)
 
     def answer(self) -> Chunk:
         """Return the `chat.completion`."""
-        choices = [self._choices[index].choice() for index in sorted(self._choices)]
-        answer = {**self._envelope, "object": "chat.completion", "choices": choices}
+        choices = [{"index": index, **self._choices[index].choice()} for index in sorted(self._choices)]
+        answer = {**self._fields, "object": "chat.completion", "choices": choices}
         return answer if self._usage is None else {**answer, "usage": self._usage}
-
-    def _assemble(self, chunk: Chunk) -> None:
-        self._envelope.update({key: value for key, value in chunk.items() if key not in {"choices", "usage"}})
-        for choice in get_choices(chunk):
-            index = get_index(choice)
-            self._choices.setdefault(index, _Choice(index)).add(choice)
 
 
 class _Choice:
-    def __init__(self, index: int) -> None:
-        self._index = index
-        self._message: dict[str, Any] = {"role": "assistant"}
-        self._texts: dict[str, list[str]] = {}
-        self._tool_calls: dict[int, _ToolCall] = {}
-        self._logprobs: dict[str, Any] | None = None
-        self.finish_reason: str | None = None
+    def __init__(self) -> None:
+        self._delta: Chunk = {}
+        self._logprobs: Chunk = {}
+        self._fields: Chunk = {}
 
     def add(self, choice: Chunk) -> None:
-        self.finish_reason = as_text(choice.get("finish_reason")) or self.finish_reason
+        accumulate(self._delta, get_delta(choice))
         if choice.get("logprobs") is not None:
             self._add_logprobs(as_object(choice["logprobs"]))
-        for key, value in get_delta(choice).items():
-            if value is None:
-                continue
-            if key in _TEXTS:
-                self._texts.setdefault(key, []).append(as_text(value))
-            elif key == "tool_calls":
-                self._add_tool_calls(as_objects(value))
-            else:
-                self._message[key] = value
-
-    def _add_tool_calls(self, deltas: list[Chunk]) -> None:
-        for delta in deltas:
-            self._tool_calls.setdefault(get_index(delta), _ToolCall()).add(delta)
+        others = {name: value for name, value in choice.items() if name not in {"index", "delta", "logprobs"}}
+        self._fields |= {name: value for name, value in others.items() if value is not None}
 
     def _add_logprobs(self, logprobs: Chunk) -> None:
-        collected = self._logprobs = self._logprobs or {}
-        for key, values in logprobs.items():
-            collected[key] = (
-                [*(collected.get(key) or ()), *as_objects(values)] if values else collected.get(key, values)
-            )
+        for values in logprobs.values():
+            as_objects(values)
+        self._logprobs = {**dict.fromkeys(logprobs), **self._logprobs}
+        accumulate(self._logprobs, logprobs)
 
     def choice(self) -> Chunk:
-        texts = {key: "".join(parts) for key, parts in self._texts.items()}
-        content = texts.pop("content", None)
-        message = {**self._message, "content": content, **texts}
-        if self._tool_calls:
-            message["content"] = content or None
-            message["tool_calls"] = [self._tool_calls[index].tool_call() for index in sorted(self._tool_calls)]
+        message = {"role": "", "content": None, **finished(self._delta)}
+        message["role"] = "assistant"
+        if calls := message.pop("tool_calls", None):
+            message["content"] = message["content"] or None
+            message["tool_calls"] = [_tool_call(call) for call in sorted(calls, key=get_index)]
         return {
-            "index": self._index,
-            "message": message,
-            "logprobs": self._logprobs,
-            "finish_reason": self.finish_reason,
-        }
-
-
-class _ToolCall:
-    def __init__(self) -> None:
-        self._fields: dict[str, Any] = {}
-        self._function: dict[str, Any] = {}
-        self._arguments: list[str] = []
-
-    def add(self, delta: Chunk) -> None:
-        """Add a delta; empty values are skipped, because Qwen repeats `id` and `name` empty in later deltas."""
-        self._fields.update({key: value for key, value in delta.items() if value and key not in {"index", "function"}})
-        function = as_object(delta.get("function"))
-        self._arguments.append(as_text(function.get("arguments")))
-        self._function.update({key: value for key, value in function.items() if value and key != "arguments"})
-
-    def tool_call(self) -> Chunk:
-        return {
-            "type": "function",
             **self._fields,
-            "function": {**self._function, "arguments": "".join(self._arguments)},
+            "message": message,
+            "logprobs": finished(self._logprobs) or None,
+            "finish_reason": self._fields.get("finish_reason"),
         }
+
+
+def _tool_call(call: Chunk) -> Chunk:
+    fields = {name: value for name, value in call.items() if name != "index"}
+    return {"type": "function", **fields, "function": {"arguments": "", **as_object(call.get("function"))}}
