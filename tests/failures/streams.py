@@ -230,7 +230,11 @@ ROWS = (
             Variant("no JSON", (b"data: {\n\n",)),
             Variant("a tool call of wrong form", (_WRONG_CALL,)),
             Variant("a text of wrong form", (_WRONG_TEXT,)),
-            Variant("no event stream", (_FINISHED,), head=HEAD.replace(b"text/event-stream", b"text/html")),
+            Variant(
+                "an HTML page",
+                (b"<html><body>Bad gateway</body></html>",),
+                head=HEAD.replace(b"text/event-stream", b"text/html"),
+            ),
         ),
         status=502,
         code="provider_answer_broken",

@@ -131,7 +131,7 @@ def _measure_processor_ms(provider: RunningMockQwen) -> tuple[list[float], list[
     url = configuration.providers[targets[0].provider].url
 
     def bare() -> None:
-        stream = transport.open(url, CHAT, _KEY, request, AttemptTimeouts(Deadline(60), configuration.timeouts))
+        stream = transport.open(url, CHAT.path, _KEY, request, AttemptTimeouts(Deadline(60), configuration.timeouts))
         for _ in stream.pieces():
             pass
         stream.close()

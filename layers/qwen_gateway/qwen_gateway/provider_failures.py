@@ -261,7 +261,7 @@ def parse_error_body(body: Any) -> ErrorBody:
 
 
 def is_error_body(body: Mapping[str, Any]) -> bool:
-    """Return whether a document that is no answer is an error: OpenAI's, DashScope's native one, or that of a server."""
+    """Return whether a document without an answer is an error: OpenAI's, DashScope's native one, or another."""
     is_native = isinstance(body.get("message"), str) and ("code" in body or body.get("object") == "error")
     return bool(body.get("error") or body.get("detail") or is_native)
 

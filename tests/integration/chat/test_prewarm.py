@@ -40,7 +40,7 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def call(provider: FakeProvider, prewarm: Prewarm | None) -> bytes:
     timeouts = AttemptTimeouts(Deadline(5), Timeouts())
-    return b"".join(Transport(prewarm).open(provider.url, CHAT, "sk-test", {"model": "m"}, timeouts).pieces())
+    return b"".join(Transport(prewarm).open(provider.url, CHAT.path, "sk-test", {"model": "m"}, timeouts).pieces())
 
 
 def await_connection(provider: FakeProvider, prewarm: Prewarm) -> None:

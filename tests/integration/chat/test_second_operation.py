@@ -44,31 +44,27 @@ class RerankReader:
     is_complete = False
 
     def __init__(self) -> None:
-        self._answer: dict[str, Any] = {}
+        self.answer: dict[str, Any] = {}
 
     @property
     def usage(self) -> Usage:
-        return Usage.parse(self._answer["usage"])
+        return Usage.parse(self.answer["usage"])
 
     def read(self, data: bytes) -> Event | None:
         try:
-            self._answer = strictjson.loads(data)
+            self.answer = strictjson.loads(data)
         except ValueError:
             raise ProviderAnswerBroken("the answer is no JSON") from None
-        self.is_complete = True
+        self.is_complete = "results" in self.answer
         return None
 
-    def check_end(self) -> None:
+    def finish(self) -> None:
         if not self.is_complete:
-            raise ProviderAnswerBroken("the answer is empty")
-
-    def answer(self) -> dict[str, Any]:
-        return self._answer
+            raise ProviderAnswerBroken("the answer has no results")
 
 
 class Rerank:
     path = "/rerank"
-    media_type = "application/json"
 
     def requirements(self, _body: Mapping[str, Any]) -> AnyModel:
         return AnyModel()

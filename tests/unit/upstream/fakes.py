@@ -16,7 +16,6 @@ class FakeClock:
 class FakeResponse:
     """An open response that yields these pieces, and then raises the failure if there is one."""
 
-    is_event_stream = True
     request_id = "req-1"
     status = 200
 

@@ -21,7 +21,6 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, RoutedRequest, Transport, Upstream
-from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import (
@@ -66,10 +65,8 @@ class FakeTransport:
         self._failure = failure
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def open(
-        self, url: str, operation: Operation, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts
-    ) -> FakeResponse:
-        self.calls.append((url + operation.path, key, body))
+    def open(self, url: str, path: str, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeResponse:
+        self.calls.append((url + path, key, body))
         if self._failure:
             raise self._failure
         return FakeResponse(self._body)

@@ -26,7 +26,6 @@ from qwen_gateway.errors import (
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
-from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.builders import chat_request, whole_stream
@@ -109,7 +108,6 @@ pauses = one_of(itertools.product((0.0, 4.0, 30.0), repeat=2))
 class FakeEnvironment:
     """The clock, the keys and the providers of one execution environment."""
 
-    is_event_stream = True
     request_id = "req-1"
     status = 200
 
@@ -134,7 +132,7 @@ class FakeEnvironment:
         return self.calls[-1].key_is_new
 
     def open(
-        self, url: str, _operation: Operation, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
+        self, url: str, _path: str, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
     ) -> "FakeEnvironment":
         result, started = next(self._results), self.now
         failure = result.failure

@@ -104,7 +104,7 @@ class ProviderStream[AnyReader: Reader]:
                 raise failure
             if self.reader.is_over:
                 break
-        self.reader.check_end()
+        self.reader.finish()
 
     def _events(self) -> Iterator[list[bytes]]:
         """Yield the data of the events of each piece of the body."""

@@ -72,7 +72,7 @@ class Upstream:
         if isinstance(stream, GatewayError):
             return Outcome(outcome.attempts, stream, None, outcome.capped_max_tokens)
         attempts = (*outcome.attempts, stream.finish())
-        return Outcome(attempts, stream.reader.answer(), stream.reader.usage, outcome.capped_max_tokens)
+        return Outcome(attempts, stream.reader.answer, stream.reader.usage, outcome.capped_max_tokens)
 
     def stream(
         self,

@@ -80,9 +80,7 @@ class Transport:
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 
-    def open(
-        self, url: str, path: str, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
-    ) -> OpenResponse:
+    def open(self, url: str, path: str, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts) -> OpenResponse:
         """Send a call to a path below a provider's base URL and return the open response; the caller closes it.
 
         Raises:

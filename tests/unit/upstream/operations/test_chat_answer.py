@@ -20,9 +20,17 @@ def read(*chunks: dict[str, Any], choices: int = 1) -> WholeChatReader:
     return reader
 
 
+def assemble(*chunks: dict[str, Any]) -> dict[str, Any]:
+    """Return the whole answer of chunks, to which the end of a stream is added."""
+    reader = read(*chunks)
+    reader.read(DONE)
+    reader.finish()
+    return reader.answer
+
+
 def is_accepted_at_its_end(reader: ChatReader) -> bool:
     try:
-        reader.check_end()
+        reader.finish()
     except ProviderAnswerBroken:
         return False
     return True
@@ -30,7 +38,7 @@ def is_accepted_at_its_end(reader: ChatReader) -> bool:
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=12))
 def test_texts_are_joined_however_they_are_split(texts: list[str]) -> None:
-    whole = read(*text_chunks(*texts), finish()).answer()
+    whole = assemble(*text_chunks(*texts), finish())
 
     assert whole["choices"][0]["message"]["content"] == "".join(texts)
 
@@ -39,12 +47,12 @@ def test_tool_calls_keep_their_id_and_name_when_later_deltas_have_none() -> None
     def call(**fields: Any) -> dict[str, Any]:
         return chunk({"tool_calls": [{"index": 0, "type": "function", **fields}]})
 
-    whole = read(
+    whole = assemble(
         call(id="call_1", function={"name": "weather", "arguments": ""}),
         call(id="", function={"name": "", "arguments": '{"city":'}),
         call(id="", function={"arguments": ' "Ulm"}'}),
         finish("tool_calls"),
-    ).answer()
+    )
 
     (choice,) = whole["choices"]
     (tool_call,) = choice["message"]["tool_calls"]
@@ -54,13 +62,13 @@ def test_tool_calls_keep_their_id_and_name_when_later_deltas_have_none() -> None
 
 
 def test_choices_and_reasoning_are_separate() -> None:
-    whole = read(
+    whole = assemble(
         chunk({"reasoning_content": "Hm"}, index=1),
         chunk({"content": "B"}, index=1),
         chunk({"content": "A"}, index=0),
         finish(index=0),
         finish("length", index=1),
-    ).answer()
+    )
 
     first, second = whole["choices"]
     assert (first["message"]["content"], first["finish_reason"]) == ("A", "stop")
@@ -70,10 +78,10 @@ def test_choices_and_reasoning_are_separate() -> None:
 
 
 def test_the_last_usage_counts() -> None:
-    reader = read(usage(7, 9), usage(7, 12), chunk({"content": "A"}))
+    chunks = (usage(7, 9), usage(7, 12), chunk({"content": "A"}), finish())
 
-    assert reader.usage == Usage(tokens_in=7, tokens_out=12)
-    assert reader.answer()["usage"] == usage(7, 12)["usage"]
+    assert read(*chunks).usage == Usage(tokens_in=7, tokens_out=12)
+    assert assemble(*chunks)["usage"] == usage(7, 12)["usage"]
 
 
 def test_an_answer_without_usage_has_none() -> None:
@@ -139,7 +147,11 @@ def test_a_role_alone_is_no_output(delta: dict[str, Any], outputs: int) -> None:
         {"choices": [{"delta": {"tool_calls": [None]}}]},
         {"choices": [{"delta": {"tool_calls": [{"index": {}}]}}]},
         {"choices": [{"delta": {"tool_calls": [{"function": "weather"}]}}]},
-        {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": {"city": "Ulm"}}}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"id": 7}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"function": {"name": ["weather"]}}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": 7}}]}}]},
+        {"choices": [{"delta": {"function_call": "weather"}}]},
+        {"choices": [{"delta": {"function_call": {"arguments": 7}}}]},
         {"choices": [{"logprobs": "text"}]},
         {"choices": [{"logprobs": {"content": 7}}]},
         {"choices": [{"finish_reason": 7}]},
@@ -164,26 +176,27 @@ def test_a_part_of_the_wrong_type_breaks_the_answer(part: dict[str, Any]) -> Non
     ids=json.dumps,
 )
 def test_a_null_or_missing_part_adds_nothing(part: dict[str, Any]) -> None:
-    (choice,) = read(*text_chunks("Hello."), part, finish()).answer()["choices"]
+    (choice,) = assemble(*text_chunks("Hello."), part, finish())["choices"]
 
     assert choice["message"] == {"role": "assistant", "content": "Hello."}
     assert choice["logprobs"] is None
 
 
 def test_logprobs_are_joined_and_a_later_null_removes_nothing() -> None:
-    whole = read(
+    whole = assemble(
         *(
             chunk({"content": "x"}, logprobs={"content": values, "refusal": None})
             for values in ([{"token": "a"}], [{"token": "b"}, {"token": "c"}], None)
-        )
-    ).answer()
+        ),
+        finish(),
+    )
 
     (choice,) = whole["choices"]
     assert choice["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}, {"token": "c"}], "refusal": None}
 
 
-def test_of_an_unknown_field_of_a_message_the_last_value_is_kept() -> None:
-    whole = read(chunk({"role": "assistant", "annotations": [1]}), chunk({"annotations": [2]}), finish()).answer()
+def test_lists_of_an_unknown_field_are_appended() -> None:
+    whole = assemble(chunk({"role": "assistant", "annotations": [1]}), chunk({"annotations": [2]}), finish())
 
     message = whole["choices"][0]["message"]
-    assert message == {"role": "assistant", "content": "", "annotations": [2]}
+    assert message == {"role": "assistant", "content": "", "annotations": [1, 2]}

@@ -56,11 +56,11 @@ class Reader(Protocol):
         """
         ...
 
-    def check_end(self) -> None:
-        """Check the answer after the end of the response.
+    def finish(self) -> None:
+        """Complete the answer after the end of the response.
 
         Raises:
-            ProviderAnswerBroken: it is incomplete.
+            ProviderAnswerBroken: a part of it is missing.
         """
         ...
 
@@ -68,8 +68,9 @@ class Reader(Protocol):
 class WholeReader(Reader, Protocol):
     """A reader for clients that get the whole answer. It is never ready before the end."""
 
+    @property
     def answer(self) -> dict[str, Any]:
-        """Return the complete answer."""
+        """The complete answer, available after `finish`."""
         ...
 
 

@@ -14,7 +14,6 @@ from qwen_gateway.upstream.operations import Event
 from qwen_gateway.upstream.operations.chat_answer import ChatReader, Chunk, WholeChatReader, get_choices
 
 
-
 class RelayedChatReader(ChatReader):
     """Reads a stream for a client that gets the chunks as the provider sent them, unless their form has to change.
 

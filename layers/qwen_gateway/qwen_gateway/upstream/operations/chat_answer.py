@@ -127,7 +127,7 @@ class ChatReader:
         """The last usage that the provider reported."""
         return Usage.parse(self._usage) if self._usage else None
 
-    def check_end(self) -> None:
+    def finish(self) -> None:
         """Check that the choices are finished: all that were requested, or those that started if the stream has an end.
 
         Raises:
@@ -225,6 +225,7 @@ class WholeChatReader(ChatReader):
 
     def __init__(self, choices: int) -> None:
         super().__init__(choices)
+        self.answer: Chunk = {}
         self._fields: Chunk = {}
         self._choices: dict[int, _Choice] = {}
 
@@ -237,11 +238,12 @@ class WholeChatReader(ChatReader):
         for choice in get_choices(chunk):
             self._choices.setdefault(get_index(choice), _Choice()).add(choice)
 
-    def answer(self) -> Chunk:
-        """Return the `chat.completion`."""
+    def finish(self) -> None:
+        """Check the choices as `ChatReader` does, and assemble the `chat.completion`."""
+        super().finish()
         choices = [{"index": index, **self._choices[index].choice()} for index in sorted(self._choices)]
-        answer = {**self._fields, "object": "chat.completion", "choices": choices}
-        return answer if self._usage is None else {**answer, "usage": self._usage}
+        usage = {} if self._usage is None else {"usage": self._usage}
+        self.answer = {**self._fields, "object": "chat.completion", "choices": choices, **usage}
 
 
 class _Choice:

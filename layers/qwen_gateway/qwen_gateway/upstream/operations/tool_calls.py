@@ -17,6 +17,7 @@ class _Call:
         self.index = index
         self.id = ""
         self.name = ""
+        self.has_started = False
         self.arguments: list[str] = []
         """Empty for a call whose pieces have an index, because the index tells them apart."""
 
@@ -51,17 +52,20 @@ class ToolCalls:
         Raises:
             ProviderAnswerBroken: a part of it has the wrong type.
         """
-        return _normalize_function(piece, self._function_call)
+        normalized = _normalize_function(piece, self._function_call)
+        self._function_call.has_started = self._function_call.has_started or bool(piece)
+        return normalized
 
     def _find(self, piece: Piece, current: list[_Call]) -> _Call | None:
         """Return the call that a piece continues, or None if it begins one. `current`: calls of the same chunk."""
         call_id, index, name = _get(piece, "id", str), _get(piece, "index", int), _name(piece)
-        known = next((call for call in self._calls if call_id and call.id == call_id), None)
         at_index = self._last_at.get(index) if index is not None else None
-        if known and not (name and index is not None and index not in self._last_at):
-            return known
         if call_id:
-            return at_index if at_index and not at_index.id else None
+            if at_index and at_index.id in ("", call_id):
+                return at_index
+            known = next((call for call in self._calls if call.id == call_id), None)
+            begins_at_new_index = name and index is not None and index not in self._last_at
+            return None if begins_at_new_index else known
         if index is not None:
             return at_index
         last = self._calls[-1] if self._calls else None
@@ -77,24 +81,23 @@ class ToolCalls:
 
 def _normalize(piece: Piece, call: _Call) -> Piece:
     normalized = {**piece, "index": call.index}
-    if "id" in piece:
-        call_id = _get(piece, "id", str) or ""
-        if call_id in ("", call.id):
-            del normalized["id"]
-        call.id = call.id or call_id
+    call_id = _get(piece, "id", str) or ""
+    if call.has_started and call_id in ("", call.id):
+        normalized.pop("id", None)
+    call.id = call.id or call_id
     if piece.get("function") is not None:
         normalized["function"] = _normalize_function(_get(piece, "function", dict) or {}, call)
+    call.has_started = True
     return normalized
 
 
 def _normalize_function(function: Piece, call: _Call) -> Piece:
     normalized = dict(function)
-    if "name" in function:
-        name = _get(function, "name", str) or ""
-        if name in ("", call.name):
-            del normalized["name"]
-        else:
-            call.name += name
+    name = _get(function, "name", str) or ""
+    if call.has_started and name in ("", call.name):
+        normalized.pop("name", None)
+    else:
+        call.name += name
     arguments = function.get("arguments")
     if arguments is not None:
         normalized["arguments"] = _to_text(arguments)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.builders import chunk, finish, stream, usage
+from tests.integration.chat.fake_provider import Behaviour, end_body, respond_in_parts
 
 FOLDER = Path(__file__).with_name("cases")
 
@@ -35,12 +36,13 @@ class Case(NamedTuple):
     whole_only: bool = False
 
     @property
-    def response(self) -> bytes:
-        """The provider's HTTP response."""
+    def behaviour(self) -> Behaviour:
+        """The provider that sends the response; the first output alone, if the case is a failure after it."""
         body = self.body.encode() if self.body else self._stream()
         media_type = f"content-type: {self.media_type}\r\n" if self.media_type else ""
-        head = f"HTTP/1.1 {self.status} x\r\n{media_type}content-length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        first, separator, rest = body.partition(b"\n\n")
+        parts: list[bytes | float] = [first + separator, 0.05, rest] if self.streamed_first else [body]
+        return respond_in_parts(f"HTTP/1.1 {self.status} x\r\n{media_type}".encode(), parts, end_body)
 
     @property
     def expected_usage(self) -> tuple[int, int] | None:
@@ -57,10 +59,15 @@ class Case(NamedTuple):
         return stream(*(chunk(delta) for delta in json.loads(self.deltas)), finish(self.finish_reason), usage(7, 5))
 
 
+def _parse(fields: dict[str, Any]) -> Case:
+    values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in fields.items()}
+    return Case(**values)
+
+
 def read_cases() -> list[tuple[str, Case]]:
     """Return every case with the name of its dialect."""
     cases = []
     for path in sorted(FOLDER.glob("*.toml")):
         with path.open("rb") as file:
-            cases += [(path.stem, Case(**fields)) for fields in tomllib.load(file)["case"]]
+            cases += [(path.stem, _parse(fields)) for fields in tomllib.load(file)["case"]]
     return cases

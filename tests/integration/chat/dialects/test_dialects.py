@@ -10,15 +10,21 @@ from openai.lib.streaming._deltas import accumulate_delta
 
 from tests.builders import chat_request
 from tests.integration.chat.conftest import MakeGateway
-from tests.integration.chat.fake_provider import respond_with, run_fake_provider
-from tests.integration.dialects.cases import Case, read_cases
-from tests.integration.dialects.openai_client import error_of, openai_client
+from tests.integration.chat.dialects.cases import Case, read_cases
+from tests.integration.chat.dialects.openai_client import error_of, openai_client
+from tests.integration.chat.fake_provider import run_fake_provider
 
-CASES = [pytest.param(case, id=f"{dialect}: {case.name}") for dialect, case in read_cases()]
-ANSWERED = [each for each in CASES if each.values[0].message]
-STREAMED = [each for each in ANSWERED if not each.values[0].whole_only]
-FAILED = [each for each in CASES if each.values[0].error]
+CASES = read_cases()
+ANSWERED = [each for each in CASES if each[1].message]
+STREAMED = [each for each in ANSWERED if not each[1].whole_only]
+FAILED = [each for each in CASES if each[1].error]
 REQUEST: dict[str, Any] = chat_request(model="qwen-plus")
+
+
+def for_each(cases: list[tuple[str, Case]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "case", [case for _, case in cases], ids=[f"{dialect}: {case.name}" for dialect, case in cases]
+    )
 
 
 def without_index(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,14 +46,14 @@ def contains(found: Any, expected: Any) -> bool:
 
 
 def test_every_case_states_its_source_and_its_result() -> None:
-    for _, case in read_cases():
+    for _, case in CASES:
         assert case.source
         assert bool(case.message) != bool(case.error), case.name
 
 
-@pytest.mark.parametrize("case", ANSWERED)
+@for_each(ANSWERED)
 def test_a_whole_answer_is_understood(case: Case, make_gateway: MakeGateway) -> None:
-    with run_fake_provider(respond_with(case.response)) as provider:
+    with run_fake_provider(case.behaviour) as provider:
         gateway = make_gateway(provider.url)
 
         completion = openai_client(gateway).chat.completions.create(**REQUEST)
@@ -62,9 +68,9 @@ def test_a_whole_answer_is_understood(case: Case, make_gateway: MakeGateway) -> 
     assert (record["outcome"], recorded_tokens(record)) == ("answered", case.expected_usage)
 
 
-@pytest.mark.parametrize("case", STREAMED)
+@for_each(STREAMED)
 def test_a_streamed_answer_is_understood(case: Case, make_gateway: MakeGateway) -> None:
-    with run_fake_provider(respond_with(case.response)) as provider:
+    with run_fake_provider(case.behaviour) as provider:
         gateway = make_gateway(provider.url)
 
         stream = openai_client(gateway).chat.completions.create(
@@ -88,9 +94,9 @@ def test_a_streamed_answer_is_understood(case: Case, make_gateway: MakeGateway) 
     assert (record["outcome"], recorded_tokens(record)) == ("answered", case.expected_usage)
 
 
-@pytest.mark.parametrize("case", FAILED)
+@for_each(FAILED)
 def test_a_failure_has_its_cause_as_error_of_a_whole_answer(case: Case, make_gateway: MakeGateway) -> None:
-    with run_fake_provider(respond_with(case.response)) as provider:
+    with run_fake_provider(case.behaviour) as provider:
         gateway = make_gateway(provider.url)
 
         with pytest.raises(APIStatusError) as raised:
@@ -102,9 +108,9 @@ def test_a_failure_has_its_cause_as_error_of_a_whole_answer(case: Case, make_gat
     assert record["outcome"] == error_code(case)
 
 
-@pytest.mark.parametrize("case", FAILED)
+@for_each(FAILED)
 def test_a_failure_has_its_cause_as_error_of_a_stream(case: Case, make_gateway: MakeGateway) -> None:
-    with run_fake_provider(respond_with(case.response)) as provider:
+    with run_fake_provider(case.behaviour) as provider:
         gateway = make_gateway(provider.url)
 
         received: list[str] = []

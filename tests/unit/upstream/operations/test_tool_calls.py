@@ -1,0 +1,83 @@
+"""Pieces of tool calls, assigned to their calls whatever the provider says of them."""
+
+from typing import Any
+
+import pytest
+
+from qwen_gateway.upstream.operations.tool_calls import ToolCalls
+
+
+def piece(index: int | None = None, call_id: str | None = None, name: str | None = None, arguments: Any = None) -> Any:
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    fields = (("index", index), ("id", call_id), ("function", function or None))
+    return {key: value for key, value in fields if value is not None}
+
+
+def normalize(*chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    calls = ToolCalls()
+    return [each for pieces in chunks for each in calls.normalize(pieces)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "indexes"),
+    [
+        ([[piece(0, "a", "f", "{}")], [piece(0, "b", "g", "{}")], [piece(0, None, None, "")]], [0, 1, 1]),
+        (
+            [[piece(0, "a", "f")], [piece(1, "b", "g")], [piece(0, arguments="1")], [piece(1, arguments="2")]],
+            [0, 1] * 2,
+        ),
+        ([[piece(0, "a", "f")], [piece(0, "b", "g")], [piece(1, "c", "h")], [piece(1, arguments="3")]], [0, 1, 2, 2]),
+        ([[piece(None, "a", "f", "{}"), piece(None, "b", "g", "{}")]], [0, 1]),
+        ([[piece(None, "a", "f", "{")], [piece(None, None, None, "}")], [piece(None, "b", "g", "{}")]], [0, 0, 1]),
+        ([[piece(name="f", arguments="{}"), piece(name="f", arguments="{}")]], [0, 1]),
+        ([[piece(name="f", arguments="{}")], [piece(name="f", arguments="{}")]], [0, 1]),
+        ([[piece(name="f", arguments="{")], [piece(name="f", arguments="}")]], [0, 0]),
+        ([[piece(2, "a", "f")], [piece(5, "b", "g")], [piece(2, arguments="1")]], [2, 5, 2]),
+        ([[piece(0, None, "f")], [piece(0, "a")], [piece(0, None, None, "{}")]], [0, 0, 0]),
+        ([[piece(0, "a", "f")], [piece(1, "a", "g")], [piece(1, None, None, "{}")]], [0, 1, 1]),
+        ([[piece(0, "a", "f")], [piece(None, "a", None, "{}")]], [0, 0]),
+    ],
+    ids=[
+        "every index is 0",
+        "interleaved by index",
+        "renumbered indexes",
+        "no index in one chunk",
+        "no index in several chunks",
+        "no index and no id in one chunk",
+        "no index and no id, each call in one piece",
+        "no index and no id, a call in two pieces",
+        "indexes with gaps",
+        "the id comes later",
+        "the same id for each call",
+        "the index is missing later",
+    ],
+)
+def test_each_piece_is_assigned_to_its_call(chunks: list[list[dict[str, Any]]], indexes: list[int]) -> None:
+    assert [each["index"] for each in normalize(*chunks)] == indexes
+
+
+def test_a_repeated_id_and_name_are_left_out() -> None:
+    first, second, third = normalize(
+        [piece(0, "a", "weather", '{"city":')], [piece(0, "a", "weather", "1")], [piece(0, "", "", "}")]
+    )
+
+    assert first == piece(0, "a", "weather", '{"city":')
+    assert second == piece(0, arguments="1")
+    assert third == piece(0, arguments="}")
+
+
+def test_a_name_in_two_parts_is_kept() -> None:
+    assert normalize([piece(0, "a", "wea")], [piece(0, None, "ther")])[1] == piece(0, None, "ther")
+
+
+def test_arguments_that_are_an_object_become_text() -> None:
+    (normalized,) = normalize([piece(0, "a", "weather", {"city": "Köln", "days": [1]})])
+
+    assert normalized["function"]["arguments"] == '{"city":"K\\u00f6ln","days":[1]}'
+
+
+def test_the_legacy_function_call_has_its_name_once() -> None:
+    calls = ToolCalls()
+
+    assert calls.normalize_function({"name": "weather", "arguments": ""}) == {"name": "weather", "arguments": ""}
+    assert calls.normalize_function({"name": "weather", "arguments": {"a": 1}}) == {"arguments": '{"a":1}'}
