@@ -31,7 +31,8 @@ class ChatService:
             GatewayError: the request or its key was rejected; no provider was called, and there is no record.
         """
         call = self._calls.start(request, remaining_s)
-        chat = ChatRequest.parse(request.body)
+        # Parsing a large body takes more than reading the key, so nobody without a key can cause it.
         key = call.authenticate()
+        chat = ChatRequest.parse(request.body)
         routed = RoutedRequest(chat.model, self._routes.targets(chat.model), chat.body)
         return call.stream(key, CHAT, routed) if chat.streams else call.run(key, CHAT, routed)

@@ -37,6 +37,7 @@ def test_every_handler_of_the_template_exists(template: Template) -> None:
             **dict.fromkeys(function["Environment"]["Variables"], "x"),
             "GATEWAY_CONFIG": json.dumps(build_mock_upstream("http://127.0.0.1:1").gateway_config),
             "USAGE_RETENTION_DAYS": "7",
+            "MAX_BODY_BYTES": "5500000",
             "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_gateway.api.chat_request import ChatFields
-from qwen_gateway.api.request import MAX_BODY_BYTES
+from qwen_gateway.config import MAX_BODY_BYTES
 
 Json = dict[str, Any]
 
@@ -175,7 +175,7 @@ def build_request_body() -> Json:
     """Return the body of a chat request."""
     return {
         "required": True,
-        "description": f"At most {MAX_BODY_BYTES} bytes of UTF-8, uncompressed.",
+        "description": f"At most {MAX_BODY_BYTES} bytes of UTF-8 (parameter MaxBodyBytes), uncompressed.",
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}, "example": _EXAMPLE},
         },

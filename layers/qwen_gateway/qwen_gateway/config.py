@@ -16,6 +16,8 @@ from qwen_gateway import datafile
 
 _HERE = Path(__file__).parent
 Seconds = Annotated[float, Field(gt=0, le=900)]
+MAX_BODY_BYTES = 5_500_000
+"""A Lambda event holds 6 MB, including the escaping of the body."""
 NO_KEY = "no-key-needed"
 """Sent to servers that need no key, because the header needs a value."""
 
@@ -127,6 +129,7 @@ class Environment(_Frozen):
     usage_table: str = ""
     provider_keys_secret: str = ""
     usage_retention_days: int = 400
+    max_body_bytes: int = MAX_BODY_BYTES
     allowed_origin: str = "*"
     exposed_headers: str = ""
 

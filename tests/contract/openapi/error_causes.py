@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api.request import MAX_BODY_BYTES
+from qwen_gateway.config import MAX_BODY_BYTES
 from qwen_gateway.errors import (
     GatewayError,
     InternalError,

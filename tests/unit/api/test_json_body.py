@@ -2,8 +2,8 @@
 
 import pytest
 
-from qwen_gateway.api.request import MAX_BODY_BYTES, parse_json_object
-from qwen_gateway.errors import RequestInvalid, RequestTooLarge
+from qwen_gateway.api.request import MAX_CONTAINERS, parse_json_object
+from qwen_gateway.errors import RequestInvalid
 
 
 def case_id(value: object) -> str:
@@ -85,10 +85,16 @@ def test_2000_levels_are_accepted() -> None:
     assert parse_json_object(nested(2000))
 
 
-def test_the_maximum_size_is_accepted_and_one_byte_more_is_rejected() -> None:
-    frame = b'{"a": ""}'
-    largest = frame.replace(b'""', b'"%b"' % (b"x" * (MAX_BODY_BYTES - len(frame))))
+@pytest.mark.parametrize("container", [b"[]", b"{}", b'{"":[]}', b"[[[]]]"], ids=repr)
+def test_the_number_of_arrays_and_objects_is_limited(container: bytes) -> None:
+    containers = container.count(b"[") + container.count(b"{")
+    largest = b'{"a": [%b]}' % b",".join([container] * ((MAX_CONTAINERS - 2) // containers))
 
     assert parse_json_object(largest)
-    with pytest.raises(RequestTooLarge, match="5500000"):
-        parse_json_object(largest + b" ")
+    with pytest.raises(RequestInvalid, match="at most 200000"):
+        parse_json_object(largest.replace(b'{"a": ', b'{"b": [[]], "c": {}, "a": '))
+
+
+@pytest.mark.parametrize("text", [b"[{", b"\\\\[", b'\\"{', b"]"], ids=repr)
+def test_brackets_inside_texts_do_not_count(text: bytes) -> None:
+    assert parse_json_object(b'{"a": "%b", "b": []}' % (text * MAX_CONTAINERS))

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from qwen_gateway import config
 from qwen_gateway.api import HttpRequest, bearer_token, request
-from qwen_gateway.errors import KeyMissing, RequestInvalid
+from qwen_gateway.config import MAX_BODY_BYTES
+from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
 from tests.builders import chat_event, models_event, proxy_event
 
 
@@ -79,6 +81,21 @@ def test_a_compressed_body_is_rejected_with_advice(encoding: str) -> None:
 @pytest.mark.parametrize(("body", "encoding"), [("{}", "Identity"), ("{}", ""), ("", "gzip")])
 def test_an_uncompressed_or_empty_body_is_accepted(body: str, encoding: str) -> None:
     assert parse_event(chat_event(body, headers={"Content-Encoding": encoding})).body == body.encode()
+
+
+def test_the_maximum_size_is_accepted_and_one_byte_more_is_rejected() -> None:
+    assert len(parse_event(chat_event("x" * MAX_BODY_BYTES)).body) == MAX_BODY_BYTES
+    with pytest.raises(RequestTooLarge, match="at most 5500000 fit"):
+        parse_event(chat_event("x" * (MAX_BODY_BYTES + 1)))
+
+
+def test_the_environment_lowers_the_maximum_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_BODY_BYTES", "10")
+    config.environment.cache_clear()
+
+    assert parse_event(chat_event(b"0123456789")).body
+    with pytest.raises(RequestTooLarge, match="at most 10 fit"):
+        parse_event(chat_event(b"0123456789a"))
 
 
 @pytest.mark.parametrize("header", ["Bearer sk-1", "bearer sk-1", "BEARER   sk-1 "])

@@ -145,13 +145,20 @@ def test_without_a_token_no_step_runs() -> None:
     assert dependencies.steps == []
 
 
-def test_an_invalid_body_is_rejected_before_the_key_is_looked_up() -> None:
+def test_no_body_is_parsed_for_an_unknown_key() -> None:
+    dependencies = FakeDependencies(errors={"key": KeyUnknown("x")})
+
+    with pytest.raises(KeyUnknown):
+        dependencies.serve(b"{")
+
+
+def test_an_invalid_body_reaches_no_provider_and_leaves_no_record() -> None:
     dependencies = FakeDependencies()
 
     with pytest.raises(RequestInvalid):
         dependencies.serve(b"{")
 
-    assert dependencies.steps == ["format"]
+    assert dependencies.steps == ["format", "key"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,6 @@ class ChatRequest(NamedTuple):
         """Parse a body.
 
         Raises:
-            RequestTooLarge: it exceeds `MAX_BODY_BYTES`.
             RequestInvalid: it is not a JSON object, or a validated field is invalid.
         """
         return cls.validate(parse_json_object(raw))

@@ -3,14 +3,17 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway import strictjson
+from qwen_gateway.config import environment
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
 
-MAX_BODY_BYTES = 5_500_000
-"""A Lambda event holds 6 MB, including the escaping of the body."""
+MAX_CONTAINERS = 200_000
+"""Arrays and objects of one body. An empty one takes 3 bytes of JSON and up to 100 bytes of memory, so a body of 5.5 MB
+could take more memory than a small function has. Real requests have a few thousand."""
 SAFETY_FACTOR = 0.9
 """The part of a client's read timeout that a response may take: the client's timer started before the gateway's, and a
 client that times out repeats the call."""
@@ -37,12 +40,13 @@ def parse_event(event: Mapping[str, Any], request_id: str) -> HttpRequest:
 
     Raises:
         RequestInvalid: the body is compressed, or is not the base64 that the event announces.
+        RequestTooLarge: the body exceeds the environment's `max_body_bytes`.
     """
     headers = _headers(event)
     return HttpRequest(
         id=request_id,
         headers=headers,
-        body=_reject_encoding(_read_body(event), headers.get("content-encoding", "")),
+        body=_check_size(_reject_encoding(_read_body(event), headers.get("content-encoding", ""))),
         path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},
     )
 
@@ -80,18 +84,25 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     """Parse a body.
 
     Raises:
-        RequestTooLarge: more than `MAX_BODY_BYTES` bytes.
-        RequestInvalid: empty, not UTF-8, not JSON (RFC 8259), nested too deep, or not an object.
+        RequestInvalid: empty, not UTF-8, not JSON (RFC 8259), nested too deep, with too many arrays and objects, or not
+            an object.
     """
-    if len(body) > MAX_BODY_BYTES:
-        message = f"The body has {len(body)} bytes; at most {MAX_BODY_BYTES} fit. Send images and files as links."
-        raise RequestTooLarge(message)
     if not body.strip():
         raise RequestInvalid("The body is empty; a JSON object is expected.")
+    if _count_containers(body) > MAX_CONTAINERS and _count_containers(_STRING.sub(b"", body)) > MAX_CONTAINERS:
+        raise RequestInvalid(f"The body has too many arrays and objects: at most {MAX_CONTAINERS} are read.")
     value = _parse(_decode(body))
     if not isinstance(value, dict):
         raise RequestInvalid(f"The body is a JSON {_KINDS[type(value)]}; an object is expected.")
     return value
+
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
+"""A JSON string, which may contain brackets."""
+
+
+def _count_containers(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[")
 
 
 _KINDS: dict[type, str] = {
@@ -156,6 +167,14 @@ def _read_body(event: Mapping[str, Any]) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:
         raise RequestInvalid("The body is marked as base64 and is none.") from None
+
+
+def _check_size(body: bytes) -> bytes:
+    limit = environment().max_body_bytes
+    if len(body) > limit:
+        message = f"The body has {len(body)} bytes; at most {limit} fit. Send images and files as links."
+        raise RequestTooLarge(message)
+    return body
 
 
 def _reject_encoding(body: bytes, encoding: str) -> bytes:
