@@ -18,7 +18,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-upstream lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=-
 
 bench-stream: .venv ## compare streams with the provider's own (Linux; OPTIONS=--json)
 	@$(BIN)/python -m tools.bench stream $(OPTIONS)
+
+bench-memory: .venv ## measure the memory of the chat function with the largest bodies (Linux; OPTIONS=--json)
+	@$(BIN)/python -m tools.bench memory $(OPTIONS)
 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tools.bench [stream | upstream] [--json]`."""
+"""The benchmarks' command line: `python -m tools.bench [stream | memory | upstream] [--json]`."""
 
 import sys
 import tempfile
@@ -15,8 +15,8 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
-from tools.bench import upstream
-from tools.bench.contenders import GATEWAY, Contender, build_contenders
+from tools.bench import memory, upstream
+from tools.bench.contenders import GATEWAY, Contender, build_contenders, build_gateway
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
 from tools.bench.replay import Backends, load_event, run_backends
 from tools.bench.report import Measured, Report
@@ -64,24 +64,44 @@ def measure_streams(as_json: JsonOption = False) -> None:
         stream_report.show_figures(measured)
 
 
+@app.command("memory")
+def measure_memory(as_json: JsonOption = False) -> None:
+    """Measure the memory of the chat function with the largest bodies that it reads (Linux, half a minute)."""
+    layout = Layout(find_repository_root())
+    rie = _find_emulator(layout)
+    with preflight.hold_lock(layout.lock):
+        gateway = build_gateway(layout, preflight.check(layout, port=0))
+    with tempfile.TemporaryDirectory() as folder, run_backends(Path(folder), tls=False) as backends:
+        peaks = memory.measure(layout, rie, gateway, backends, load_event(layout, backends.token))
+    if as_json:
+        show_json(memory.as_json(peaks))
+    else:
+        memory.show_figures(peaks)
+
+
 def measure_functions(as_json: bool) -> None:
     """Build and measure every contender, and print the report."""
     layout = Layout(find_repository_root())
-    if sys.platform != "linux":
-        refuse("Lambda's runtime emulator is a Linux program: run `make bench` there, or in a container.")
+    rie = _find_emulator(layout)
     with preflight.hold_lock(layout.lock):
         contenders = build_contenders(layout, preflight.check(layout, port=0))
-    report = _measure(layout, contenders)
+    report = _measure(layout, rie, contenders)
     if as_json:
         show_json(report.as_json())
     else:
         report.print()
 
 
-def _measure(layout: Layout, contenders: Sequence[Contender]) -> Report:
+def _find_emulator(layout: Layout) -> Path:
+    if sys.platform != "linux":
+        refuse("Lambda's runtime emulator is a Linux program: run the benchmark there, or in a container.")
     (rie,) = layout.sam.parents[1].glob(
         f"lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-{detect_architecture()}"
     )
+    return rie
+
+
+def _measure(layout: Layout, rie: Path, contenders: Sequence[Contender]) -> Report:
     gateway = next(contender for contender in contenders if contender.name == GATEWAY)
     measured: dict[str, Measured] = {}
     imports_ms: Mapping[str, float] = {}

@@ -71,6 +71,10 @@ class EmulatedFunction:
         """Return the current memory of the function's process, in MB of 2^20 bytes."""
         return read_memory_mb(self._find_process())
 
+    def peak_memory_mb(self) -> float:
+        """Return the peak memory of the function's process, in MB of 2^20 bytes."""
+        return read_peak_memory_mb(self._find_process())
+
     def processor_ms(self) -> float:
         """Return the processor time of the function's process since its start."""
         return read_processor_ms(self._find_process())
