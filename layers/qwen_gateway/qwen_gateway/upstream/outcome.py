@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from qwen_gateway.errors import GatewayError, ProviderError, ProviderModelMissing, RouteModelMissing
-from qwen_gateway.provider_failures import failure_of
+from qwen_gateway.provider_failures import failure_of, quotable_message
 from qwen_gateway.routing import Target
 from qwen_gateway.usage import Usage
 
@@ -77,13 +77,14 @@ def client_error(error: ProviderError, target: Target, model: str) -> ProviderEr
     if kind is ProviderModelMissing and model != target.model:
         kind = RouteModelMissing
     failure = failure_of(kind)
-    reason = error.message or "it gave no reason"
+    quotable = quotable_message(error)
+    reason = quotable or failure.unknown_reason
     message = failure.message.format(provider=target.provider, model=target.model, reason=reason)
-    if failure.quotes_provider and error.message:
-        message += f" It says: {error.message}"
+    if failure.quotes_provider and quotable:
+        message += f" It says: {quotable}"
     return kind(
         message,
-        param=error.param,
+        param=error.param if quotable or not error.message else None,
         retry_after=error.retry_after or failure.retry_after,
         status=error.status,
         code=error.code,
