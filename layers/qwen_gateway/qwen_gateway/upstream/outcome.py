@@ -1,5 +1,6 @@
 """What became of a request: its attempts, and its answer or error."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from qwen_gateway.errors import GatewayError, ProviderError, ProviderModelMissing, RouteModelMissing
@@ -53,13 +54,13 @@ class Outcome[Answer](NamedTuple):
         attempts: in order; the last one succeeded if there is an answer.
         result: the answer or the error.
         usage: the provider's token counts for the answer, None if it reported none.
-        capped_max_tokens: the output cap in tokens that the last target got, if the client asked for more.
+        changes: the numbers that the last target got in place of the client's, by field.
     """
 
     attempts: tuple[Attempt, ...]
     result: Answer | GatewayError
     usage: Usage | None = None
-    capped_max_tokens: int | None = None
+    changes: Mapping[str, float] = {}
 
 
 def failed_attempt(target: Target, error: BaseException, latency_ms: int) -> Attempt:
