@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -113,11 +114,15 @@ def _decode(body: bytes) -> str:
         raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit. Send JSON in UTF-8.") from None
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate, whole pairs included."""
+
+
 def _parse(text: str) -> Any:
     try:
         value = strictjson.loads(text)
-        if "\\u" in text:
-            # Escapes can be halves of surrogate pairs, which clients cut off, or got from a model.
+        if _SURROGATE.search(text):
+            # It can be half of a pair, which a client cut off or got from a model.
             value = strictjson.loads(strictjson.dumps(value))
     except strictjson.NestedTooDeep as error:
         raise RequestInvalid(f"The body is {error}.") from None
