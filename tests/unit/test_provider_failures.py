@@ -31,6 +31,7 @@ MISLEADING = "429 Throttling insufficient_quota Arrearage invalid_api_key model_
         (error_body("m", None, type="Throttling"), ErrorBody("m", "Throttling", None)),
         (error_body("m", 500), ErrorBody("m", "500", None)),
         (error_body("m", "c", param=7), ErrorBody("m", "c", None)),
+        ({"Code": "Throttling.User", "Message": "m", "RequestId": "r"}, ErrorBody("m", "Throttling.User", None)),
         ({"code": "InvalidApiKey", "message": "m", "request_id": "r"}, ErrorBody("m", "InvalidApiKey", None)),
         ({"error": {"message": "m", "code": "c"}}, ErrorBody("m", "c", None)),
         ({"error": "a text"}, ErrorBody("a text", "", None)),
@@ -202,6 +203,7 @@ def test_the_spent_quota_of_a_reseller_means_out_of_credit(status: int | None, c
 )
 def test_the_code_of_an_event_stands_for_its_status(code: str, kind: type[ProviderError]) -> None:
     assert classify(None, ErrorBody("", code, None)) is kind
+    assert classify(200, ErrorBody("", code, None)) is kind
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "DataInspectionFailed"), (403, None), (200, "Model.AccessDenied")])

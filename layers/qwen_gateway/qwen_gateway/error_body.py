@@ -18,8 +18,8 @@ class ErrorBody(NamedTuple):
 _EMPTY = ErrorBody("", "", None)
 _MAX_NESTING = 8
 _MAX_TEXT = 1_000
-_MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message", "errorMessage", "error_description")
-_CODE_FIELDS = ("code", "type", "error_code", "errorCode")
+_MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message", "errorMessage", "error_description", "Message")
+_CODE_FIELDS = ("code", "type", "error_code", "errorCode", "Code")
 _UNREADABLE = re.compile(r"<[!?a-zA-Z]|\{|null$")
 
 

@@ -264,6 +264,8 @@ PROVIDER_FAILURES = (
         exceptions=(
             CodeInMessage("429", "insufficient_quota", FREE_QUOTA_USED_UP),
             CodeInMessage("429", "throttling.allocationquota", FREE_QUOTA_USED_UP),
+            CodeInMessage(EVENT, "insufficient_quota", FREE_QUOTA_USED_UP),
+            CodeInMessage(EVENT, "throttling.allocationquota", FREE_QUOTA_USED_UP),
         ),
         quotes_provider=True,
     ),
@@ -304,7 +306,7 @@ def failure_of(error: type[ProviderError]) -> ProviderFailure:
     return next(_BY_ERROR[kind] for kind in error.__mro__ if kind in _BY_ERROR)
 
 
-_FORBIDDEN = 403
+_REDIRECT, _FORBIDDEN = 300, 403
 
 
 def quotable_message(error: ProviderError) -> str:
@@ -321,11 +323,12 @@ def classify(status: int | None, body: ErrorBody) -> type[ProviderError]:
     """Return the error that a provider's error response means.
 
     Args:
-        status: the HTTP status; None for an error event inside a stream.
+        status: the HTTP status; None for an error event inside a stream, and a successful one means the same.
         body: the error body; its message only decides where a row names it.
     """
     code, message = body.code.lower(), body.message.lower()
-    wire_status = str(status or (code if _ERROR_STATUS.fullmatch(code) else EVENT))
+    has_status = status is not None and status >= _REDIRECT
+    wire_status = str(status) if has_status else code if _ERROR_STATUS.fullmatch(code) else EVENT
     return (
         _match_exception(wire_status, code, message)
         or _most_specific(code, _CODES)
