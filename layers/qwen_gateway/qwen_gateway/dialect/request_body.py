@@ -36,7 +36,8 @@ def remove_empty_tools(body: dict[str, Any]) -> dict[str, Any]:
 def forces_tool(body: Mapping[str, Any]) -> bool:
     """Return whether `tool_choice` forces a tool call."""
     choice = body.get("tool_choice")
-    return (choice == "required" or isinstance(choice, Mapping)) and body.get("tools") != []
+    has_empty_tools = "tools" in body and not body["tools"]
+    return (choice == "required" or isinstance(choice, Mapping)) and not has_empty_tools
 
 
 def response_format(body: Mapping[str, Any]) -> str | None:
