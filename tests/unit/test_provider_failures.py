@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
@@ -83,6 +85,23 @@ MISLEADING = "429 Throttling insufficient_quota Arrearage invalid_api_key model_
 )
 def test_every_form_of_an_error_body_is_parsed(body: Any, expected: ErrorBody) -> None:
     assert parse_error_body(body) == expected
+
+
+FIELDS = ["error", "errors", "detail", "message", "msg", "code", "type", "param", "loc"]
+BODIES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just('{"error": "m"}'),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+)
+
+
+@given(body=BODIES)
+def test_any_body_is_parsed(body: Any) -> None:
+    parsed = parse_error_body(body)
+
+    assert isinstance(parsed.message, str)
+    assert isinstance(parsed.code, str)
+    assert parsed.param is None or isinstance(parsed.param, str)
+    assert issubclass(classify(400, parsed), ProviderError)
 
 
 @pytest.mark.parametrize(
