@@ -192,6 +192,7 @@ def test_a_message_about_a_missing_model_counts_with_status_400(code: str) -> No
         (403, "local:pre_consume_token_quota_failed", ""),
         (429, "insufficient_user_quota", ""),
         (403, "", "用户额度不足, 剩余额度: $0.05"),
+        (403, "new_api_error", "预扣费额度失败, 用户剩余额度: $0.1, 需要预扣费额度: $0.2"),
         (401, "new_api_error", "该令牌额度已用尽"),
         (403, "INSUFFICIENT_BALANCE", "Insufficient account balance"),
         (None, "insufficient_user_quota", ""),

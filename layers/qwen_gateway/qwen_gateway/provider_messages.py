@@ -71,6 +71,7 @@ OUT_OF_CREDIT = _combine(
         "insufficient*balance",  # sub2api, DeepSeek
         "额度不足",  # new-api: not enough quota
         "额度已用尽",  # new-api: the quota is used up
+        "剩余额度",  # new-api: the remaining quota
         "余额不足",  # not enough balance
         "欠费",  # an overdue payment
     ),
