@@ -55,12 +55,14 @@ class ModelsService:
         self._keys.authenticate(bearer_token(request.headers), time.time())
 
     def _model(self, name: str, target: Target) -> dict[str, Any]:
+        model = {"id": name, "object": "model", "created": 0, "owned_by": target.provider}
         entry = self._routes.describe(target)
+        if entry is None:
+            return model
         return {
-            "id": name,
-            "object": "model",
-            "created": entry.created if entry else 0,
-            "owned_by": entry.owned_by if entry else target.provider,
-            "context_length": entry.input_tokens if entry else None,
-            "max_output_tokens": entry.output_tokens if entry else None,
+            **model,
+            "created": entry.created,
+            "owned_by": entry.owned_by,
+            "context_length": entry.input_tokens,
+            "max_output_tokens": entry.output_tokens,
         }

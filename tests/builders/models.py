@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qwen_gateway.catalog import Model, Quirks, Thinking
+from qwen_gateway.catalog import Model, Quirks, Range, Thinking
 
 SWITCHED = ("enable_thinking", "thinking_budget")
 DASHSCOPE = Quirks(
@@ -10,6 +10,7 @@ DASHSCOPE = Quirks(
     drops=("store", "metadata", "service_tier", "prompt_cache_key"),
     json_word=True,
     thinking_excludes=("forced_tool", "json_object"),
+    ranges={"temperature": Range(below=2, highest=1.999), "top_p": Range(above=0, lowest=0.001)},
 )
 
 

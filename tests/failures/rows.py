@@ -74,11 +74,14 @@ def _format_code(code: str) -> str:
 
 
 FREE_QUOTA = "Free allocated quota exceeded."
+INPUT_LENGTH = "Range of input length should be [1, 129024]"
+CONTEXT_LENGTH = "This model's maximum context length is 32768 tokens."
 NO_MODEL = (
     *make_errors(
         403, "AccessDenied.Unpurchased", "Model.AccessDenied", "AllocationQuota.FreeTierOnly", "insufficient_quota"
     ),
     *make_errors(404, "ModelNotFound", "model_not_found", "model_not_supported"),
+    *make_errors(400, "InvalidParameter", message="Model not exist."),
     *make_errors(429, "insufficient_quota", "Throttling.AllocationQuota", message=FREE_QUOTA),
 )
 
@@ -214,6 +217,7 @@ ROWS = (
         (
             *make_errors(400, "Arrearage"),
             *make_errors(402, ANY_OTHER),
+            *make_errors(403, "insufficient_user_quota", "pre_consume_token_quota_failed"),
             *make_errors(429, "CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue"),
         ),
         calls_if_first_fails="1, 3",
@@ -271,7 +275,7 @@ ROWS = (
         route="qwen3-max",
     ),
     Row(
-        "request rejected: parameter, content, length",
+        "request rejected: parameter, content",
         (
             *make_errors(
                 400,
@@ -293,6 +297,21 @@ ROWS = (
         code="provider_refused",
         should_retry="",
         recorded_cause="ProviderRefused",
+    ),
+    Row(
+        "request rejected: longer than the model's context",
+        (
+            *make_errors(400, "context_length_exceeded"),
+            *make_errors(400, "InvalidParameter", "invalid_parameter_error", message=INPUT_LENGTH),
+            *make_errors(400, ANY_OTHER, message=CONTEXT_LENGTH),
+        ),
+        calls_if_first_fails="1",
+        calls_if_all_fail="1",
+        is_final=True,
+        status=400,
+        code="context_length_exceeded",
+        should_retry="",
+        recorded_cause="ProviderContextExceeded",
     ),
     Row(
         "content rejected in mid-answer",

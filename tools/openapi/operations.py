@@ -29,6 +29,14 @@ HEADERS: dict[str, Any] = {
         "limit.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
     },
+    "x-gateway-temperature": {
+        "description": "The temperature that the model was given, where it rejects that of the request.",
+        "schema": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"},
+    },
+    "x-gateway-top-p": {
+        "description": "The `top_p` that the model was given, where it rejects that of the request.",
+        "schema": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"},
+    },
     "x-should-retry": {
         "description": "`false` where repeating does not help: OpenAI's clients obey.",
         "schema": {"const": "false"},
@@ -39,7 +47,14 @@ HEADERS: dict[str, Any] = {
     },
 }
 
-PROVIDER_HEADERS = ("x-gateway-provider", "x-gateway-model", "x-gateway-attempts", "x-gateway-max-tokens")
+PROVIDER_HEADERS = (
+    "x-gateway-provider",
+    "x-gateway-model",
+    "x-gateway-attempts",
+    "x-gateway-max-tokens",
+    "x-gateway-temperature",
+    "x-gateway-top-p",
+)
 
 
 class Operation(NamedTuple):

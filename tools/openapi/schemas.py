@@ -121,15 +121,15 @@ _USAGE = {
 
 _MODEL = {
     "type": "object",
-    "required": ["id", "object", "created", "owned_by", "context_length", "max_output_tokens"],
+    "required": ["id", "object", "created", "owned_by"],
     "additionalProperties": False,
     "properties": {
         "id": {"type": "string", "description": "The name that a request's `model` may have."},
         "object": {"const": "model"},
         "created": {**_COUNT, "description": "Seconds since 1970; 0 when nothing is known of the model."},
         "owned_by": {"type": "string"},
-        "context_length": {"type": ["integer", "null"], "description": "Tokens of input; null: not known."},
-        "max_output_tokens": {"type": ["integer", "null"], "description": "Tokens of output; null: not known."},
+        "context_length": {"type": "integer", "description": "Tokens of input; missing if unknown."},
+        "max_output_tokens": {"type": "integer", "description": "Tokens of output; missing if unknown."},
     },
 }
 

@@ -16,7 +16,8 @@ Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` bel
         ├── ProviderTimeout  ProviderAnswerBroken
         ├── ProviderUnreachable ─ ProviderConnectTimeout
         ├── ProviderDisconnected ─ ProviderIdleDisconnected
-        ├── ProviderOutOfCredit  ProviderKeyRefused  ProviderRefused
+        ├── ProviderOutOfCredit  ProviderKeyRefused
+        ├── ProviderRefused ─ ProviderContextExceeded
         └── ProviderModelMissing ─ RouteModelMissing
 """
 
@@ -199,7 +200,11 @@ class RouteModelMissing(ProviderModelMissing):
 
 
 class ProviderRefused(ProviderError):
-    """The provider rejects the request itself: a parameter, its content, its length."""
+    """The provider rejects the request itself: a parameter, its content."""
+
+
+class ProviderContextExceeded(ProviderRefused):
+    """The request is longer than the model's context."""
 
 
 class HttpError(NamedTuple):

@@ -1,4 +1,4 @@
-"""Strict JSON as RFC 8259 defines it, with a depth that can be serialized again.
+"""Strict JSON as RFC 8259 defines it, with a depth that can be serialized again, and text that is valid Unicode.
 
 Python's parser also accepts NaN and Infinity, turns numbers above the range of a float into infinity, and nests until
 its stack is full.
@@ -43,6 +43,15 @@ def loads(text: str | bytes) -> Any:
     if len(text) > 2 * MAX_DEPTH and _is_too_deep(value):
         raise NestedTooDeep
     return value
+
+
+def dumps(value: Any) -> str:
+    """Return JSON whose text is valid Unicode: halves of a surrogate pair are joined, lone ones become U+FFFD.
+
+    Python's strings can contain halves, which have no UTF-8 form. Models and providers send them.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -17,6 +17,7 @@ from qwen_gateway.errors import (
     ModelUnknown,
     ProviderAnswerBroken,
     ProviderBurstThrottled,
+    ProviderContextExceeded,
     ProviderDisconnected,
     ProviderFault,
     ProviderKeyRefused,
@@ -116,4 +117,5 @@ CAUSES: dict[type[GatewayError], Cause] = {
     ProviderModelMissing: cause_provider_fault(status=404, code="model_not_found"),
     RouteModelMissing: cause_provider_fault("qwen-max", status=404, code="model_not_found"),
     ProviderRefused: cause_provider_fault(status=400, code="InvalidParameter"),
+    ProviderContextExceeded: cause_provider_fault(status=400, code="context_length_exceeded"),
 }

@@ -49,8 +49,8 @@ def test_an_error_matches_the_description_of_its_route(
         assert answer.status == 200
 
 
-MORE_THAN_ANY_MODEL = 10_000_000
-"""Tokens. The gateway lowers them, so the response has every described header, also x-gateway-max-tokens."""
+REJECTED_NUMBERS = {"max_tokens": 10_000_000, "temperature": 2, "top_p": 0}
+"""The gateway replaces them, so the response has every described header."""
 REQUESTS: dict[str, Json] = {
     "text": {},
     "two answers": {"n": 2},
@@ -65,7 +65,7 @@ def test_an_answer_matches_its_description(
     described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
-    request = chat_request(max_tokens=MORE_THAN_ANY_MODEL, **fields)
+    request = chat_request(**REJECTED_NUMBERS, **fields)
     described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
     answer = gateway.chat(request)
@@ -81,9 +81,7 @@ def test_each_chunk_of_a_stream_matches_its_description(
     described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
-    request = chat_request(
-        max_tokens=MORE_THAN_ANY_MODEL, stream=True, stream_options={"include_usage": True}, **fields
-    )
+    request = chat_request(**REJECTED_NUMBERS, stream=True, stream_options={"include_usage": True}, **fields)
     described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
     stream = gateway.stream(request)

@@ -24,6 +24,10 @@ ADAPTED = [
     pytest.param("qwen4-max", NAMED, id="a named tool while thinking"),
     pytest.param("qwen3.8-max", {"reasoning_effort": "high"}, id="an unknown effort"),
     pytest.param("qwen4-max", {"reasoning_effort": "high", "thinking_budget": 500}, id="effort and budget"),
+    pytest.param("qwen-plus", {"temperature": 2}, id="temperature"),
+    pytest.param("qwen-plus", {"top_p": 0}, id="top_p"),
+    pytest.param("qwen-plus", {"tools": [], "tool_choice": "auto"}, id="empty tools"),
+    pytest.param("qwen-plus", {"functions": []}, id="empty functions"),
     pytest.param(
         "qwen3.6-plus", {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": False}, **FORCED},
         id="thinking switched off in the forms of other APIs",
@@ -48,18 +52,27 @@ def test_a_request_that_the_model_rejects_is_adapted_and_accepted(
         ({"reasoning_effort": "low"}, True),
         ({"thinking": {"type": "enabled"}}, True),
         ({"chat_template_kwargs": {"enable_thinking": True}}, True),
+        ({"reasoning": {"effort": "high"}}, True),
+        ({"reasoning": {"enabled": True}}, True),
+        ({"reasoning": {"max_tokens": 500}}, True),
+        ({"extra_body": {"enable_thinking": True}}, True),
         ({"reasoning_effort": "none"}, False),
+        ({"reasoning": {"effort": "none"}}, False),
+        ({"reasoning": {"enabled": False}}, False),
+        ({"extra_body": {"enable_thinking": False}}, False),
         ({"thinking": {"type": "disabled"}}, False),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.6-plus", "qwen3.8-max", "qwen4-max"])
 def test_every_form_of_the_thinking_request_works_for_every_model(
-    gateway: Gateway, model: str, fields: dict[str, Any], *, thinks: bool
+    gateway: Gateway, provider: RunningMockQwen, model: str, fields: dict[str, Any], *, thinks: bool
 ) -> None:
     message = gateway.chat(chat_request(model=model, **fields)).body["choices"][0]["message"]
 
     assert bool(message.get("reasoning_content")) == thinks
+    (call,) = provider.calls()
+    assert call["body"].keys().isdisjoint({"reasoning", "extra_body"})
 
 
 def test_a_forced_tool_with_requested_thinking_is_rejected_and_recorded(
@@ -87,6 +100,20 @@ def test_a_capped_max_tokens_is_returned_in_a_header(
     (call,) = provider.calls()
     assert call["body"]["max_tokens"] == (capped or requested)
     assert answer.headers.get("x-gateway-max-tokens") == (str(capped) if capped else None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_numbers_that_the_model_rejects_are_returned_in_headers(
+    gateway: Gateway, provider: RunningMockQwen, *, stream: bool
+) -> None:
+    request = chat_request(temperature=2, top_p=0, stream=stream)
+
+    headers = gateway.stream(request).headers if stream else gateway.chat(request).headers
+
+    (call,) = provider.calls()
+    assert (call["body"]["temperature"], call["body"]["top_p"]) == (1.999, 0.001)
+    assert (headers["x-gateway-temperature"], headers["x-gateway-top-p"]) == ("1.999", "0.001")
+    assert "x-gateway-max-tokens" not in headers
 
 
 def test_metadata_is_recorded_although_it_is_not_sent_to_the_provider(

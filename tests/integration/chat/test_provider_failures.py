@@ -104,14 +104,59 @@ def test_a_rejection_with_a_malformed_message_returns_provider_refused(make_gate
     assert len(gateway.records()) == 1
 
 
-def test_a_rejected_request_returns_the_message_of_the_provider(gateway: Gateway, provider: RunningMockQwen) -> None:
+def test_a_request_longer_than_the_context_returns_context_length_exceeded(
+    gateway: Gateway, provider: RunningMockQwen
+) -> None:
     messages = [{"role": "user", "content": "x" * 4_000_000}]
 
     answer = gateway.chat(chat_request(messages=messages))
 
-    assert answer.error == (400, "invalid_request_error", "provider_refused")
+    assert answer.error == (400, "invalid_request_error", "context_length_exceeded")
     assert answer.body["error"]["message"] == "Range of input length should be [1, 997952]"
     assert (answer.headers["x-gateway-provider"], answer.headers["x-gateway-model"]) == ("dashscope", "qwen-plus")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": "model does not support tools"}', "model does not support tools"),
+        (b'{"detail": [{"loc": ["body", "messages"], "msg": "field required"}]}', "messages: field required"),
+        (b'{"object": "error", "message": "no such template", "code": 400}', "no such template"),
+        (b'"the context is broken"', "the context is broken"),
+        ("Anfrage ungültig".encode(), "Anfrage ungültig"),
+    ],
+)
+def test_a_rejected_request_returns_the_message_of_the_provider(
+    make_gateway: MakeGateway, body: bytes, message: str
+) -> None:
+    head = b"HTTP/1.1 400 Bad Request\r\ncontent-length: %d\r\n\r\n" % len(body)
+
+    with run_fake_provider(respond_with(head + body)) as provider:
+        answer = make_gateway(provider.url).chat(chat_request())
+
+    assert answer.error == (400, "invalid_request_error", "provider_refused")
+    assert answer.body["error"]["message"] == message
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("insufficient_user_quota", (503, "server_error", "provider_out_of_credit")),
+        ("AccessDenied", (404, "invalid_request_error", "model_not_found")),
+        ("DataInspectionFailed", (400, "invalid_request_error", "provider_refused")),
+        ("context_length_exceeded", (400, "invalid_request_error", "context_length_exceeded")),
+    ],
+)
+def test_nothing_of_a_403_reaches_the_client(
+    gateway: Gateway, provider: RunningMockQwen, code: str, expected: tuple[int, str, str], stream: bool
+) -> None:
+    provider.control({"faults": [{"status": 403, "code": code, "message": "remaining balance: $0.17", "times": 9}]})
+
+    answer = gateway.chat(chat_request(stream=stream))
+
+    assert answer.error == expected
+    assert "0.17" not in str(answer.body)
 
 
 @pytest.mark.parametrize(

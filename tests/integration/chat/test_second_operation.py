@@ -72,7 +72,7 @@ class Rerank:
     def adapt(
         self, body: Mapping[str, Any], _model: Model | None, _provider: Provider, _output_limit: int | None
     ) -> AdaptedRequest:
-        return AdaptedRequest(dict(body), None)
+        return AdaptedRequest(dict(body))
 
     def whole_reader(self, _body: Mapping[str, Any]) -> RerankReader:
         return RerankReader()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway import catalog
+from qwen_gateway import catalog, strictjson
 from qwen_gateway.dialect.chat import adapt_request
 from tests.builders import chat_event, chat_request
 from tests.integration.hostile import strategies
@@ -45,7 +45,8 @@ def test_the_provider_receives_the_request_as_adapted_to_the_model(
 
     for call in backends.provider.calls():
         known = catalog.section("dashscope-intl")[call["model"]]
-        assert call["body"] == adapt_request(request | {"model": known.id}, known).body
+        sent = strictjson.loads(strictjson.dumps(request | {"model": known.id}))
+        assert call["body"] == adapt_request(sent, known).body
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,6 @@ def test_the_provider_receives_the_request_as_adapted_to_the_model(
         pytest.param("[" * 100_000, "nested too deep", id="levels without an end"),
         pytest.param(b'{"model": "\xff"}', "not UTF-8", id="invalid UTF-8"),
         pytest.param(b'{"model": "\xed\xa0\x80"}', "not UTF-8", id="half a surrogate pair in UTF-8"),
-        pytest.param(embed(r'"\ud800"'), "surrogate", id="half a surrogate pair escaped"),
-        pytest.param(embed(r'{"\udfff": 1}'), "surrogate", id="half a surrogate pair in a name"),
         pytest.param(embed('"\0"'), "NUL", id="a raw NUL"),
         pytest.param(embed("NaN"), "NaN", id="NaN"),
         pytest.param(embed("-Infinity"), "Infinity", id="Infinity"),
@@ -95,6 +94,8 @@ def test_an_unparsable_body_is_rejected_with_its_cause(functions: Functions, bod
         pytest.param("1e-99999", id="a number close to zero"),
         pytest.param(r'"\u0000"', id="NUL, escaped"),
         pytest.param(r'"\ud83d\ude42"', id="a whole surrogate pair"),
+        pytest.param(r'"\ud800"', id="half a surrogate pair"),
+        pytest.param(r'{"\udfff": 1}', id="half a surrogate pair in a name"),
         pytest.param('{"": {"": 1}}', id="names that are empty"),
         pytest.param('{"__proto__": {"x": 1}, "constructor": 1}', id="names with a meaning in JavaScript"),
     ],

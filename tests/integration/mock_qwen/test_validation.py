@@ -22,23 +22,29 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a cap above the limit": ({"max_tokens": 32_769}, "Range of max_tokens should be [1, 32768]"),
     "a cap above a smaller limit": ({"model": "qwen-max", "max_tokens": 8_193}, "should be [1, 8192]"),
     "the other cap above the limit": ({"max_completion_tokens": 40_000}, "Range of max_completion_tokens"),
-    "a cap of nothing": ({"max_tokens": 0}, "Range of max_tokens"),
+    "a cap of 0": ({"max_tokens": 0}, "Range of max_tokens"),
     "a cap that is text": ({"max_tokens": "many"}, "Range of max_tokens"),
-    "a conversation too long": (
+    "messages that are too long": (
         {"model": "qwen-max", "messages": [{"role": "user", "content": "word" * 30_720}]},
         "Range of input length should be [1, 30720]",
     ),
+    "temperature 2": ({"temperature": 2}, "Temperature should be in [0.0, 2.0)"),
+    "a negative temperature": ({"temperature": -0.1}, "Temperature should be in [0.0, 2.0)"),
+    "top_p 0": ({"top_p": 0}, "Range of top_p should be (0.0, 1.0]"),
+    "top_p above 1": ({"top_p": 1.1}, "Range of top_p should be (0.0, 1.0]"),
+    "empty tools": ({"tools": []}, "[] is too short - 'tools'"),
+    "empty functions": ({"functions": []}, "[] is too short - 'functions'"),
     "no choice": ({"n": 0}, "Range of n should be [1, 4]"),
     "five choices": ({"n": 5}, "Range of n should be [1, 4]"),
     "true choices": ({"n": True}, "Range of n should be [1, 4]"),
     "a json object without the word": (JSON, "must contain the word 'json'"),
-    "a json object with thoughts": (
+    "a json object while thinking": (
         {**JSON, "messages": SAY_JSON, "enable_thinking": True, "stream": True},
         "Json mode response is not supported when enable_thinking is true",
     ),
     "a whole answer of qwq-plus": ({"model": "qwq-plus"}, "only support stream mode"),
     "a whole answer of qvq-max": ({"model": "qvq-max"}, "only support stream mode"),
-    "thoughts in a whole answer": ({"enable_thinking": True}, "enable_thinking must be set to false"),
+    "thinking in a whole answer": ({"enable_thinking": True}, "enable_thinking must be set to false"),
     "an unknown effort": ({"model": "qwen3.8-max", "reasoning_effort": "high"}, "'high' is not one of"),
     "effort and budget at once": (
         {"model": "qwen4-max", "reasoning_effort": "low", "thinking_budget": 100},
@@ -46,9 +52,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 FORCED: dict[str, dict[str, Any]] = {
-    "asked for": {"model": "qwen-plus", "enable_thinking": True, "stream": True, "tool_choice": "required"},
+    "requested": {"model": "qwen-plus", "enable_thinking": True, "stream": True, "tool_choice": "required"},
     "by a named tool": {"model": "qwen-plus", "enable_thinking": True, "stream": True, "tool_choice": NAMED_CLOCK},
-    "unasked": {"model": "qwen3.6-plus", "tool_choice": "required"},
+    "by default": {"model": "qwen3.6-plus", "tool_choice": "required"},
     "always": {"model": "qwq-plus", "stream": True, "tool_choice": "required"},
     "by effort": {"model": "qwen3.8-max", "reasoning_effort": "low", "tool_choice": "required"},
 }

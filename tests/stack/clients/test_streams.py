@@ -17,13 +17,15 @@ import pytest
 from tests.builders import chat_request
 from tests.stack.clients.bodies import function
 from tests.stack.clients.conftest import Records
-from tests.stack.clients.stream_readers import Reader
+from tests.stack.clients.openai_clients import Driver
+from tests.stack.clients.stream_readers import AsyncPythonReader, NodeReader, PythonReader, Reader
 from tests.stack.repository import Repository, read_environment, wait_until
 
 type WaitForRecord = Callable[[], dict[str, Any]]
 
 CUTS = ["truncate", "disconnect", "bad_json", "error_event"]
 GAP_MS = 250
+LONGER_THAN_A_PING_MS = 12_000
 AT_LEAST_S = 1.7
 """Duration of ten texts 200 ms apart; the real gap is longer, for clients that read the first one late."""
 DELIVERY_S = 2
@@ -57,6 +59,19 @@ def test_texts_arrive_incrementally(reader: Reader, provider: httpx2.Client, wai
     assert read.texts[-1][0] - read.texts[0][0] >= AT_LEAST_S
     record = wait_for_record()
     assert (record["outcome"], record["status"], record["streamed"]) == ("answered", "200", True)
+
+
+def test_openai_clients_pass_over_pings(stack: dict[str, Any], driver: Driver, provider: httpx2.Client) -> None:
+    provider.put("/_control", json={"chunks": 2, "chunk_gap_ms": LONGER_THAN_A_PING_MS})
+    # The driver of the Node clients makes one call at a time.
+    readers: list[Reader] = [PythonReader(stack), AsyncPythonReader(stack), NodeReader(stack, driver)]
+
+    with ThreadPoolExecutor(len(readers)) as pool:
+        results = list(pool.map(lambda reader: reader.read(**chat_request()), readers))
+
+    for read in results:
+        assert "You said: Say hello." in read.text
+        assert (read.finish, read.failure) == ("stop", None)
 
 
 def test_usage_is_sent_on_request(reader: Reader, provider: httpx2.Client, wait_for_record: WaitForRecord) -> None:

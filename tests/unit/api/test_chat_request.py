@@ -64,6 +64,10 @@ def function_tool(function: Any) -> dict[str, Any]:
         ({"response_format": "json"}, "response_format"),
         ({"response_format": {}}, "response_format.type"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"extra_body": {"temperature": 9}}, "temperature"),
+        ({"extra_body": {"extra_body": {"n": 0}}}, "n"),
+        ({"extra_body": "enable_thinking"}, "extra_body"),
+        ({"extra_body": [{}]}, "extra_body"),
     ],
     ids=repr,
 )
@@ -73,6 +77,31 @@ def test_an_invalid_field_is_rejected_with_its_path(fields: dict[str, Any], para
 
     assert raised.value.param == param
     assert "instance of" not in raised.value.message, "the message names a Python class"
+
+
+@pytest.mark.parametrize(
+    ("fields", "merged"),
+    [
+        ({"extra_body": {"enable_thinking": False, "top_k": 3}}, {"enable_thinking": False, "top_k": 3}),
+        ({"n": 1, "extra_body": {"n": 2, "stream": True}}, {"n": 1, "stream": True}),
+        ({"top_k": None, "extra_body": {"top_k": 2}}, {"top_k": None}),
+        ({"extra_body": {"top_k": 1, "extra_body": {"top_k": 2, "x": 1}}}, {"top_k": 1, "x": 1}),
+        ({"extra_body": {}}, {}),
+        ({"extra_body": None}, {}),
+    ],
+)
+def test_the_fields_of_an_extra_body_count_as_fields_of_the_request(
+    fields: dict[str, Any], merged: dict[str, Any]
+) -> None:
+    request = ChatRequest.parse(json.dumps(chat_request(**fields)).encode())
+
+    assert request.body == chat_request(**merged)
+
+
+def test_a_model_in_the_extra_body_is_the_model() -> None:
+    request = ChatRequest.validate({"extra_body": chat_request(model="qwen-max", stream=True)})
+
+    assert (request.model, request.streams) == ("qwen-max", True)
 
 
 def test_the_error_does_not_quote_the_field() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qwen_gateway import catalog, config, datafile
-from qwen_gateway.catalog import Quirks
+from qwen_gateway.catalog import Quirks, Range
 from qwen_gateway.dialect.thinking import efforts
 
 SECTIONS = sorted(catalog.sections())
@@ -52,6 +52,10 @@ def test_thinking_and_quirks_match_their_source() -> None:
         assert set(model.quirks.drops) == {"store", "metadata", "service_tier", "prompt_cache_key"}
         assert model.quirks.json_word
         assert model.quirks.thinking_excludes == ("forced_tool", "json_object")
+        assert model.quirks.ranges == {
+            "temperature": Range(below=2, highest=1.999),
+            "top_p": Range(above=0, lowest=0.001),
+        }
 
 
 def test_beijing_and_singapore_agree_on_every_shared_model() -> None:

@@ -109,10 +109,13 @@ def test_a_call_runs_its_steps_in_order() -> None:
     }
 
 
-def test_a_lowered_output_cap_is_returned_in_a_header() -> None:
-    response = FakeDependencies(ANSWERED._replace(capped_max_tokens=32_768)).serve(chat_request(max_tokens=64_000))
+def test_every_changed_number_is_returned_in_a_header() -> None:
+    outcome = ANSWERED._replace(changes={"max_tokens": 32_768, "temperature": 1.999, "top_p": 0.001})
 
-    assert response.headers["x-gateway-max-tokens"] == "32768"
+    headers = FakeDependencies(outcome).serve(chat_request(max_tokens=64_000)).headers
+
+    assert headers["x-gateway-max-tokens"] == "32768"
+    assert (headers["x-gateway-temperature"], headers["x-gateway-top-p"]) == ("1.999", "0.001")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Thinking, said in the words of each kind of model."""
+"""Thinking controls, translated for each kind of model."""
 
 from typing import Any
 
@@ -25,7 +25,10 @@ DEFAULT_NOT_KNOWN = thinking_model(None)
 FORCED = {"tool_choice": "required"}
 NAMED = {"tool_choice": {"type": "function", "function": {"name": "weather"}}}
 JSON = {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "Give me Json."}]}
-WORDS = {"enable_thinking", "reasoning_effort", "thinking_budget", "thinking", "chat_template_kwargs"}
+CONTROLS = {
+    *("enable_thinking", "reasoning_effort", "thinking_budget"),
+    *("thinking", "chat_template_kwargs", "reasoning"),
+}
 ENABLED = {"thinking": {"type": "enabled"}}
 DISABLED = {"thinking": {"type": "disabled"}}
 IN_TEMPLATE = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -33,8 +36,8 @@ IN_TEMPLATE = {"chat_template_kwargs": {"enable_thinking": False}}
 ON, OFF = {"enable_thinking": True}, {"enable_thinking": False}
 
 
-def spelled(value: Any) -> str:
-    """The name of a case."""
+def format_case(value: Any) -> str:
+    """Return the name of a case."""
     if not isinstance(value, Model):
         return str(value)
     return f"{value.thinking.default} {value.thinking.controls} {value.thinking.efforts}"
@@ -44,18 +47,22 @@ def effort(name: str) -> dict[str, Any]:
     return {"reasoning_effort": name}
 
 
+def reasoning(**fields: Any) -> dict[str, Any]:
+    return {"reasoning": fields}
+
+
 def budget(tokens: int) -> dict[str, Any]:
     return {"thinking_budget": tokens}
 
 
-def said(fields: dict[str, Any], of: Model) -> dict[str, Any]:
-    """What a target is told about thinking."""
-    body = adapt_request(chat_request(**fields), of).body
-    return {name: value for name, value in body.items() if name in WORDS}
+def adapt_controls(fields: dict[str, Any], to: Model) -> dict[str, Any]:
+    """Return the thinking controls that a target receives."""
+    body = adapt_request(chat_request(**fields), to).body
+    return {name: value for name, value in body.items() if name in CONTROLS}
 
 
 THINKING = [
-    # in the model's own words already
+    # controls that the model accepts
     (PLAIN, ON, ON),
     (PLAIN, OFF, OFF),
     (PLAIN, ON | budget(5), ON | budget(5)),
@@ -66,13 +73,13 @@ THINKING = [
     (EFFORTS_UNKNOWN, effort("high"), effort("high")),
     (PLAIN, {}, {}),
     (PLAIN, {"enable_thinking": None}, {"enable_thinking": None}),
-    # an effort, where the model takes a budget
+    # an effort, for a model that accepts a budget
     (PLAIN, effort("low"), ON | budget(1_024)),
     (PLAIN, effort("medium"), ON | budget(8_192)),
     (PLAIN, effort("high"), ON | budget(24_576)),
     (PLAIN, effort("xhigh"), ON),
     (PLAIN, effort("none"), OFF),
-    # an effort that the model does not know
+    # an effort that the model does not accept
     (EFFORTS, effort("minimal"), effort("low")),
     (HIGH_OR_NONE, effort("minimal"), effort("high")),
     (EFFORTS, effort("high"), effort("xhigh")),
@@ -86,30 +93,61 @@ THINKING = [
     (EFFORTS_ONLY, {"thinking": {"type": "enabled", "budget_tokens": 900_000}}, effort("xhigh")),
     (EFFORTS_ONLY, DISABLED, effort("none")),
     (EFFORTS_ONLY, ENABLED, {}),
-    # vLLM's way
+    # vLLM's form
     (PLAIN_ON, IN_TEMPLATE, OFF),
     (PLAIN, {"chat_template_kwargs": {"enable_thinking": True, "x": 1}}, ON | {"chat_template_kwargs": {"x": 1}}),
     (PLAIN, {"chat_template_kwargs": {"x": 1}}, {"chat_template_kwargs": {"x": 1}}),
-    # two at once
+    # two controls
     (PLAIN, ON | effort("low"), ON | budget(1_024)),
     (PLAIN, ON | effort("low") | budget(7), ON | budget(7)),
     (EFFORTS, effort("low") | budget(7), ON | budget(7)),
     (EFFORTS_UNKNOWN, effort("low") | budget(7), ON | budget(7)),
     (EFFORTS, ON | effort("low"), effort("low")),
     (EFFORTS_ONLY, effort("low") | budget(7), effort("low")),
-    # of two that contradict, Qwen's own and the switch count more
+    # contradictory controls: Qwen's fields and switches take precedence
     (PLAIN, OFF | effort("high"), OFF),
     (PLAIN, ON | effort("none"), ON),
     (PLAIN, ON | DISABLED, ON),
     (PLAIN, ENABLED | IN_TEMPLATE, OFF),
     (EFFORTS, ON | effort("none"), ON),
-    # models that have no choice
+    # models whose thinking cannot be changed
     (NEVER, effort("high"), {}),
     (NEVER, OFF, {}),
     (NEVER, budget(7), {}),
     (ALWAYS, effort("low"), {}),
     (ALWAYS, ON, {}),
-    # what is not known or not understood is left to the provider
+    # OpenRouter's form
+    (PLAIN, reasoning(effort="high"), ON | budget(24_576)),
+    (PLAIN, reasoning(effort="none"), OFF),
+    (PLAIN, reasoning(enabled=True), ON),
+    (PLAIN, reasoning(enabled=False), OFF),
+    (PLAIN, reasoning(enabled=False, effort="high"), OFF),
+    (PLAIN, reasoning(max_tokens=2_000), ON | budget(2_000)),
+    (PLAIN, reasoning(max_tokens=0), OFF),
+    (PLAIN, reasoning(enabled=True, max_tokens=2_000, exclude=True), ON | budget(2_000)),
+    (PLAIN, reasoning(exclude=True), {}),
+    (PLAIN, reasoning(effort=None, summary="auto"), {}),
+    (PLAIN, reasoning(effort="extreme"), {}),
+    (PLAIN, {"reasoning": {}}, {}),
+    (PLAIN, {"reasoning": None}, {}),
+    (PLAIN, {"reasoning": "none"}, OFF),
+    (PLAIN, {"reasoning": False}, OFF),
+    (PLAIN, ON | reasoning(exclude=True), ON),
+    (PLAIN, ON | reasoning(effort="none"), ON),
+    (PLAIN, effort("low") | reasoning(effort="high"), ON | budget(1_024)),
+    (PLAIN, DISABLED | reasoning(enabled=True), OFF),
+    (EFFORTS, reasoning(effort="low"), effort("low")),
+    (EFFORTS, reasoning(effort="high"), effort("xhigh")),
+    (EFFORTS_ONLY, reasoning(max_tokens=2_000), effort("medium")),
+    (EFFORTS_ONLY, reasoning(enabled=False), effort("none")),
+    (NEVER, reasoning(effort="high"), {}),
+    (NEVER, reasoning(max_tokens=9), {}),
+    (NEVER, reasoning(enabled=False), {}),
+    (ALWAYS, reasoning(effort="low"), {}),
+    (NOT_KNOWN, reasoning(enabled=False), OFF),
+    (NOT_KNOWN, reasoning(effort="low", max_tokens=5, exclude=True), effort("low") | budget(5)),
+    (NOT_KNOWN, ON | reasoning(enabled=False), ON),
+    # what is unknown or not understood is left to the provider
     (NOT_KNOWN, ENABLED | effort("low") | budget(1), ENABLED | effort("low") | budget(1)),
     (PLAIN, effort("extreme"), effort("extreme")),
     (PLAIN, {"enable_thinking": "yes"}, {"enable_thinking": "yes"}),
@@ -120,38 +158,41 @@ THINKING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("of", "fields", "words"), THINKING, ids=spelled)
-def test_thinking_is_said_in_the_models_words_and_in_one_way(
-    of: Model, fields: dict[str, Any], words: dict[str, Any]
+@pytest.mark.parametrize(("to", "fields", "expected"), THINKING, ids=format_case)
+def test_thinking_controls_are_translated_for_the_model(
+    to: Model, fields: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert said(fields, of) == words
+    assert adapt_controls(fields, to) == expected
 
 
 @pytest.mark.parametrize(
-    ("of", "fields", "param"),
+    ("to", "fields", "param"),
     [
         (NEVER, ON, "enable_thinking"),
         (NEVER, ENABLED, "thinking"),
         (NEVER, {"chat_template_kwargs": {"enable_thinking": True}}, "chat_template_kwargs.enable_thinking"),
+        (NEVER, reasoning(enabled=True), "reasoning.enabled"),
+        (ALWAYS, reasoning(effort="none"), "reasoning.effort"),
+        (ALWAYS, reasoning(max_tokens=7), "reasoning.max_tokens"),
         (ALWAYS, OFF, "enable_thinking"),
         (ALWAYS, effort("none"), "reasoning_effort"),
         (ALWAYS, budget(7), "thinking_budget"),
         (ALWAYS, {"thinking": {"type": "enabled", "budget_tokens": 7}}, "thinking"),
     ],
-    ids=spelled,
+    ids=format_case,
 )
-def test_a_demand_that_the_model_cannot_meet_is_refused_by_its_name(
-    of: Model, fields: dict[str, Any], param: str
+def test_a_control_that_the_model_cannot_follow_is_rejected_by_its_name(
+    to: Model, fields: dict[str, Any], param: str
 ) -> None:
-    with pytest.raises(RequestInvalid, match=f"{of.id} .* Leave out {param}") as refused:
-        adapt_request(chat_request(**fields), of)
+    with pytest.raises(RequestInvalid, match=f"{to.id} .* Leave out {param}") as raised:
+        adapt_request(chat_request(**fields), to)
 
-    assert refused.value.param == param
+    assert raised.value.param == param
 
 
 @pytest.mark.parametrize("exclusive", [FORCED, NAMED, JSON], ids=["required", "named", "json_object"])
 @pytest.mark.parametrize(
-    ("of", "fields", "words"),
+    ("to", "fields", "expected"),
     [
         (PLAIN_ON, {}, OFF),
         (PLAIN_ON, budget(7), OFF),
@@ -165,29 +206,29 @@ def test_a_demand_that_the_model_cannot_meet_is_refused_by_its_name(
         (ALWAYS, {}, {}),
         (NOT_KNOWN, {}, {}),
     ],
-    ids=spelled,
+    ids=format_case,
 )
-def test_what_excludes_thinking_switches_off_thinking_that_nobody_asked_for(
-    of: Model, fields: dict[str, Any], words: dict[str, Any], exclusive: dict[str, Any]
+def test_what_excludes_thinking_turns_off_thinking_that_was_not_requested(
+    to: Model, fields: dict[str, Any], expected: dict[str, Any], exclusive: dict[str, Any]
 ) -> None:
-    assert said(fields | exclusive, of) == words
+    assert adapt_controls(fields | exclusive, to) == expected
 
 
-@pytest.mark.parametrize("thinks", [ON, ENABLED, effort("low")], ids=spelled)
+@pytest.mark.parametrize("thinking", [ON, ENABLED, effort("low"), reasoning(effort="low")], ids=format_case)
 @pytest.mark.parametrize("exclusive", [FORCED, NAMED, JSON], ids=["required", "named", "json_object"])
-@pytest.mark.parametrize("of", [PLAIN, PLAIN_ON], ids=["off unasked", "on unasked"])
-def test_what_excludes_thinking_that_was_asked_for_is_refused_and_both_are_named(
-    of: Model, thinks: dict[str, Any], exclusive: dict[str, Any]
+@pytest.mark.parametrize("to", [PLAIN, PLAIN_ON], ids=["off by default", "on by default"])
+def test_what_excludes_requested_thinking_is_rejected_and_both_are_named(
+    to: Model, thinking: dict[str, Any], exclusive: dict[str, Any]
 ) -> None:
-    (field,) = thinks
+    (field,) = thinking
     excluding = next(iter(exclusive))
 
-    with pytest.raises(RequestInvalid, match=f"Leave out {excluding} or {field}") as refused:
-        adapt_request(chat_request(**thinks, **exclusive), of)
+    with pytest.raises(RequestInvalid, match=f"Leave out {excluding} or {field}") as raised:
+        adapt_request(chat_request(**thinking, **exclusive), to)
 
-    assert refused.value.param == excluding
+    assert raised.value.param == excluding
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", None])
 def test_a_tool_choice_that_forces_nothing_leaves_thinking_alone(choice: str | None) -> None:
-    assert said({"tool_choice": choice}, PLAIN_ON) == {}
+    assert adapt_controls({"tool_choice": choice}, PLAIN_ON) == {}

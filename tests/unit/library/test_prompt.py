@@ -57,10 +57,16 @@ def nested(levels: int) -> Any:
         ({"messages": MESSAGES, "stream": True}, "call stream"),
         ({"messages": MESSAGES, "user": {1, 2}}, "JSON"),
         ({"messages": MESSAGES, "metadata": nested(3_000)}, "JSON"),
-        ("half of a pair: \ud83d", "surrogate"),
     ],
     ids=lambda value: repr(value)[:60],
 )
 def test_an_invalid_prompt_is_rejected_with_the_reason(prompt: Any, pattern: str) -> None:
     with pytest.raises(RequestInvalid, match=pattern):
         build_request(prompt, "qwen-plus", {})
+
+
+def test_halves_of_surrogate_pairs_are_joined_or_replaced() -> None:
+    request = build_request("joined: \ud83d" + "\ude00, alone: \ud83d", "qwen-plus", {"stop": ["\udc00"]})
+
+    assert request.body["messages"][0]["content"] == "joined: \N{GRINNING FACE}, alone: \ufffd"
+    assert request.body["stop"] == ["\ufffd"]

@@ -179,7 +179,7 @@ def test_comments_are_sent_while_no_chunk_is_produced(run: Run) -> None:
     _, first, *pings, last = post.chunks
     assert (first, last) == ("data: 1\n\n", "data: 2\n\n")
     assert pings
-    assert set(pings) == {": ping\n\n"}
+    assert set(pings) == {": ping\n"}
 
 
 def test_a_fast_stream_has_no_comments_and_leaves_no_thread(run: Run) -> None:

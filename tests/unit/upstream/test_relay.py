@@ -23,6 +23,7 @@ from tests.unit.upstream.fakes import FakeClock, FakeResponse
 TARGET = Target("dashscope", "qwen3-max")
 OTHER_TARGET = Target("dashscope", "qwen-plus")
 FAILED_ATTEMPT = Attempt(OTHER_TARGET, "ProviderFault", 500, "req-0", 5, None, "presumed")
+CHANGES = {"max_tokens": 4096}
 HELLO = encode_chunks(*text_chunks("Hel"))
 END = stream(finish(), usage())
 
@@ -35,12 +36,12 @@ def relay_of(response: FakeResponse, cooldowns: Cooldowns | None = None, *, want
         AttemptTimeouts(Deadline(20), Timeouts()),
         Stopwatch(),
     )
-    return Relay((FAILED_ATTEMPT,), provider_stream, 4096, "qwen-max", cooldowns or Cooldowns(10, FakeClock()))
+    return Relay((FAILED_ATTEMPT,), provider_stream, CHANGES, "qwen-max", cooldowns or Cooldowns(10, FakeClock()))
 
 
 def last_attempt(outcome: Outcome[Any]) -> tuple[str, str, int | None, str | None]:
-    """Return the facts of the last_attempt attempt. Assert that the earlier ones and the output cap are kept."""
-    assert (outcome.attempts[:-1], outcome.capped_max_tokens) == ((FAILED_ATTEMPT,), 4096)
+    """Return the facts of the last attempt. Assert that the earlier ones and the changes are kept."""
+    assert (outcome.attempts[:-1], outcome.changes) == ((FAILED_ATTEMPT,), CHANGES)
     attempt = outcome.attempts[-1]
     return attempt.cause, attempt.charged, attempt.status, attempt.request_id
 

@@ -74,6 +74,24 @@ def _check_max_tokens(request: ChatRequest, model: Model) -> str | None:
     return None
 
 
+def _check_temperature(request: ChatRequest, _model: Model) -> str | None:
+    temperature = request["temperature"]
+    if _is_number(temperature) and not 0 <= temperature < 2:  # noqa: PLR2004 - the provider's limit
+        return "Temperature should be in [0.0, 2.0)"
+    return None
+
+
+def _check_top_p(request: ChatRequest, _model: Model) -> str | None:
+    top_p = request["top_p"]
+    if _is_number(top_p) and not 0 < top_p <= 1:
+        return "Range of top_p should be (0.0, 1.0]"
+    return None
+
+
+def _check_tools(request: ChatRequest, _model: Model) -> str | None:
+    return next((f"[] is too short - '{name}'" for name in ("tools", "functions") if request[name] == []), None)
+
+
 def _check_n(request: ChatRequest, _model: Model) -> str | None:
     if request["n"] is not None and not _is_integer(request["n"], 1, 4):
         return "Range of n should be [1, 4]"
@@ -119,6 +137,10 @@ def _check_json_object(request: ChatRequest, model: Model) -> str | None:
     return None
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_integer(value: object, minimum: int, maximum: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
@@ -127,6 +149,9 @@ RULES: tuple[Callable[[ChatRequest, Model], str | None], ...] = (
     _check_messages,
     _check_input_length,
     _check_max_tokens,
+    _check_temperature,
+    _check_top_p,
+    _check_tools,
     _check_n,
     _check_stream,
     _check_effort,

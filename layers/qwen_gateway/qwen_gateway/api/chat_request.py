@@ -79,7 +79,7 @@ class ChatFields(_Validated):
 
 
 class ChatRequest(NamedTuple):
-    """The client's model name, and the body as it was sent."""
+    """The client's model name, and the body as it was sent, with the fields of `extra_body` merged into it."""
 
     model: str
     body: dict[str, Any]
@@ -100,16 +100,37 @@ class ChatRequest(NamedTuple):
 
     @classmethod
     def validate(cls, body: dict[str, Any]) -> "ChatRequest":
-        """Validate a JSON object.
+        """Validate a JSON object. The fields of an `extra_body` count as fields of the request.
 
         Raises:
             RequestInvalid: a validated field is invalid.
         """
+        body = _merge_extra_body(body)
         try:
             fields = ChatFields.model_validate(body)
         except ValidationError as error:
             raise _request_invalid(error) from None
         return cls(fields.model, body)
+
+
+_EXTRA_BODY = "extra_body"
+
+
+def _merge_extra_body(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the request with the fields of `extra_body`, a parameter of the SDKs that some clients send literally.
+
+    The request's own fields take precedence. The field itself may be null, and may contain another one.
+    """
+    if _EXTRA_BODY not in body:
+        return body
+    layers = [body]
+    while (extra := layers[-1].get(_EXTRA_BODY)) is not None:
+        if not isinstance(extra, dict):
+            raise RequestInvalid(f"{_EXTRA_BODY}: Input should be an object.", param=_EXTRA_BODY)
+        layers.append(extra)
+    merged = {name: value for layer in reversed(layers) for name, value in layer.items()}
+    del merged[_EXTRA_BODY]
+    return merged
 
 
 def _request_invalid(error: ValidationError) -> RequestInvalid:

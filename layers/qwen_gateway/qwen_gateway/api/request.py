@@ -124,23 +124,21 @@ def _decode(body: bytes) -> str:
         raise RequestInvalid(f"The body is not UTF-8: byte {error.start} does not fit. Send JSON in UTF-8.") from None
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate, whole pairs included."""
+
+
 def _parse(text: str) -> Any:
     try:
         value = strictjson.loads(text)
-        if "\\u" in text:
-            _reject_lone_surrogates(value)
+        if _SURROGATE.search(text):
+            # It can be half of a pair, which a client cut off or got from a model.
+            value = strictjson.loads(strictjson.dumps(value))
     except strictjson.NestedTooDeep as error:
         raise RequestInvalid(f"The body is {error}.") from None
     except ValueError as error:
         raise RequestInvalid(f"The body is not JSON: {_reason(error)}.") from None
     return value
-
-
-def _reject_lone_surrogates(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise RequestInvalid("The body escapes half a surrogate pair (\\ud800 to \\udfff), which is no text.") from None
 
 
 def _reason(error: ValueError) -> str:

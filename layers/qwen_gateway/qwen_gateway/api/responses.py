@@ -1,6 +1,5 @@
 """Every response: OpenAI's shape, request id, CORS headers, and for an error its row of `HTTP_ERRORS`."""
 
-import json
 import math
 import string
 import time
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from qwen_gateway import observability, ulid
+from qwen_gateway import observability, strictjson, ulid
 from qwen_gateway.api.request import HttpRequest, parse_event
 from qwen_gateway.config import environment
 from qwen_gateway.errors import (
@@ -148,8 +147,7 @@ def _encode_header(value: str) -> str:
 
 def json_text(document: Mapping[str, Any]) -> str:
     """Return JSON. Surrogate pairs that a provider split over two chunks are joined; lone ones are replaced."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return strictjson.dumps(document)
 
 
 DONE = b"data: [DONE]\n\n"

@@ -192,15 +192,13 @@ def _count_recovered_failures(outcome: Outcome[Any]) -> None:
 
 
 def _headers(outcome: Outcome[Any]) -> dict[str, str]:
-    """Return the headers that name the answering or the last target, and the number of provider calls."""
+    """Return the headers that name the answering or the last target, the number of calls, and the changed numbers."""
     headers: dict[str, str] = {}
     if isinstance(outcome.result, Relay):
         headers = _target_headers(outcome.result.target, outcome.result.attempts)
     elif outcome.attempts:
         headers = _target_headers(outcome.attempts[-1].target, len(outcome.attempts))
-    if outcome.capped_max_tokens is not None:
-        headers["x-gateway-max-tokens"] = str(outcome.capped_max_tokens)
-    return headers
+    return headers | {f"x-gateway-{field.replace('_', '-')}": str(value) for field, value in outcome.changes.items()}
 
 
 def _target_headers(target: Target, attempts: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ Figures have their source and date in the file, and are never repeated in code.
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,26 @@ class Thinking(NamedTuple):
     capped_by: tuple[str, ...] = ()
 
 
+class Range(NamedTuple):
+    """The values of a field that a model accepts, where they differ from OpenAI's.
+
+    Attributes:
+        above: values up to this one are rejected; `lowest` replaces them.
+        below: values from this one are rejected; `highest` replaces them.
+    """
+
+    above: float = -math.inf
+    lowest: float = -math.inf
+    below: float = math.inf
+    highest: float = math.inf
+
+    def nearest(self, value: float) -> float:
+        """Return the accepted value that is nearest."""
+        if value <= self.above:
+            return self.lowest
+        return self.highest if value >= self.below else value
+
+
 class Quirks(NamedTuple):
     """Differences from OpenAI's API.
 
@@ -38,12 +59,14 @@ class Quirks(NamedTuple):
         drops: fields that are rejected and may be dropped without a change of the answer.
         json_word: whether a json_object request needs the word "json" in a message.
         thinking_excludes: what is rejected while a model thinks: `forced_tool`, `json_object`.
+        ranges: the values of numeric fields that are accepted.
     """
 
     roles: Mapping[str, str] = {}
     drops: tuple[str, ...] = ()
     json_word: bool = False
     thinking_excludes: tuple[str, ...] = ()
+    ranges: Mapping[str, Range] = {}
 
 
 class Model(NamedTuple):
@@ -111,6 +134,7 @@ def _quirks(facts: Mapping[str, Any]) -> Quirks:
         drops=tuple(facts.get("drops", ())),
         json_word=facts.get("json_word", False),
         thinking_excludes=tuple(facts.get("thinking_excludes", ())),
+        ranges={field: Range(**limits) for field, limits in facts.get("ranges", {}).items()},
     )
 
 

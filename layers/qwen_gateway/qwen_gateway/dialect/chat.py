@@ -90,10 +90,14 @@ def _part_type(part: Mapping[str, Any]) -> str | None:
 
 
 class AdaptedRequest(NamedTuple):
-    """The body for a target, without its model's name, and the output cap in tokens if it had to be lowered."""
+    """The body for a target, without its model's name.
+
+    `changes` contains the numbers that the target gets in place of the client's, by field. An output cap is
+    `max_tokens`, by whichever of its names the client sent it.
+    """
 
     body: Body
-    capped_max_tokens: int | None
+    changes: Mapping[str, float] = {}
 
 
 def adapt_request(
@@ -110,11 +114,21 @@ def adapt_request(
     Raises:
         RequestInvalid: the target cannot do what is asked, and leaving it out would change the answer or its price.
     """
-    adapted = _apply_quirks(dict(body), model) if model else dict(body)
+    complete = request_body.remove_empty_tools(dict(body))
+    adapted = _apply_quirks(complete, model) if model else complete
+    changes = _replace_rejected_numbers(adapted, model) if model else {}
     limits = [limit for limit in (output_limit, model and model.output_tokens) if limit is not None]
     cap = min(limits, default=None)
     capped = adapted if cap is None else request_body.cap_max_tokens(adapted, cap)
-    return AdaptedRequest(_request_stream(capped, stream_usage=stream_usage), None if capped is adapted else cap)
+    caps = {} if cap is None or capped is adapted else {"max_tokens": cap}
+    return AdaptedRequest(_request_stream(capped | changes, stream_usage=stream_usage), {**caps, **changes})
+
+
+def _replace_rejected_numbers(body: Body, model: Model) -> dict[str, float]:
+    """Return the nearest accepted number for each field whose number the model rejects."""
+    numbers = {field: body[field] for field in model.quirks.ranges if type(body.get(field)) in (int, float)}
+    nearest = {field: model.quirks.ranges[field].nearest(number) for field, number in numbers.items()}
+    return {field: number for field, number in nearest.items() if number != numbers[field]}
 
 
 def _apply_quirks(body: Body, model: Model) -> Body:

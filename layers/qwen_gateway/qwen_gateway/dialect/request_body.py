@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+_TOOL_REFERENCES = {"tools": ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}
 
 
 def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -23,10 +24,20 @@ def texts(body: Mapping[str, Any]) -> list[str]:
     return [value for value in values if isinstance(value, str)]
 
 
+def remove_empty_tools(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the request without empty lists of tools and what refers to them; `body` itself if it has none."""
+    removed: set[str] = set()
+    for name, references in _TOOL_REFERENCES.items():
+        if name in body and not body[name]:
+            removed |= {name, *references} if body[name] == [] else set(references)
+    return {name: value for name, value in body.items() if name not in removed} if removed else body
+
+
 def forces_tool(body: Mapping[str, Any]) -> bool:
     """Return whether `tool_choice` forces a tool call."""
     choice = body.get("tool_choice")
-    return choice == "required" or isinstance(choice, Mapping)
+    has_empty_tools = "tools" in body and not body["tools"]
+    return (choice == "required" or isinstance(choice, Mapping)) and not has_empty_tools
 
 
 def response_format(body: Mapping[str, Any]) -> str | None:

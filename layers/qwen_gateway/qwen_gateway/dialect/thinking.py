@@ -1,12 +1,12 @@
 """Thinking controls: what a request asks for, translated into the fields that the model accepts.
 
-Clients send `enable_thinking` (Qwen; vLLM inside `chat_template_kwargs`), `thinking` (Anthropic), `reasoning_effort`
-(OpenAI) or `thinking_budget` (Qwen). A model accepts a switch with or without a budget, or an effort alone: newer
-models reject an effort together with a budget.
+Clients send `enable_thinking` (Qwen; vLLM inside `chat_template_kwargs`), `thinking` (Anthropic), `reasoning`
+(OpenRouter, OpenAI's Responses), `reasoning_effort` (OpenAI) or `thinking_budget` (Qwen). A model accepts a switch with
+or without a budget, or an effort alone: newer models reject an effort together with a budget.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,12 @@ from qwen_gateway.dialect import request_body
 from qwen_gateway.errors import RequestInvalid
 
 _SWITCH, _EFFORT, _BUDGET = "enable_thinking", "reasoning_effort", "thinking_budget"
-_ANTHROPIC, _TEMPLATE = "thinking", "chat_template_kwargs"
+_ANTHROPIC, _TEMPLATE, _REASONING = "thinking", "chat_template_kwargs", "reasoning"
 _TEMPLATE_SWITCH = f"{_TEMPLATE}.{_SWITCH}"
+_REASONING_SWITCH, _REASONING_EFFORT = f"{_REASONING}.enabled", f"{_REASONING}.effort"
+_REASONING_BUDGET = f"{_REASONING}.max_tokens"
+_LIMITS = (_EFFORT, _REASONING_EFFORT, _REASONING_BUDGET)
+"""Fields that limit thinking; the other ones switch it."""
 _NO_EFFORT = "none"
 
 type Body = dict[str, Any]
@@ -42,18 +46,23 @@ class ThinkingRequest(NamedTuple):
 
 def parse_thinking(body: Mapping[str, Any]) -> ThinkingRequest:
     """Read the controls of a request. A switch has priority over an effort, Qwen's fields over others'."""
-    effort, anthropic = _effort(body), _anthropic(body)
+    anthropic, reasoning = _anthropic(body), _reasoning(body)
+    efforts_sent = [_effort(body.get(_EFFORT)), _effort(reasoning.get("effort"))]
+    max_tokens = _tokens(reasoning.get("max_tokens"))
     switches = {
         _SWITCH: _bool(body.get(_SWITCH)),
         _TEMPLATE_SWITCH: _bool(_template(body).get(_SWITCH)),
         _ANTHROPIC: anthropic["type"] == "enabled" if anthropic else None,
-        _EFFORT: None if effort is None else effort != _NO_EFFORT,
+        _REASONING_SWITCH: _bool(reasoning.get("enabled")),
+        **{
+            name: None if effort is None else effort != _NO_EFFORT
+            for name, effort in zip((_EFFORT, _REASONING_EFFORT), efforts_sent, strict=True)
+        },
+        _REASONING_BUDGET: None if max_tokens is None else max_tokens > 0,
     }
     field, enabled = next(((name, value) for name, value in switches.items() if value is not None), ("", None))
-    budget = _tokens(body.get(_BUDGET))
-    return ThinkingRequest(
-        enabled, field, effort, _tokens(anthropic.get("budget_tokens")) if budget is None else budget
-    )
+    budgets = (_tokens(body.get(_BUDGET)), _tokens(anthropic.get("budget_tokens")), max_tokens or None)
+    return ThinkingRequest(enabled, field, _first(efforts_sent), _first(budgets))
 
 
 def adapt_thinking(body: Body, model: Model) -> Body:
@@ -63,13 +72,28 @@ def adapt_thinking(body: Body, model: Model) -> Body:
         RequestInvalid: the model cannot do what is asked, and leaving it out would change the answer or its price.
     """
     if model.thinking == Thinking():
-        return body
+        return _flatten_reasoning(body)
     asked = parse_thinking(body)
     wanted = _resolve_exclusion(asked, body, model)
     if wanted.is_empty or (wanted is asked and _is_native(body, asked, model)):
-        return body
+        return _without_reasoning(body)
     controls = _turn_off(wanted, model) if wanted.enabled is False else _turn_on(wanted, model)
     return _remove_controls(body) | controls
+
+
+def _without_reasoning(body: Body) -> Body:
+    return {name: value for name, value in body.items() if name != _REASONING} if _REASONING in body else body
+
+
+def _flatten_reasoning(body: Body) -> Body:
+    """Return the request with the fields of `reasoning` under Qwen's names: the provider judges them."""
+    reasoning = _reasoning(body)
+    fields = {
+        _SWITCH: _bool(reasoning.get("enabled")),
+        _EFFORT: _effort(reasoning.get("effort")),
+        _BUDGET: _tokens(reasoning.get("max_tokens")),
+    }
+    return {name: value for name, value in fields.items() if value is not None} | _without_reasoning(body)
 
 
 def _resolve_exclusion(asked: ThinkingRequest, body: Body, model: Model) -> ThinkingRequest:
@@ -107,7 +131,7 @@ def is_excluded(body: Mapping[str, Any], model: Model) -> bool:
 
 
 def _is_native(body: Body, asked: ThinkingRequest, model: Model) -> bool:
-    if _bool(_template(body).get(_SWITCH)) is not None or _anthropic(body):
+    if _bool(_template(body).get(_SWITCH)) is not None or _anthropic(body) or _reasoning(body):
         return False
     fields = {name for name in (_SWITCH, _EFFORT, _BUDGET) if body.get(name) is not None}
     if not fields <= set(model.thinking.controls):
@@ -152,7 +176,7 @@ def _turn_on(wanted: ThinkingRequest, model: Model) -> Body:
 
 def _ignore(wanted: ThinkingRequest, model: Model) -> Body:
     """An effort or a budget is a limit, and no thinking is within it; a switch is a demand."""
-    if wanted.enabled and wanted.field != _EFFORT:
+    if wanted.enabled and wanted.field not in _LIMITS:
         raise _unsupported(wanted.field, f"{model.id} cannot think")
     return {}
 
@@ -187,7 +211,7 @@ def _nearest_effort(effort: str, accepted: Sequence[str]) -> str:
 def _remove_controls(body: Body) -> Body:
     """Return the request without thinking controls; other entries of `chat_template_kwargs` stay."""
     controls = {_SWITCH, _EFFORT, _BUDGET} | ({_ANTHROPIC} if _anthropic(body) else set())
-    rest = {name: value for name, value in body.items() if name not in controls}
+    rest = {name: value for name, value in _without_reasoning(body).items() if name not in controls}
     if _SWITCH in _template(body):
         kept = {name: value for name, value in rest.pop(_TEMPLATE).items() if name != _SWITCH}
         rest |= {_TEMPLATE: kept} if kept else {}
@@ -204,8 +228,23 @@ def _anthropic(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return control if isinstance(control, Mapping) and control.get("type") in ("enabled", "disabled") else {}
 
 
-def _effort(body: Mapping[str, Any]) -> str | None:
-    effort = body.get(_EFFORT)
+def _reasoning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the control that is an object, or in place of one an effort or a switch."""
+    match body.get(_REASONING):
+        case Mapping() as control:
+            return control
+        case str() as effort:
+            return {"effort": effort}
+        case bool() as enabled:
+            return {"enabled": enabled}
+    return {}
+
+
+def _first[Value](values: Iterable[Value | None]) -> Value | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _effort(effort: object) -> str | None:
     return effort if isinstance(effort, str) and effort in efforts() else None
 
 

@@ -1,6 +1,5 @@
 """Prompts of the library and how they become chat requests."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,13 +40,7 @@ def _fields(prompt: Prompt) -> Mapping[str, Any]:
 def _copy(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy that equals the request after JSON serialization and is safe from later changes by the caller."""
     try:
-        text = json.dumps(body, ensure_ascii=False)
-        text.encode()
-        copy: dict[str, Any] = strictjson.loads(text)
-    except UnicodeEncodeError:
-        raise RequestInvalid(
-            "The request holds half a surrogate pair (\\ud800 to \\udfff), which is no text."
-        ) from None
+        copy: dict[str, Any] = strictjson.loads(strictjson.dumps(body))
     except (TypeError, ValueError, RecursionError) as error:
         raise RequestInvalid(f"The request cannot be written as JSON: {error}.") from None
     return copy

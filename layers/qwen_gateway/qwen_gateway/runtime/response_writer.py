@@ -23,7 +23,9 @@ _DELIMITER = bytes(8)
 _MIN_TIMEOUT_S = 0.001
 _MAX_TIMEOUT_S = 900.0
 """Lambda's limit for one invocation."""
-_PING = b": ping\n\n"
+_PING = b": ping\n"
+"""A comment, without the blank line that ends an event: openai-go before 3.43 parses an event at each blank line, and
+fails if it has no data."""
 
 
 class ResponseWriter:

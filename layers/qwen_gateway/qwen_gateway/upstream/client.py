@@ -70,9 +70,9 @@ class Upstream:
         outcome = self._run_attempts(operation, request, operation.whole_reader, deadline, before_attempt)
         stream = outcome.result
         if isinstance(stream, GatewayError):
-            return Outcome(outcome.attempts, stream, None, outcome.capped_max_tokens)
+            return Outcome(outcome.attempts, stream, None, outcome.changes)
         attempts = (*outcome.attempts, stream.finish())
-        return Outcome(attempts, stream.reader.answer, stream.reader.usage, outcome.capped_max_tokens)
+        return Outcome(attempts, stream.reader.answer, stream.reader.usage, outcome.changes)
 
     def stream(
         self,
@@ -85,9 +85,9 @@ class Upstream:
         outcome = self._run_attempts(operation, request, operation.relay_reader, deadline, before_attempt)
         stream = outcome.result
         if isinstance(stream, GatewayError):
-            return Outcome(outcome.attempts, stream, None, outcome.capped_max_tokens)
-        relay = Relay(outcome.attempts, stream, outcome.capped_max_tokens, request.model, self._cooldowns)
-        return Outcome(outcome.attempts, relay, None, outcome.capped_max_tokens)
+            return Outcome(outcome.attempts, stream, None, outcome.changes)
+        relay = Relay(outcome.attempts, stream, outcome.changes, request.model, self._cooldowns)
+        return Outcome(outcome.attempts, relay, None, outcome.changes)
 
     def _run_attempts[AnyReader: Reader](
         self,
@@ -104,18 +104,18 @@ class Upstream:
         plan = AttemptPlan(targets, self._cooldowns.order(targets), self._attempts, deadline.remaining, self._jitter)
         attempts: list[Attempt] = []
         errors: dict[Target, GatewayError] = {}
-        capped_max_tokens: int | None = None
+        changes: Mapping[str, float] = {}
         following: NextAttempt | None = plan.first()
         while following:
             target = following.target
             self._sleep(following.wait)
             if refusal := before_attempt(target, attempts):
-                return Outcome(tuple(attempts), refusal, None, capped_max_tokens)
-            capped_max_tokens = None
+                return Outcome(tuple(attempts), refusal, None, changes)
+            changes = {}
             try:
                 provider = self._providers[target.provider]
                 adapted = operation.adapt(body, self._describe(target), provider, limit)
-                capped_max_tokens = adapted.capped_max_tokens
+                changes = adapted.changes
                 with self._caller.open(target, operation, adapted.body, new_reader(body), deadline) as stream:
                     stream.wait_until_ready()
             except AttemptFailed as failed:
@@ -127,8 +127,8 @@ class Upstream:
                 following = _after_refusal(plan, error)
             else:
                 self._cooldowns.record_success(target)
-                return Outcome(tuple(attempts), stream, None, capped_max_tokens)
-        return Outcome(tuple(attempts), _final_error(errors, targets[0], request.model), None, capped_max_tokens)
+                return Outcome(tuple(attempts), stream, None, changes)
+        return Outcome(tuple(attempts), _final_error(errors, targets[0], request.model), None, changes)
 
     def _after_failure(self, plan: AttemptPlan, target: Target, failed: AttemptFailed) -> NextAttempt | None:
         """Return the attempt that follows a failed one; an internal error ends the request."""

@@ -1,9 +1,10 @@
 """What became of a request: its attempts, and its answer or error."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from qwen_gateway.errors import GatewayError, ProviderError, ProviderModelMissing, RouteModelMissing
-from qwen_gateway.provider_failures import failure_of
+from qwen_gateway.provider_failures import failure_of, quotable_message
 from qwen_gateway.routing import Target
 from qwen_gateway.usage import Usage
 
@@ -53,13 +54,13 @@ class Outcome[Answer](NamedTuple):
         attempts: in order; the last one succeeded if there is an answer.
         result: the answer or the error.
         usage: the provider's token counts for the answer, None if it reported none.
-        capped_max_tokens: the output cap in tokens that the last target got, if the client asked for more.
+        changes: the numbers that the last target got in place of the client's, by field.
     """
 
     attempts: tuple[Attempt, ...]
     result: Answer | GatewayError
     usage: Usage | None = None
-    capped_max_tokens: int | None = None
+    changes: Mapping[str, float] = {}
 
 
 def failed_attempt(target: Target, error: BaseException, latency_ms: int) -> Attempt:
@@ -77,13 +78,14 @@ def client_error(error: ProviderError, target: Target, model: str) -> ProviderEr
     if kind is ProviderModelMissing and model != target.model:
         kind = RouteModelMissing
     failure = failure_of(kind)
-    reason = error.message or "it gave no reason"
+    quotable = quotable_message(error)
+    reason = quotable or failure.unknown_reason
     message = failure.message.format(provider=target.provider, model=target.model, reason=reason)
-    if failure.quotes_provider and error.message:
-        message += f" It says: {error.message}"
+    if failure.quotes_provider and quotable:
+        message += f" It says: {quotable}"
     return kind(
         message,
-        param=error.param,
+        param=error.param if quotable or not error.message else None,
         retry_after=error.retry_after or failure.retry_after,
         status=error.status,
         code=error.code,

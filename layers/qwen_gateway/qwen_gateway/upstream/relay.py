@@ -1,6 +1,6 @@
 """A streamed answer on its way to the client, and its outcome."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from qwen_gateway.errors import GatewayError, InternalError, ProviderError
 from qwen_gateway.routing import Target
@@ -20,7 +20,7 @@ class Relay:
     Args:
         failed_attempts: the attempts before this one.
         stream: the provider's response.
-        capped_max_tokens: the output cap in tokens that the target got, if the client asked for more.
+        changes: the numbers that the target got in place of the client's, by field.
         model: the client's model name.
         cooldowns: where a failure of the target is recorded.
     """
@@ -29,13 +29,13 @@ class Relay:
         self,
         failed_attempts: tuple[Attempt, ...],
         stream: ProviderStream[RelayReader],
-        capped_max_tokens: int | None,
+        changes: Mapping[str, float],
         model: str,
         cooldowns: Cooldowns,
     ) -> None:
         self._failed_attempts = failed_attempts
         self._stream = stream
-        self._capped_max_tokens = capped_max_tokens
+        self._changes = changes
         self._model = model
         self._cooldowns = cooldowns
         self._is_over = False
@@ -89,5 +89,5 @@ class Relay:
 
     def _end(self, result: GatewayError | None, attempt: Attempt) -> Outcome[None]:
         usage = None if result else self._stream.reader.usage
-        self._outcome = Outcome((*self._failed_attempts, attempt), result, usage, self._capped_max_tokens)
+        self._outcome = Outcome((*self._failed_attempts, attempt), result, usage, self._changes)
         return self._outcome

@@ -16,7 +16,6 @@ import httpcore2
 import httpx2
 from openai import APIStatusError, OpenAI, Stream
 
-from qwen_gateway import strictjson
 from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
@@ -128,7 +127,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def _status_error(error: APIStatusError) -> ProviderError:
-    body = parse_error_body(_json(error.response))
+    body = parse_error_body(_read_text(error.response))
     return classify(error.status_code, body)(
         body.message,
         param=body.param,
@@ -152,11 +151,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(seconds, _MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds > 0 else None
 
 
-def _json(response: httpx2.Response) -> Any:
+def _read_text(response: httpx2.Response) -> str:
     try:
-        return strictjson.loads(response.content)
-    except (ValueError, httpx2.StreamError):
-        return None
+        return response.content.decode(errors="replace")
+    except httpx2.StreamError:
+        return ""
 
 
 def _connection_error(error: Exception, timeouts: AttemptTimeouts, *, has_response: bool) -> ProviderError:

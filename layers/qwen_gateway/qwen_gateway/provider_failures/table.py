@@ -1,20 +1,17 @@
 """One row for each kind of provider failure: how it is recognized, what may follow it, and what the client gets.
 
-Recognition uses the code of the error body, then the HTTP status (DashScope's error pages; design, section 3). Messages
-are never searched, with one exception that stands in the table as data: 429 `insufficient_quota` means throttling,
-unless the message says that the free quota is used up.
+`classification` recognizes them.
 """
 
 import enum
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qwen_gateway.errors import (
     HttpError,
     ProviderAnswerBroken,
     ProviderBurstThrottled,
     ProviderConnectTimeout,
+    ProviderContextExceeded,
     ProviderDisconnected,
     ProviderError,
     ProviderFault,
@@ -29,9 +26,14 @@ from qwen_gateway.errors import (
     ProviderUnreachable,
     RouteModelMissing,
 )
-
-EVENT = "event"
-"""The status of an error event inside a stream, which has no HTTP status of its own."""
+from qwen_gateway.provider_failures.messages import (
+    CONTEXT_EXCEEDED,
+    EVENT,
+    FREE_QUOTA_USED_UP,
+    MODEL_MISSING,
+    OUT_OF_CREDIT,
+    StatusWithMessage,
+)
 
 
 class Retry(enum.Enum):
@@ -69,9 +71,6 @@ class CodeInMessage(NamedTuple):
     message: str
 
 
-_FREE_QUOTA_USED_UP = "free allocated quota exceeded"
-
-
 class ProviderFailure(NamedTuple):
     """One kind of provider failure.
 
@@ -81,10 +80,13 @@ class ProviderFailure(NamedTuple):
         rule: what may follow it.
         message: what the client reads: `{provider}`, `{model}` and `{reason}`, the provider's message, are filled in.
         codes: patterns of the provider's error codes, in lower case.
-        statuses: patterns of the provider's HTTP statuses, for errors whose code is in no row.
+        messages: patterns of the provider's messages, for errors whose code is in no row.
+        event_codes: patterns of codes, for error events whose code and message are in no row: they have no status.
+        statuses: patterns of the provider's HTTP statuses, for all other errors.
         exceptions: codes that have this meaning only together with a message.
         quotes_provider: whether the provider's message is appended. The message about a rejected key is not: it
-            contains parts of the key.
+            contains parts of the key. `quotable_message` excludes more.
+        unknown_reason: replaces `{reason}` if there is no message.
         retry_after: seconds after which a retry can succeed if the provider names none, which is the rule.
         owner_metric: whether it is counted even if a fallback answered, because only the owner can mend it.
     """
@@ -94,17 +96,26 @@ class ProviderFailure(NamedTuple):
     rule: RetryRule
     message: str
     codes: tuple[str, ...] = ()
+    messages: tuple[StatusWithMessage, ...] = ()
+    event_codes: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     exceptions: tuple[CodeInMessage, ...] = ()
     quotes_provider: bool = False
+    unknown_reason: str = "it gave no reason"
     retry_after: float | None = None
     owner_metric: bool = False
+
+
+_REFUSED = "The provider rejects the request; it gave no reason that could be passed on."
 
 
 def _http(status: int, code: str, kind: str = "server_error") -> HttpError:
     """Return an error that the SDKs do not retry, because the gateway has used up its own attempts."""
     return HttpError(status, kind, code, should_retry=False)
 
+
+ACCESS_CODES = ("*accessdenied*", "access_denied", "allocationquota.freetieronly")
+"""Codes that providers send with status 403."""
 
 PROVIDER_FAILURES = (
     ProviderFailure(
@@ -113,6 +124,7 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.WITH_BACKOFF, cooldown=True),
         "{provider} throttles {model}: the account's requests or tokens per minute are spent.",
         codes=("throttling*", "limitrequests", "limit_requests"),
+        event_codes=("rate_limit*", "too_many_requests", "insufficient_quota"),
         statuses=("429",),
         quotes_provider=True,
         retry_after=2.0,
@@ -132,6 +144,7 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.AFTER_BACKOFF, cooldown=True),
         "{provider} has no capacity for {model} now.",
         codes=("modelservingerror", "modelunavailable"),
+        event_codes=("overloaded*",),
         statuses=("503",),
         quotes_provider=True,
         retry_after=5.0,
@@ -189,7 +202,22 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.NEVER, Fallback.OTHER_PROVIDER),
         "{provider} refuses calls because the account has no credit. Its owner tops it up on the "
         "provider's billing page (DashScope's is Expenses and Costs in the Alibaba Cloud console).",
-        codes=("arrearage", "commoditynotpurchased", "prepaidbilloverdue", "postpaidbilloverdue"),
+        codes=(
+            "arrearage",
+            "commoditynotpurchased",
+            "prepaidbilloverdue",
+            "postpaidbilloverdue",
+            # Resellers with new-api, one-api or sub2api; some put a prefix before the code.
+            "*insufficient_user_quota",
+            "*pre_consume_token_quota_failed",
+            "*quota_not_enough",
+            "*free_model_blocked_no_quota",
+            "*insufficient_balance",
+            # OpenAI
+            "billing_not_active",
+            "billing_hard_limit_reached",
+        ),
+        messages=OUT_OF_CREDIT,
         statuses=("402",),
         owner_metric=True,
     ),
@@ -209,10 +237,14 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.NEVER),
         "{provider} does not serve {model} to this account.",
         codes=("modelnotfound", "model_not_found", "model_not_supported"),
+        messages=MODEL_MISSING,
+        event_codes=ACCESS_CODES,
         statuses=("403", "404"),
         exceptions=(
-            CodeInMessage("429", "insufficient_quota", _FREE_QUOTA_USED_UP),
-            CodeInMessage("429", "throttling.allocationquota", _FREE_QUOTA_USED_UP),
+            CodeInMessage("429", "insufficient_quota", FREE_QUOTA_USED_UP),
+            CodeInMessage("429", "throttling.allocationquota", FREE_QUOTA_USED_UP),
+            CodeInMessage(EVENT, "insufficient_quota", FREE_QUOTA_USED_UP),
+            CodeInMessage(EVENT, "throttling.allocationquota", FREE_QUOTA_USED_UP),
         ),
         quotes_provider=True,
     ),
@@ -229,7 +261,18 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.NEVER, Fallback.FINAL),
         "{reason}",
         codes=("datainspectionfailed", "data_inspection_failed", "ipinfringementsuspect"),
+        event_codes=("invalid*", "badrequest*", "bad_request*"),
         statuses=("4??",),
+        unknown_reason=_REFUSED,
+    ),
+    ProviderFailure(
+        ProviderContextExceeded,
+        HttpError(400, "invalid_request_error", "context_length_exceeded"),
+        RetryRule(Retry.NEVER, Fallback.FINAL),
+        "{reason}",
+        codes=("*context_length_exceeded*", "*context_window_exceeded*", "exceed_context_size*"),
+        messages=CONTEXT_EXCEEDED,
+        unknown_reason=_REFUSED,
     ),
 )
 """The most specific pattern decides which row an error belongs to."""
@@ -240,57 +283,3 @@ _BY_ERROR = {row.error: row for row in PROVIDER_FAILURES}
 def failure_of(error: type[ProviderError]) -> ProviderFailure:
     """Return the row of an error, or of its nearest parent that has one."""
     return next(_BY_ERROR[kind] for kind in error.__mro__ if kind in _BY_ERROR)
-
-
-class ErrorBody(NamedTuple):
-    """The body of a provider's error, in any of its envelopes; what is missing is empty."""
-
-    message: str
-    code: str
-    param: str | None
-
-
-def parse_error_body(body: Any) -> ErrorBody:
-    """Parse OpenAI's envelope or DashScope's native one; anything else gives an empty body."""
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    if not isinstance(inner, dict):
-        return ErrorBody("", "", None)
-    code = inner.get("code") or inner.get("type") or ""
-    param = inner.get("param")
-    return ErrorBody(str(inner.get("message") or ""), str(code), param if isinstance(param, str) else None)
-
-
-def is_error_body(body: Mapping[str, Any]) -> bool:
-    """Return whether a document without an answer is an error: OpenAI's, DashScope's native one, or another."""
-    is_native = isinstance(body.get("message"), str) and ("code" in body or body.get("object") == "error")
-    return bool(body.get("error") or body.get("detail") or is_native)
-
-
-def classify(status: int | None, body: ErrorBody) -> type[ProviderError]:
-    """Return the error that a provider's error response means.
-
-    Args:
-        status: the HTTP status; None for an error event inside a stream.
-        body: the error body; its message is only compared for `exceptions`.
-    """
-    wire_status, code, message = str(status or EVENT), body.code.lower(), body.message.lower()
-    for row in PROVIDER_FAILURES:
-        if any((wire_status, code) == each[:2] and each.message in message for each in row.exceptions):
-            return row.error
-    return _most_specific(code, _CODES) or _most_specific(wire_status, _STATUSES) or ProviderAnswerBroken
-
-
-type _Patterns = list[tuple[str, type[ProviderError]]]
-
-
-def _sort(patterns: _Patterns) -> _Patterns:
-    """Sort the most specific pattern first: the one with the most literal characters."""
-    return sorted(patterns, key=lambda each: -len(each[0].replace("*", "").replace("?", "")))
-
-
-_CODES = _sort([(pattern, row.error) for row in PROVIDER_FAILURES for pattern in row.codes])
-_STATUSES = _sort([(pattern, row.error) for row in PROVIDER_FAILURES for pattern in row.statuses])
-
-
-def _most_specific(text: str, patterns: _Patterns) -> type[ProviderError] | None:
-    return next((error for pattern, error in patterns if fnmatchcase(text, pattern)), None)
