@@ -268,7 +268,7 @@ ROWS = (
         code="model_not_found",
         should_retry="",
         recorded_cause="ProviderModelMissing",
-        route="qwen3-max",
+        route="qwen4-max",
     ),
     Row(
         "request rejected: parameter, content, length",

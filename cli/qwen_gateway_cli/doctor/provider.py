@@ -104,9 +104,9 @@ class ProviderExamination:
             yield _check_chat(self._configuration, Target(self.subject, model), key)
 
     def _choose_chat_model(self, names: frozenset[str]) -> str | None:
-        """Return the cheapest model of the catalog, or else a model of a route, or else a listed model."""
+        """Return the catalog's model for test calls, or else a model of a route, or else a listed model."""
         if self._provider.catalog:
-            return catalog.cheapest(self._provider.catalog)
+            return catalog.test_model(self._provider.catalog)
         return next(iter(self._known_models), min(names, default=None))
 
     @property

@@ -26,7 +26,7 @@ def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
     assert doctor_env.ends().status == 0
 
-    doctor_env.configure(routes={"qwen-max": [{"model": "qwen3-max"}, {"model": "qwen-max", "provider": RESELLER}]})
+    doctor_env.configure(routes={"qwen-max": [{"model": "qwen4-max"}, {"model": "qwen-max", "provider": RESELLER}]})
     assert states(doctor_env.rows(), RESELLER) == {"key": "failed"}
     assert doctor_env.ends().status == 1
 
