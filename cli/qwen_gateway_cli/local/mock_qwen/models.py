@@ -43,7 +43,7 @@ def is_retired(name: object, served: Sequence[str] | None = None) -> bool:
 
 
 def find_model(name: object, served: Sequence[str] | None = None) -> Model | None:
-    """Return the model of that name, or None when it is not in `served` or, by default, is retired or has no served prefix."""
+    """Return the model of that name, or None if it is retired or not served; the prefix decides by default."""
     if not isinstance(name, str) or is_retired(name, served):
         return None
     is_served = name.startswith(SERVED_PREFIXES) if served is None else name in served
