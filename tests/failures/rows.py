@@ -80,6 +80,7 @@ NO_MODEL = (
     ),
     *make_errors(404, "ModelNotFound", "model_not_found", "model_not_supported"),
     *make_errors(429, "insufficient_quota", "Throttling.AllocationQuota", message=FREE_QUOTA),
+    *make_errors(400, "InvalidParameter", message="Model not exist."),
 )
 
 ROWS = (

@@ -79,6 +79,11 @@ def test_a_code_counts_in_any_case_and_at_any_status(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["insufficient_quota", "Throttling.AllocationQuota"])
-def test_the_one_message_that_is_read_tells_the_spent_free_quota_from_throttling(code: str) -> None:
+def test_a_message_tells_the_spent_free_quota_from_throttling(code: str) -> None:
     assert classify(429, ErrorBody("Free allocated quota exceeded.", code, None)) is ProviderModelMissing
     assert classify(429, ErrorBody("You exceeded your current quota.", code, None)) is ProviderThrottled
+
+
+def test_a_message_tells_a_retired_model_from_a_wrong_parameter() -> None:
+    assert classify(400, ErrorBody("Model not exist.", "InvalidParameter", None)) is ProviderModelMissing
+    assert classify(400, ErrorBody("Range of n should be [1, 4]", "InvalidParameter", None)) is ProviderRefused

@@ -1,8 +1,8 @@
 """One row for each kind of provider failure: how it is recognized, what may follow it, and what the client gets.
 
 Recognition uses the code of the error body, then the HTTP status (DashScope's error pages; design, section 3). Messages
-are never searched, with one exception that stands in the table as data: 429 `insufficient_quota` means throttling,
-unless the message says that the free quota is used up.
+are never searched, with two exceptions that stand in the table as data: 429 `insufficient_quota` means throttling,
+unless the message says that the free quota is used up, and 400 `InvalidParameter` can mean a model that was retired.
 """
 
 import enum
@@ -69,6 +69,8 @@ class CodeInMessage(NamedTuple):
 
 
 _FREE_QUOTA_USED_UP = "free allocated quota exceeded"
+_NO_SUCH_MODEL = "model not exist"
+"""DashScope's message for a retired model (models.dev pull request 6662)."""
 
 
 class ProviderFailure(NamedTuple):
@@ -212,6 +214,7 @@ PROVIDER_FAILURES = (
         exceptions=(
             CodeInMessage("429", "insufficient_quota", _FREE_QUOTA_USED_UP),
             CodeInMessage("429", "throttling.allocationquota", _FREE_QUOTA_USED_UP),
+            CodeInMessage("400", "invalidparameter", _NO_SUCH_MODEL),
         ),
         quotes_provider=True,
     ),
