@@ -38,7 +38,7 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
     },
     "deprecation": {
-        "description": "Only if the model that answered is retired within 30 days: the time from which it counts as "
+        "description": "Only if the model that answered retires within 30 days, or has: the time from which it is "
         "deprecated, in seconds since 1970 (RFC 9745).",
         "schema": {"type": "string", "pattern": "^@[1-9][0-9]*$"},
     },
