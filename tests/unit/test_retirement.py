@@ -76,6 +76,7 @@ def test_the_time_is_read_with_each_request() -> None:
 def test_routes_read_the_clock_of_the_test_run(catalog_clock: Callable[[], float], pytestconfig: pytest.Config) -> None:
     """With `--clock=after-catalog` every retirement of the catalog has passed, whatever the date is."""
     served = Routes(config.parse("", {"routes": CHAINS}))
+    assert served._now is catalog_clock
     retired = [model for model in catalog.section("dashscope-intl").values() if model.retirement]
 
     for model in retired:
