@@ -18,7 +18,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,13 @@ check: .venv ## format, style, types, direction of imports and unit tests, in le
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
 	$(PYTEST) -m "not thorough"
 
-test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
-test-all: lint types $(NODE_CLIENTS)/node_modules/ready ## every check and test, for CI; needs Docker
+test-after-catalog: .venv ## unit and integration tests, a year after the last retirement of the catalog
+	$(PYTEST) --clock=after-catalog -m "not thorough" tests/unit tests/integration
+
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## every check and test, for CI; needs Docker
 	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
 

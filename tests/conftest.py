@@ -3,7 +3,9 @@
 import functools
 import os
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,14 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from qwen_gateway import catalog
+from qwen_gateway.routing import Routes
+
 TESTS = Path(__file__).parent
 UNIT = TESTS / "unit"
 SLOW_TIERS = (TESTS / "stack", TESTS / "sam_local", TESTS / "smoke")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+A_YEAR = timedelta(days=365)
 SLOW_TIERS_S = 300
 THOROUGH_S = 900
 
@@ -31,6 +37,12 @@ class TierScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "tests/stack" if nodeid.startswith("tests/stack/") else nodeid.partition("::")[0]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that moves the clock of the routes."""
+    text = "the time at which routes read the catalog: now, or a year after its last retirement"
+    parser.addoption("--clock", choices=["now", "after-catalog"], default="now", help=text)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,3 +82,16 @@ def _one_tls_context() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", create_default_context)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def catalog_clock(request: pytest.FixtureRequest) -> Iterator[Callable[[], float]]:
+    """Return the clock of all routes that are made without one. `--clock=after-catalog` moves it."""
+    clock: Callable[[], float] = time.time
+    if request.config.getoption("--clock") == "after-catalog":
+        models = [model for name in catalog.sections() for model in catalog.section(name).values()]
+        last = max(model.retirement.date for model in models if model.retirement)
+        clock = (last + A_YEAR).timestamp
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Routes.__init__, "__defaults__", (clock,))
+        yield clock

@@ -40,7 +40,8 @@ def _service() -> ChatService:
     settings, names = configuration(), environment()
     upstream = Upstream(settings, _provider_keys, Transport(_prewarm))
     ledger = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
-    return ChatService(Routes(settings), MeteredCalls(_keys, upstream, ledger, settings.timeouts))
+    routes = Routes(settings)
+    return ChatService(routes, MeteredCalls(_keys, upstream, ledger, settings.timeouts, routes))
 
 
 @StreamingHandler

@@ -2,7 +2,7 @@
 
 from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event
 from tests.builders.ledger import KEY_ID, api_key, garbage_token, key_item, mistype_token, token, usage_record
-from tests.builders.models import model, thinking_model
+from tests.builders.models import QWEN_MAX, model, thinking_model
 from tests.builders.provider_responses import (
     chunk,
     encode_chunks,
@@ -18,6 +18,7 @@ from tests.builders.provider_responses import (
 
 __all__ = [
     "KEY_ID",
+    "QWEN_MAX",
     "Context",
     "api_key",
     "chat_event",

@@ -4,6 +4,8 @@ from typing import Any
 
 from qwen_gateway.catalog import Model, Quirks, Range, Thinking
 
+QWEN_MAX = ("qwen4-max", "qwen3.7-plus", "qwen-flash")
+"""The models behind the alias qwen-max, in order."""
 SWITCHED = ("enable_thinking", "thinking_budget")
 DASHSCOPE = Quirks(
     roles={"developer": "system"},

@@ -83,6 +83,7 @@ NO_MODEL = (
     *make_errors(404, "ModelNotFound", "model_not_found", "model_not_supported"),
     *make_errors(400, "InvalidParameter", message="Model not exist."),
     *make_errors(429, "insufficient_quota", "Throttling.AllocationQuota", message=FREE_QUOTA),
+    *make_errors(400, "InvalidParameter", message="Model not exist."),
 )
 
 ROWS = (
@@ -272,7 +273,7 @@ ROWS = (
         code="model_not_found",
         should_retry="",
         recorded_cause="ProviderModelMissing",
-        route="qwen3-max",
+        route="qwen4-max",
     ),
     Row(
         "request rejected: parameter, content",

@@ -7,6 +7,7 @@ from typing import Any, cast
 import openai
 import pytest
 
+from tests.builders import QWEN_MAX
 from tests.recorder import keys
 from tests.sam_local.backends import Backends
 from tests.sam_local.conftest import SHELL_VARIABLES
@@ -34,10 +35,10 @@ def test_a_chat_call_returns_the_providers_answer_and_writes_one_record(
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
+    assert f"mock of {QWEN_MAX[0]}" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
-    assert answer.headers["x-gateway-model"] == "qwen3-max"
-    assert [call["model"] for call in backends.provider.calls()] == ["qwen3-max"]
+    assert answer.headers["x-gateway-model"] == QWEN_MAX[0]
+    assert [call["model"] for call in backends.provider.calls()] == [QWEN_MAX[0]]
     assert len(list_records(backends)) == before + 1
     record = get_record(completion._request_id, backends)
     assert record["tokens_out"]["N"] == str(completion.usage.completion_tokens)

@@ -9,6 +9,8 @@ import httpx2
 import openai
 import pytest
 
+from tests.builders import QWEN_MAX
+
 MESSAGES: Any = [{"role": "user", "content": "Who are you?"}]
 Records = Callable[[], list[dict[str, Any]]]
 
@@ -28,10 +30,10 @@ def test_a_chat_call_returns_an_answer_and_writes_one_record(client: openai.Open
     answer = client.chat.completions.with_raw_response.create(model="qwen-max", messages=MESSAGES)
 
     completion = answer.parse()
-    assert "mock of qwen3-max" in (completion.choices[0].message.content or "")
+    assert f"mock of {QWEN_MAX[0]}" in (completion.choices[0].message.content or "")
     assert completion.usage is not None
     assert answer.headers["x-gateway-provider"] == "dashscope"
-    assert answer.headers["x-gateway-model"] == "qwen3-max"
+    assert answer.headers["x-gateway-model"] == QWEN_MAX[0]
     assert answer.headers["x-gateway-attempts"] == "1"
     assert len(records()) == before + 1
     assert completion._request_id is not None
@@ -115,7 +117,7 @@ def test_a_stream_through_ministacks_own_api_gateway_is_buffered(stack: dict[str
 
 def test_models_are_listed_and_retrieved_with_and_without_a_slash(client: openai.OpenAI) -> None:
     assert "qwen-max" in [model.id for model in client.models.list()]
-    assert client.models.retrieve("qwen-max").to_dict()["max_output_tokens"] == 65_536
+    assert client.models.retrieve("qwen-max").to_dict()["max_output_tokens"] == 393_000
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("some/model")
     assert "some/model" in str(caught.value)

@@ -45,6 +45,20 @@ HEADERS: dict[str, Any] = {
         "description": "Seconds after which repeating may help.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
     },
+    "deprecation": {
+        "description": "Only if the model that answered retires within 30 days, or has: the time from which it is "
+        "deprecated, in seconds since 1970 (RFC 9745).",
+        "schema": {"type": "string", "pattern": "^@[1-9][0-9]*$"},
+    },
+    "sunset": {
+        "description": "When the provider retires the model that answered (RFC 8594).",
+        "schema": {"type": "string", "pattern": "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT$"},
+    },
+    "link": {
+        "description": "The model that the provider recommends instead, relative to this route: "
+        '`<../models/NAME>; rel="successor-version"` (RFC 5829).',
+        "schema": {"type": "string", "pattern": '^<\\.\\./models/[^>]+>; rel="successor-version"$'},
+    },
 }
 
 PROVIDER_HEADERS = (
@@ -55,6 +69,7 @@ PROVIDER_HEADERS = (
     "x-gateway-temperature",
     "x-gateway-top-p",
 )
+RETIREMENT_HEADERS = ("deprecation", "sunset", "link")
 
 
 class Operation(NamedTuple):
@@ -83,7 +98,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         description="A call that was let through leaves one usage record, answered or not.",
         response="ChatCompletion",
         errors=(GatewayError,),
-        headers=("x-request-id", *PROVIDER_HEADERS),
+        headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS),
         parameters=(
             {
                 "name": "x-gateway-timeout-ms",

@@ -139,7 +139,7 @@ def _build_answer(answer: "Answer") -> dict[str, Any]:
 
 def _build_attempt(fields: dict[str, Any]) -> dict[str, Any]:
     target: Target = fields.pop("target")
-    return target._asdict() | fields
+    return {"provider": target.provider, "model": target.model} | fields
 
 
 def _format_summary(total: int, earlier: int, failures: Counter[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from qwen_gateway import provider_failures
+from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Provider
 from qwen_gateway.errors import ProviderError, ProviderKeyRefused
 from qwen_gateway_cli.doctor.finding import Finding, State
@@ -59,16 +60,18 @@ def judge_key(provider: str, reply: Reply, set_command: str) -> Finding:
     return Finding(provider, "accepted", state, found, advice, reply.latency_ms)
 
 
-def judge_models(provider: str, names: frozenset[str], routed: Collection[str], known: Collection[str]) -> Finding:
-    """Judge the model list: models of configured routes must be in it, other models of the catalog should be.
+def judge_models(
+    provider: str, names: frozenset[str], routed: Collection[Collection[str]], known: Collection[str]
+) -> Finding:
+    """Judge the model list: each configured route must have a model in it; all of them and the catalog's should be.
 
     Args:
         provider: the provider's name.
         names: the models that the provider lists.
-        routed: the models that routes of the configuration name.
+        routed: the provider's models of each route of the configuration.
         known: the models that any route leads to, the catalog's included.
     """
-    if missing := sorted(set(routed) - names):
+    if missing := sorted({model for models in routed if names.isdisjoint(models) for model in models}):
         advice = (
             f"Correct [routes] in gateway.toml. The provider lists: {_join_some(names)}"
             if names
@@ -76,6 +79,10 @@ def judge_models(provider: str, names: frozenset[str], routed: Collection[str], 
         )
         found = f"routes name models that the provider does not list: {', '.join(missing)}"
         return Finding(provider, "models", State.FAILED, found, advice)
+    if missing := sorted({model for models in routed for model in models} - names):
+        found = f"the provider does not list models of routes, which fall back from them: {_join_some(missing)}"
+        advice = "Remove them from [routes] in gateway.toml: each request for them makes a call in vain."
+        return Finding(provider, "models", State.WARNING, found, advice)
     if missing := sorted(set(known) - names):
         found = f"the catalog has models that the provider does not list: {_join_some(missing)}"
         advice = "Requests for them get 404. Set the catalog of the provider's region, or use another account."
@@ -89,9 +96,9 @@ def find_other_regions(name: str, providers: Mapping[str, Provider]) -> Regions 
 
     The provider's name decides, not its catalog: a reseller can use DashScope's catalog, and must not get the key.
     """
-    if not _is_dashscope(name):
+    if not is_dashscope(name):
         return None
-    others = {other: provider for other, provider in providers.items() if _is_dashscope(other) and other != name}
+    others = {other: provider for other, provider in providers.items() if is_dashscope(other) and other != name}
     own_url = providers[name].url
     urls = {other: provider.url for other, provider in others.items() if not provider.needs_workspace}
     return Regions(
@@ -100,15 +107,36 @@ def find_other_regions(name: str, providers: Mapping[str, Provider]) -> Regions 
     )
 
 
-def find_key_region(
-    name: str, regions: Regions, accepts_key: Callable[[str], bool], set_command: Callable[[str], str]
-) -> Finding:
-    """Try the refused key at each region's URL, and name the region that accepts it."""
-    for region, url in regions.urls.items():
-        if accepts_key(url):
-            found = f"the key belongs to {region} ({url})"
-            advice = f'Use that region: default_provider = "{region}" (or in the route), then: {set_command(region)}'
-            return Finding(name, "region", State.FAILED, found, advice)
+def judge_retirements(provider: str, retirements: Mapping[str, Retirement], retired: Collection[str]) -> Finding | None:
+    """Warn of models of the routes that are retired, or will be within 30 days; None if there are none.
+
+    Args:
+        provider: the provider's name.
+        retirements: the retirements by model.
+        retired: those of the models that are retired already.
+    """
+    if not retirements:
+        return None
+    texts = [
+        f"{model} {'was retired' if model in retired else 'will be retired'} on {date:%Y-%m-%d}"
+        + (f" (successor: {successor})" if successor else "")
+        for model, (date, successor) in retirements.items()
+    ]
+    advice = "Replace them in [routes] in gateway.toml, and tell clients that use them by name."
+    return Finding(provider, "retirement", State.WARNING, "; ".join(texts), advice)
+
+
+def find_key_region(regions: Regions, accepts_key: Callable[[str], bool]) -> str | None:
+    """Try the refused key at each region's URL, and return the region that accepts it."""
+    return next((region for region, url in regions.urls.items() if accepts_key(url)), None)
+
+
+def judge_region(name: str, regions: Regions, region: str | None, set_command: Callable[[str], str]) -> Finding:
+    """Name the region that accepts a refused key, or the regions that were tried."""
+    if region:
+        found = f"the key belongs to {region} ({regions.urls[region]})"
+        advice = f'Use that region: default_provider = "{region}" (or in the route), then: {set_command(region)}'
+        return Finding(name, "region", State.FAILED, found, advice)
     found = f"no region accepts the key; tried {', '.join(regions.urls) or 'none'}"
     if regions.unknown:
         found += f"; not tried, because `workspace` is not set: {', '.join(regions.unknown)}"
@@ -119,7 +147,8 @@ def _classify_failure(reply: Reply) -> type[ProviderError]:
     return provider_failures.classify(reply.status, provider_failures.parse_error_body(reply.document))
 
 
-def _is_dashscope(name: str) -> bool:
+def is_dashscope(name: str) -> bool:
+    """Return whether a provider of this name is DashScope in some region."""
     return name.partition("-")[0] == _DASHSCOPE
 
 

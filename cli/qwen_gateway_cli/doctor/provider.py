@@ -17,7 +17,7 @@ from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.operations.chat import CHAT
-from qwen_gateway_cli.doctor import http, models_check
+from qwen_gateway_cli.doctor import http, models_check, plans
 from qwen_gateway_cli.doctor.finding import Finding, State
 from qwen_gateway_cli.doctor.http import NoReply, Reply
 from qwen_gateway_cli.doctor.provider_keys import ProviderKeys
@@ -54,6 +54,11 @@ class ProviderExamination:
 
     def run(self) -> Iterator[Finding]:
         """Run the checks in order, and stop where a failure makes the next one useless."""
+        yield from self._check_key()
+        if finding := _check_retirements(self._configuration, self.subject):
+            yield finding
+
+    def _check_key(self) -> Iterator[Finding]:
         if self._provider.needs_workspace:
             yield self._report_missing("no workspace", f"Set providers.{self.subject}.workspace in gateway.toml.")
         elif not self._provider.needs_key:
@@ -91,10 +96,15 @@ class ProviderExamination:
             yield from self._check_models_and_chat(reply, key)
 
     def _check_regions(self, key: str) -> Iterator[Finding]:
-        if regions := models_check.find_other_regions(self.subject, self._configuration.providers):
-            yield models_check.find_key_region(
-                self.subject, regions, lambda url: _is_key_accepted(url, key), self._keys.set_command
-            )
+        regions = models_check.find_other_regions(self.subject, self._configuration.providers)
+        if regions is None:
+            return
+        region = models_check.find_key_region(regions, lambda url: _is_key_accepted(url, key))
+        candidates = [] if region else plans.list_plans(self.subject, self._provider)
+        if plan := plans.find_key_plan(candidates, lambda url: _is_key_accepted(url, key)):
+            yield plans.report_plan(self.subject, plan, self._set_command)
+        else:
+            yield models_check.judge_region(self.subject, regions, region, self._keys.set_command)
 
     def _check_models_and_chat(self, reply: Reply, key: str) -> Iterator[Finding]:
         names = models_check.parse_models(reply)
@@ -104,9 +114,9 @@ class ProviderExamination:
             yield _check_chat(self._configuration, Target(self.subject, model), key)
 
     def _choose_chat_model(self, names: frozenset[str]) -> str | None:
-        """Return the cheapest model of the catalog, or else a model of a route, or else a listed model."""
+        """Return the catalog's model for test calls, or else a model of a route, or else a listed model."""
         if self._provider.catalog:
-            return catalog.cheapest(self._provider.catalog)
+            return catalog.test_model(self._provider.catalog)
         return next(iter(self._known_models), min(names, default=None))
 
     @property
@@ -139,11 +149,21 @@ def _check_chat(configuration: Configuration, target: Target, key: str) -> Findi
     return Finding(target.provider, "chat", State.OK, f"{target.model} answered", latency_ms=latency_ms)
 
 
-def _list_routed_models(configuration: Configuration, name: str) -> set[str]:
-    """Return the provider's models that routes of the configuration name."""
-    default = configuration.default_provider
-    targets = [target for chain in configuration.routes.values() for target in chain]
-    return {target.model for target in targets if (target.provider or default) == name}
+def _check_retirements(configuration: Configuration, name: str) -> Finding | None:
+    """Look at the models of all routes of a provider, those that are not called any more included."""
+    routes = Routes(configuration)
+    chains = (*routes.configured.values(), *routes.all().values())
+    targets = {target.model: target for chain in chains for target in chain if target.provider == name}
+    retirements = {model: each for model, target in targets.items() if (each := routes.retirement(target))}
+    retired = [model for model in retirements if routes.is_retired(targets[model])]
+    return models_check.judge_retirements(name, retirements, retired)
+
+
+def _list_routed_models(configuration: Configuration, name: str) -> list[set[str]]:
+    """Return the provider's models of each route of the configuration that names some."""
+    chains = Routes(configuration).configured.values()
+    models = [{target.model for target in chain if target.provider == name} for chain in chains]
+    return [each for each in models if each]
 
 
 def _list_known_models(configuration: Configuration, name: str) -> list[str]:

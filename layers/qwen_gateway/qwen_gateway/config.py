@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from qwen_gateway import datafile
 
@@ -58,11 +58,34 @@ class Provider(_Frozen):
         return self.base_url.replace("{workspace}", self.workspace or "{workspace}").rstrip("/")
 
 
+_NO_DEFAULTS = {"model", "messages", "stream", "stream_options"}
+"""Fields that the client or the gateway sets in every request."""
+
+
 class RouteTarget(_Frozen):
-    """A model of a provider; an empty `provider` is the default provider."""
+    """A model of a provider.
+
+    Attributes:
+        model: the provider's name of the model.
+        provider: empty for the default provider.
+        defaults: parameters for requests that do not set them.
+    """
 
     model: Annotated[str, Field(min_length=1)]
     provider: str = ""
+    defaults: dict[Annotated[str, Field(min_length=1)], JsonValue] = {}
+
+    @field_validator("defaults")
+    @classmethod
+    def _check_defaults(cls, defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name, value in defaults.items():
+            if name in _NO_DEFAULTS:
+                raise ValueError(f"{name!r} cannot have a default: every request has its own")
+            if value is None:
+                raise ValueError(f"{name!r} has no value: leave it out")
+        if not isinstance(defaults.get("enable_thinking", False), bool):
+            raise ValueError("'enable_thinking' has to be true or false")  # noqa: TRY004 - pydantic takes ValueError
+        return defaults
 
 
 RouteTargets = Annotated[tuple[RouteTarget, ...], Field(min_length=1)]

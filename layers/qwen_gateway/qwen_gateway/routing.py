@@ -1,54 +1,103 @@
 """Routes: the targets of each model name, and those of them that are eligible for a request."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
 
 from qwen_gateway import catalog
-from qwen_gateway.catalog import Model
+from qwen_gateway.catalog import Model, Retirement
 from qwen_gateway.config import Configuration, ConfigurationError
 from qwen_gateway.errors import ModelUnknown
 
+RETIREMENT_NOTICE = timedelta(days=30)
+"""How long before its retirement a model counts as deprecated."""
 
-class Target(NamedTuple):
-    """A provider, and a model by the provider's name for it."""
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider, and a model by the provider's name for it.
+
+    `defaults` are parameters for requests that do not set them. Targets that differ only in them are equal.
+    """
 
     provider: str
     model: str
+    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Routes:
-    """The routes of the configuration, and one for every model of the default provider's catalog."""
+    """The routes of the configuration, and one for every model of the default provider's catalog.
 
-    def __init__(self, configuration: Configuration) -> None:
+    Args:
+        configuration: has the providers and routes.
+        now: returns the time in seconds since 1970. A model whose retirement has passed is not used any more.
+    """
+
+    def __init__(self, configuration: Configuration, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._sections = {name: provider.catalog for name, provider in configuration.providers.items()}
         self._check_sections()
         default = configuration.default_provider
-        self._targets = {
-            name: tuple(Target(target.provider or default, target.model) for target in targets)
+        self.configured = {
+            name: tuple(Target(target.provider or default, target.model, target.defaults) for target in targets)
             for name, targets in configuration.routes.items()
         }
-        for model in self._section(default):
-            self._targets.setdefault(model, (Target(default, model),))
+        """All targets of each route of the configuration, those with a retired model included."""
+        self._catalog = {
+            model: (Target(default, model),) for model in self._section(default) if model not in self.configured
+        }
 
     def all(self) -> dict[str, tuple[Target, ...]]:
         """Return the targets of every route by its name, aliases first."""
-        return dict(self._targets)
+        configured = {name: self._live(targets) for name, targets in self.configured.items()}
+        return configured | {name: targets for name, targets in self._catalog.items() if self._is_live(targets[0])}
 
     def targets(self, name: str) -> tuple[Target, ...]:
-        """Return the targets of a route, in order.
+        """Return the targets of a route, in order, without those whose model is retired.
+
+        If all are retired, the last one is returned, because retirements are sometimes postponed.
 
         Raises:
-            ModelUnknown: no route has this name.
+            ModelUnknown: no route has this name, or it is that of a retired model in the catalog.
         """
-        try:
-            return self._targets[name]
-        except KeyError:
-            message = f"The model {name[:100]!r} is not served here. GET /v1/models lists those that are."
-            raise ModelUnknown(message, param="model") from None
+        if targets := self.configured.get(name):
+            return self._live(targets)
+        if (targets := self._catalog.get(name)) and self._is_live(targets[0]):
+            return targets
+        raise ModelUnknown(self._explain(name, targets), param="model")
+
+    def retirement(self, target: Target) -> Retirement | None:
+        """Return the retirement of a target's model if it is at most 30 days ahead, or has passed."""
+        model = self.describe(target)
+        retirement = model.retirement if model else None
+        if retirement and self._now() >= (retirement.date - RETIREMENT_NOTICE).timestamp():
+            return retirement
+        return None
+
+    def is_retired(self, target: Target) -> bool:
+        """Return whether the retirement of a target's model has passed."""
+        return not self._is_live(target)
 
     def describe(self, target: Target) -> Model | None:
         """Return the catalog's entry of a target, or None."""
         return self._section(target.provider).get(target.model)
+
+    def _live(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        return tuple(target for target in targets if self._is_live(target)) or targets[-1:]
+
+    def _is_live(self, target: Target) -> bool:
+        model = self.describe(target)
+        return model is None or model.retirement is None or self._now() < model.retirement.date.timestamp()
+
+    def _explain(self, name: str, retired: tuple[Target, ...] | None) -> str:
+        message = f"The model {name[:100]!r} is not served here. GET /v1/models lists those that are."
+        retirement = self.retirement(retired[0]) if retired else None
+        if retirement is None:
+            return message
+        message = f"The provider retired the model {name[:100]!r} on {retirement.date:%Y-%m-%d}."
+        return message + (f" Its successor is {retirement.successor!r}." if retirement.successor else "")
 
     def _section(self, provider: str) -> dict[str, Model]:
         name = self._sections[provider]
@@ -101,4 +150,4 @@ def output_limit(model: Model | None) -> int | None:
 
 
 def _allows(model: Model | None, max_tokens: int) -> bool:
-    return model is None or model.output_tokens >= max_tokens
+    return model is None or model.output_tokens is None or model.output_tokens >= max_tokens

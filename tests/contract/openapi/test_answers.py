@@ -1,10 +1,12 @@
 """Real responses and errors match docs/openapi.json."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from qwen_gateway import catalog
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import GatewayError, ProviderConnectTimeout, ProviderIdleDisconnected, ProviderUnreachable
 from qwen_gateway_cli.local.apigateway import gateway_errors
@@ -60,15 +62,27 @@ REQUESTS: dict[str, Json] = {
 }
 
 
+RETIRING = "qwen3-max"
+
+
+@pytest.fixture
+def retiring(make_gateway: MakeGateway, provider: RunningMockQwen) -> Gateway:
+    """A gateway one day before a model retires, so that its answers have every described header."""
+    provider.control({"models": [RETIRING]})
+    retirement = catalog.section("dashscope-intl")[RETIRING].retirement
+    assert retirement
+    return make_gateway(provider.url, now=retirement.date - timedelta(days=1))
+
+
 @pytest.mark.parametrize("fields", REQUESTS.values(), ids=REQUESTS)
 def test_an_answer_matches_its_description(
-    described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
+    described: Described, retiring: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"prompt_tokens": 40, "completion_tokens": 9, "reasoning_tokens": 5, "cached_tokens": 30})
-    request = chat_request(**REJECTED_NUMBERS, **fields)
+    request = chat_request(model=RETIRING, **REJECTED_NUMBERS, **fields)
     described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
-    answer = gateway.chat(request)
+    answer = retiring.chat(request)
 
     assert answer.status == 200
     assert answer.headers.keys() >= described.response(CHAT, 200)["headers"].keys()
@@ -78,13 +92,14 @@ def test_an_answer_matches_its_description(
 
 @pytest.mark.parametrize("fields", REQUESTS.values(), ids=REQUESTS)
 def test_each_chunk_of_a_stream_matches_its_description(
-    described: Described, gateway: Gateway, provider: RunningMockQwen, fields: Json
+    described: Described, retiring: Gateway, provider: RunningMockQwen, fields: Json
 ) -> None:
     provider.control({"reasoning_tokens": 5, "cached_tokens": 4})
-    request = chat_request(**REJECTED_NUMBERS, stream=True, stream_options={"include_usage": True}, **fields)
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    request = chat_request(model=RETIRING, **REJECTED_NUMBERS, **options, **fields)
     described.validator({"$ref": "#/components/schemas/ChatRequest"}).validate(request)
 
-    stream = gateway.stream(request)
+    stream = retiring.stream(request)
 
     response = described.response(CHAT, stream.status)
     assert "text/event-stream" in response["content"]

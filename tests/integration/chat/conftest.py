@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TextIO, cast
 
@@ -54,8 +55,15 @@ class Answer(NamedTuple):
 class Gateway:
     """Both functions, composed as in their handlers."""
 
-    def __init__(
-        self, aws: Aws, provider_url: str, timeouts: dict[str, float], attempts: int, more: Mapping[str, Any]
+    def __init__(  # noqa: PLR0913 - a fixture passes them
+        self,
+        aws: Aws,
+        provider_url: str,
+        timeouts: dict[str, float],
+        attempts: int,
+        more: Mapping[str, Any],
+        *,
+        now: datetime | None,
     ) -> None:
         self.aws = aws
         self.waits: list[float] = []
@@ -74,13 +82,13 @@ class Gateway:
             more,
         )
         keys = ApiKeys(dynamodb, names.keys_table)
-        self.routes = Routes(settings)
+        self.routes = Routes(settings, now.timestamp) if now else Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
         upstream = Upstream(
             settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: MAX_JITTER
         )
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
-        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts)
+        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts, self.routes)
         self._chat = ChatService(self.routes, self.calls)
         self._reserved_s = settings.timeouts.reserved_for_ledger
         self._models = ModelsService(keys, self.routes)
@@ -133,10 +141,12 @@ def parse_response(response: Any) -> Answer:
 class MakeGateway(Protocol):
     """Creates a gateway that calls the provider at a URL, by default with one attempt for each request.
 
-    `more` is merged over the configuration.
+    `more` is merged over the configuration. `now` is the time for retirements of models.
     """
 
-    def __call__(self, url: str, attempts: int = 1, more: Mapping[str, Any] = {}) -> Gateway: ...
+    def __call__(
+        self, url: str, attempts: int = 1, more: Mapping[str, Any] = {}, now: datetime | None = None
+    ) -> Gateway: ...
 
 
 class _CurrentStdout:
@@ -160,7 +170,7 @@ def make_gateway(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> MakeGateway:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
     monkeypatch.setattr(observability, "logger", functools.cache(_logger))
     aws.store_provider_keys(dashscope=PROVIDER_KEY)
-    return lambda url, attempts=1, more={}: Gateway(aws, url, SHORT_TIMEOUTS, attempts, more)
+    return lambda url, attempts=1, more={}, now=None: Gateway(aws, url, SHORT_TIMEOUTS, attempts, more, now=now)
 
 
 @pytest.fixture

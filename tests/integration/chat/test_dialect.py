@@ -90,7 +90,7 @@ def test_a_forced_tool_with_requested_thinking_is_rejected_and_recorded(
 
 @pytest.mark.parametrize(
     ("model", "requested", "capped"),
-    [("qwen-plus", 64_000, 32_768), ("qwen-plus", 32_768, None), ("qwen-max", 100_000, 65_536)],
+    [("qwen-plus", 64_000, 32_768), ("qwen-plus", 32_768, None), ("qwen-max", 500_000, 393_000)],
 )
 def test_a_capped_max_tokens_is_returned_in_a_header(
     gateway: Gateway, provider: RunningMockQwen, model: str, requested: int, capped: int | None

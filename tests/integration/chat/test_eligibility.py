@@ -1,5 +1,6 @@
 """The choice of a target by the features that a request needs."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.chat.conftest import MakeGateway
 
+BEFORE_RETIREMENTS = datetime(2026, 9, 1, tzinfo=UTC)
 ROUTES = {
     "anything": [
         {"model": name} for name in ("qwq-plus", "qwen3-coder-plus", "qwen3-max", "qwen3-vl-plus", "qwen-flash")
@@ -35,22 +37,26 @@ FORCED = {"tools": [{"type": "function", "function": {"name": "weather"}}], "too
 def test_a_request_goes_to_the_first_eligible_target(
     make_gateway: MakeGateway, provider: RunningMockQwen, fields: dict[str, Any], model: str
 ) -> None:
-    answer = make_gateway(provider.url, more={"routes": ROUTES}).chat(chat_request(model="anything", **fields))
+    provider.control({"models": [target["model"] for target in ROUTES["anything"]]})
+
+    answer = make_gateway(provider.url, more={"routes": ROUTES}, now=BEFORE_RETIREMENTS).chat(
+        chat_request(model="anything", **fields)
+    )
 
     assert (answer.status, answer.headers["x-gateway-model"]) == (200, model)
     assert [call["model"] for call in provider.calls()] == [model]
 
 
 def test_a_fallback_must_support_the_capped_max_tokens(make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
-    routes = {"long": [{"model": name} for name in ("qwen3-max", "qwen-plus", "qwen3.8-flash")]}
-    provider.control({"faults": [{"model": "qwen3-max", "status": 404, "code": "model_not_found"}]})
+    routes = {"long": [{"model": name} for name in ("qwen3.7-plus", "qwen-plus", "qwen3.8-flash")]}
+    provider.control({"faults": [{"model": "qwen3.7-plus", "status": 404, "code": "model_not_found"}]})
 
     answer = make_gateway(provider.url, attempts=4, more={"routes": routes}).chat(
         chat_request(model="long", max_tokens=100_000)
     )
 
     assert [(call["model"], call["body"]["max_tokens"]) for call in provider.calls()] == [
-        ("qwen3-max", 65_536),
+        ("qwen3.7-plus", 65_536),
         ("qwen3.8-flash", 65_536),
     ]
     assert answer.headers["x-gateway-max-tokens"] == "65536"
@@ -63,7 +69,8 @@ def test_a_request_without_an_eligible_target_returns_the_error_of_the_first(
     routes = {"off": [{"model": "qwq-plus"}, {"model": "qwen3-coder-plus"}]}
     fields = {"enable_thinking": False, "messages": [{"role": "user", "content": [IMAGE]}]}
 
-    answer = make_gateway(provider.url, attempts=4, more={"routes": routes}).chat(chat_request(model="off", **fields))
+    gateway = make_gateway(provider.url, attempts=4, more={"routes": routes}, now=BEFORE_RETIREMENTS)
+    answer = gateway.chat(chat_request(model="off", **fields))
 
     assert answer.error == (400, "invalid_request_error", "invalid_request")
     assert answer.body["error"]["param"] == "enable_thinking"

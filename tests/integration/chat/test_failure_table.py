@@ -24,7 +24,7 @@ from tests.integration.chat.fake_provider import (
 MARKED = "marked words of a prompt"
 DEADLINE_S = 28.0
 TARGETS = {
-    "1": {"provider": "dashscope", "model": "qwen3-max"},
+    "1": {"provider": "dashscope", "model": "qwen4-max"},
     "2": {"provider": "dashscope", "model": "qwen-plus"},
     "3": {"provider": "holysheep", "model": "qwen-flash"},
 }
@@ -80,7 +80,7 @@ class FailureEnvironment(NamedTuple):
     def _create_gateway(self, failing: dict[str, str], timeouts: dict[str, float]) -> Gateway:
         urls = {"dashscope": self.provider.url, "holysheep": self.provider.url} | failing
         providers = {name: {"base_url": f"{url}/v1"} for name, url in urls.items()}
-        routes = {"ladder": ROUTE, "qwen3-max": ROUTE}
+        routes = {"ladder": ROUTE, "qwen4-max": ROUTE}
         more = {"providers": providers, "routes": routes, "timeouts": timeouts}
         return self.make_gateway(self.provider.url, ATTEMPTS, more)
 

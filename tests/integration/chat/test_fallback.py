@@ -12,7 +12,7 @@ from tests.builders import chat_request
 from tests.failures.rows import ROWS, Row
 from tests.integration.chat.conftest import LONG_TIMEOUTS, Gateway, MakeGateway
 
-MODELS = ("qwen3-max", "qwen-plus", "qwen-flash")
+MODELS = ("qwen4-max", "qwen-plus", "qwen-flash")
 ROUTES = {
     "ladder": [{"model": model} for model in MODELS],
     "pair": [{"model": model} for model in MODELS[:2]],
@@ -58,7 +58,7 @@ def test_if_all_targets_fail_the_error_of_the_first_is_returned(env: FallbackEnv
     for second in CAUSES:
         env.provider.reset()
         env.set_faults((MAX, dict(first.variants[0].fault)), ("*", dict(second.variants[0].fault)))
-        gateway = env.make_gateway(routes={"ladder": ROUTES["ladder"], "qwen3-max": ROUTES["ladder"]})
+        gateway = env.make_gateway(routes={"ladder": ROUTES["ladder"], "qwen4-max": ROUTES["ladder"]})
 
         answer = gateway.chat(chat_request(model=first.route), seconds=28)
 

@@ -40,7 +40,7 @@ def import_handler(aws: Aws, provider: RunningMockQwen, monkeypatch: pytest.Monk
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QwenGateway")
     overrides = {
         "providers": {"dashscope": {"base_url": f"{provider.url}/v1"}},
-        "routes": {"org/qwen small": [{"model": "qwen3-max"}]},
+        "routes": {"org/qwen small": [{"model": "qwen4-max"}]},
         "timeouts": {"reserved_for_ledger": 9.7},
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(overrides))

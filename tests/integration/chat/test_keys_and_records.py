@@ -80,7 +80,7 @@ def test_a_call_writes_one_record_with_its_usage_and_without_content(
     assert record["sk"] == f"USE#{answer.headers['x-request-id'].removeprefix('req_')}"
     assert (record["tokens_in"], record["tokens_out"]) == (40, 9)
     assert (record["tokens_cached"], record["tokens_thinking"]) == (30, 5)
-    assert (record["model_asked"], record["model_used"], record["provider"]) == ("qwen-max", "qwen3-max", "dashscope")
+    assert (record["model_asked"], record["model_used"], record["provider"]) == ("qwen-max", "qwen4-max", "dashscope")
     assert record["attempts"][0]["charged"] == "billed"
     assert record["tags"] == {"team": "blue"}
     assert len(record["end_user"]) == 128
@@ -127,7 +127,7 @@ def test_the_model_list_contains_aliases_and_limits(gateway: Gateway) -> None:
     listed = {model["id"]: model for model in gateway.models().body["data"]}
 
     assert {"qwen-max", "qwen-plus", "qwen-turbo", "qwen3.8-max"} <= listed.keys()
-    assert listed["qwen-max"] == {**listed["qwen3-max"], "id": "qwen-max"}
+    assert listed["qwen-max"] == {**listed["qwen4-max"], "id": "qwen-max"}
     assert listed["qwen-max"].keys() >= {"id", "object", "created", "owned_by", "context_length", "max_output_tokens"}
     assert gateway.models("qwen-max").body == listed["qwen-max"]
     assert gateway.models("no/such").error == (404, "invalid_request_error", "model_not_found")

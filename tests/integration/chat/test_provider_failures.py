@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
+from tests.builders import QWEN_MAX, chat_request
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
 from tests.integration.chat.fake_provider import hang, respond_with, run_fake_provider
 
@@ -18,7 +18,7 @@ def test_a_missing_model_behind_an_alias_returns_route_model_missing(
     answer = gateway.chat(chat_request(model="qwen-max"))
 
     assert answer.error == (502, "server_error", "route_model_missing")
-    assert "qwen3-max" in answer.body["error"]["message"]
+    assert QWEN_MAX[0] in answer.body["error"]["message"]
 
 
 def test_the_message_of_a_timeout_names_remedies(gateway: Gateway, provider: RunningMockQwen) -> None:

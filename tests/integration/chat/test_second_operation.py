@@ -27,7 +27,7 @@ from tests.integration.chat.fake_provider import (
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req-rerank\r\n"
 SCORES = {"results": [{"index": 0, "relevance_score": 0.9}], "usage": {"prompt_tokens": 7}}
-REQUEST = {"model": "qwen-max", "query": "q", "documents": ["d"]}
+REQUEST = {"model": "qwen-turbo", "query": "q", "documents": ["d"]}
 
 
 class AnyModel(NamedTuple):
@@ -83,7 +83,7 @@ def rerank(gateway: Gateway) -> Answer:
     with HttpExchange(proxy_event("POST", "/v1/rerank", headers=headers)) as exchange:
         call = gateway.calls.start(exchange.request, remaining_s=7)
         key = call.authenticate()
-        routed = RoutedRequest("qwen-max", gateway.routes.targets("qwen-max"), REQUEST)
+        routed = RoutedRequest("qwen-turbo", gateway.routes.targets("qwen-turbo"), REQUEST)
         exchange.respond(call.run(key, Rerank(), routed))
     return parse_response(exchange.response)
 
@@ -101,11 +101,11 @@ def test_its_answer_is_returned_and_its_usage_recorded(make_gateway: MakeGateway
     assert (answer.status, answer.body) == (200, SCORES)
     assert answer.headers["x-gateway-attempts"] == "1"
     record = gateway.record(answer)
-    assert (record["outcome"], record["model_asked"], record["tokens_in"]) == ("answered", "qwen-max", 7)
+    assert (record["outcome"], record["model_asked"], record["tokens_in"]) == ("answered", "qwen-turbo", 7)
     assert record["attempts"][0]["provider_request_id"] == "req-rerank"
     (sent,) = provider.requests
     assert sent.startswith(b"POST /v1/rerank ")
-    assert json.loads(sent.partition(b"\r\n\r\n")[2]) == REQUEST | {"model": "qwen3-max"}
+    assert json.loads(sent.partition(b"\r\n\r\n")[2]) == REQUEST | {"model": "qwen-flash"}
 
 
 CUT = respond_in_parts(HEAD, [json.dumps(SCORES).encode()[:20]], close)

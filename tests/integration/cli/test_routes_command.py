@@ -15,7 +15,7 @@ def test_without_a_stack_the_routes_are_the_repositorys_own(run: Run) -> None:
         for name, chain in json.loads(ended.out).items()
     }
     own = Routes(config.parse("")).all()
-    assert shown == {name: [tuple(target) for target in chain] for name, chain in own.items()}
+    assert shown == {name: [(target.provider, target.model) for target in chain] for name, chain in own.items()}
     assert "gateway.toml" in ended.err
     assert shown["qwen-plus"]
 

@@ -11,7 +11,7 @@ from qwen_gateway.errors import ModelUnknown, ProviderRefused, RequestInvalid
 from qwen_gateway.library import Answer
 from qwen_gateway.library.batch import RateLimiter
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
+from tests.builders import QWEN_MAX, chat_request
 
 TEN = [f"Prompt {number}." for number in range(10)]
 
@@ -29,11 +29,11 @@ def test_ten_prompts_are_answered_in_their_order(client: QwenClient, provider: R
 
 def test_a_batch_falls_back_when_a_quota_is_spent(client: QwenClient, provider: RunningMockQwen) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
-    provider.control({"faults": [{"model": "qwen3-max", "times": 99, **spent}]})
+    provider.control({"faults": [{"model": QWEN_MAX[0], "times": 99, **spent}]})
 
     results = client.batch(TEN, "qwen-max", max_concurrency=5)
 
-    assert {result.model for result in results if isinstance(result, Answer)} == {"qwen-plus"}
+    assert {result.model for result in results if isinstance(result, Answer)} == {QWEN_MAX[1]}
 
 
 def test_each_failure_is_at_the_position_of_its_prompt(client: QwenClient, provider: RunningMockQwen) -> None:

@@ -14,7 +14,7 @@ from qwen_gateway.errors import (
     RequestInvalid,
 )
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
+from tests.builders import QWEN_MAX, chat_request
 from tests.integration.library.conftest import MakeClient
 
 
@@ -44,12 +44,12 @@ def test_parameters_and_the_model_reach_the_provider(client: QwenClient, provide
 
 def test_a_spent_quota_falls_back_to_the_next_target(client: QwenClient, provider: RunningMockQwen) -> None:
     spent = {"status": 403, "code": "insufficient_quota", "message": "Free allocated quota exceeded."}
-    provider.control({"faults": [{"model": "qwen3-max", "times": 9, **spent}]})
+    provider.control({"faults": [{"model": QWEN_MAX[0], "times": 9, **spent}]})
 
     answer = client.chat("Say hello.", "qwen-max")
 
-    assert (answer.provider, answer.model) == ("dashscope", "qwen-plus")
-    assert [(each.target.model, each.status) for each in answer.attempts] == [("qwen3-max", 403), ("qwen-plus", 200)]
+    assert (answer.provider, answer.model) == ("dashscope", QWEN_MAX[1])
+    assert [(each.target.model, each.status) for each in answer.attempts] == [(QWEN_MAX[0], 403), (QWEN_MAX[1], 200)]
 
 
 def test_an_answer_with_only_tool_calls_has_no_content(client: QwenClient) -> None:

@@ -23,7 +23,7 @@ def test_every_prefix_is_served(provider: RunningMockQwen, prefix: str) -> None:
 
     assert answer.choices[0].message.content == "This is a mock of qwen-plus. You said: Say hello."
     assert answer.choices[0].finish_reason == "stop"
-    assert {"qwen-plus", "qwen-max", "qwq-plus"} <= set(models)
+    assert {"qwen-plus", "qwen-max", "qwen4-max"} <= set(models)
     assert (shown.id, shown.object) == ("qwen-plus", "model")
 
 
@@ -91,8 +91,8 @@ def test_reasoning_comes_before_the_text(provider: RunningMockQwen) -> None:
 @pytest.mark.parametrize(
     ("fields", "thinks"),
     [
-        ({"model": "qwen3-max"}, False),
-        ({"model": "qwen3-max", "enable_thinking": True}, True),
+        ({"model": "qwen3.7-max"}, False),
+        ({"model": "qwen3.7-max", "enable_thinking": True}, True),
         ({"model": "qwen3.5-plus"}, True),
         ({"model": "qwen3.5-plus", "enable_thinking": False}, False),
         ({"model": "qwen3.8-max", "reasoning_effort": "low"}, True),

@@ -82,7 +82,7 @@ def test_every_choice_is_counted(provider: RunningMockQwen) -> None:
         ({"max_completion_tokens": 3}, 3),
         ({"max_tokens": 3, "n": 2}, 6),
         ({"max_tokens": 3, "tools": TOOLS}, 3),
-        ({"model": "qwen3-max", "enable_thinking": True, "max_tokens": 3, "thinking_budget": 5}, 8),
+        ({"model": "qwen3.7-max", "enable_thinking": True, "max_tokens": 3, "thinking_budget": 5}, 8),
         ({"model": "qwen3.5-plus", "max_completion_tokens": 3}, 3),
         ({"model": "qwen4-max", "max_tokens": 3}, 3),
     ],

@@ -6,12 +6,15 @@ import httpx2
 import openai
 import pytest
 
+from qwen_gateway import catalog
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request
 from tests.integration.mock_qwen.chat_client import NAMED_CLOCK, TOOLS, post
 
 JSON = {"response_format": {"type": "json_object"}}
 SAY_JSON = [{"role": "user", "content": [{"type": "text", "text": "Answer in JSON."}]}]
+
+STREAM_ONLY = "qwen3-235b-a22b-thinking-2507"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no messages at all": ({"messages": None}, "'messages' is a required property"),
@@ -42,8 +45,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {**JSON, "messages": SAY_JSON, "enable_thinking": True, "stream": True},
         "Json mode response is not supported when enable_thinking is true",
     ),
-    "a whole answer of qwq-plus": ({"model": "qwq-plus"}, "only support stream mode"),
-    "a whole answer of qvq-max": ({"model": "qvq-max"}, "only support stream mode"),
+    "a whole answer of an open-source thinking model": ({"model": STREAM_ONLY}, "only support stream mode"),
     "thinking in a whole answer": ({"enable_thinking": True}, "enable_thinking must be set to false"),
     "an unknown effort": ({"model": "qwen3.8-max", "reasoning_effort": "high"}, "'high' is not one of"),
     "effort and budget at once": (
@@ -55,7 +57,7 @@ FORCED: dict[str, dict[str, Any]] = {
     "requested": {"model": "qwen-plus", "enable_thinking": True, "stream": True, "tool_choice": "required"},
     "by a named tool": {"model": "qwen-plus", "enable_thinking": True, "stream": True, "tool_choice": NAMED_CLOCK},
     "by default": {"model": "qwen3.6-plus", "tool_choice": "required"},
-    "always": {"model": "qwq-plus", "stream": True, "tool_choice": "required"},
+    "always": {"model": STREAM_ONLY, "stream": True, "tool_choice": "required"},
     "by effort": {"model": "qwen3.8-max", "reasoning_effort": "low", "tool_choice": "required"},
 }
 
@@ -109,13 +111,37 @@ def test_a_tool_can_be_forced_once_thinking_is_off(provider: RunningMockQwen, fi
         {"n": 4},
         {**JSON, "messages": SAY_JSON},
         {"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": None}]},
-        {"model": "qwen3-max", "enable_thinking": True},
+        {"model": "qwen3.7-max", "enable_thinking": True},
         {"model": "deepseek-v3.2"},
         {"model": "qwen-of-tomorrow", "store": True, "metadata": {"a": "b"}},
     ],
 )
 def test_a_request_at_the_limits_is_valid(provider: RunningMockQwen, fields: dict[str, Any]) -> None:
     assert post(provider, **fields).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["qwen3-max", "qwen3-coder-plus", "qwen-turbo", "qwq-plus", "qvq-max", "qwen-vl-max"])
+def test_a_retired_model_is_neither_listed_nor_served(provider: RunningMockQwen, model: str) -> None:
+    answer = post(provider, model=model)
+
+    assert answer.status_code == 400
+    assert "Model not exist" in rejection_message(answer, "InvalidParameter")
+    assert model not in list_models(provider)
+
+    provider.control({"models": [model]})
+    assert list_models(provider) == [model]
+    assert post(provider, model=model, stream=True).status_code == 200
+
+
+def list_models(provider: RunningMockQwen) -> list[str]:
+    listed = httpx2.get(f"{provider.url}/v1/models", headers={"authorization": "Bearer sk-x"}).json()
+    return [model["id"] for model in listed["data"]]
+
+
+def test_every_live_model_of_the_catalog_is_listed(provider: RunningMockQwen) -> None:
+    models = [model for name in catalog.sections() for model in catalog.section(name).values()]
+
+    assert {model.id for model in models if not model.retirement} <= set(list_models(provider))
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "text-embedding-v4", "", None, 7])

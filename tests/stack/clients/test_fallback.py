@@ -5,11 +5,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.builders import chat_request
+from tests.builders import QWEN_MAX, chat_request
 from tests.stack.clients.conftest import Received, Records
 from tests.stack.clients.openai_clients import ClientError, OpenAiClient
 
-CHAIN = ["qwen3-max", "qwen-plus", "qwen-flash"]
+CHAIN = list(QWEN_MAX)
 QUOTA_ERRORS = [
     {"status": 403, "code": "AllocationQuota.FreeTierOnly"},
     {"status": 429, "code": "insufficient_quota", "message": "Free allocated quota exceeded."},
@@ -17,15 +17,15 @@ QUOTA_ERRORS = [
 
 
 @pytest.mark.parametrize("quota", QUOTA_ERRORS, ids=lambda fault: fault["code"])
-def test_an_exhausted_quota_of_qwen_max_falls_back_to_qwen_plus(
+def test_an_exhausted_quota_of_qwen_max_falls_back_to_its_next_target(
     openai_client: OpenAiClient, provider: httpx2.Client, received: Received, quota: dict[str, Any]
 ) -> None:
-    provider.put("/_control", json={"faults": [{**quota, "model": "qwen3-max", "times": 9}]})
+    provider.put("/_control", json={"faults": [{**quota, "model": CHAIN[0], "times": 9}]})
 
     answer = openai_client.call("chat", **chat_request(model="qwen-max"))
 
-    assert "mock of qwen-plus" in answer.message["content"]
-    assert [answer.headers[f"x-gateway-{name}"] for name in ("model", "attempts")] == ["qwen-plus", "2"]
+    assert f"mock of {CHAIN[1]}" in answer.message["content"]
+    assert [answer.headers[f"x-gateway-{name}"] for name in ("model", "attempts")] == [CHAIN[1], "2"]
     assert [body["model"] for body in received()] == CHAIN[:2]
 
 

@@ -12,7 +12,7 @@ from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
 from tests.builders import api_key, chat_request
 
-TARGET = Target("dashscope", "qwen3-max")
+TARGET = Target("dashscope", "qwen4-max")
 
 
 def build_record(
@@ -37,7 +37,7 @@ def test_the_usage_is_that_of_the_outcome() -> None:
 def test_the_requested_name_and_the_answering_model_are_recorded() -> None:
     record = build_record(model="qwen-max")
 
-    assert (record.model_asked, record.model_used, record.provider) == ("qwen-max", "qwen3-max", "dashscope")
+    assert (record.model_asked, record.model_used, record.provider) == ("qwen-max", "qwen4-max", "dashscope")
     assert record.first_token_ms == 10
 
 
@@ -45,7 +45,7 @@ def test_a_successful_attempt_has_no_cause() -> None:
     assert build_record().attempts == (
         AttemptRecord(
             provider="dashscope",
-            model="qwen3-max",
+            model="qwen4-max",
             charged="billed",
             latency_ms=40,
             cause=None,

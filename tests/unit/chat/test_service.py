@@ -33,7 +33,7 @@ from tests.builders import api_key, chat_request
 from tests.unit.conftest import Logged
 
 TIMEOUTS = Timeouts()
-TARGET = Target("dashscope", "qwen3-max")
+TARGET = Target("dashscope", "qwen4-max")
 ANSWER = {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3}}
 ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER, Usage(12, 3))
 TIMED_OUT = Outcome(
@@ -71,6 +71,9 @@ class FakeDependencies:
         self._step("route")
         return (TARGET,)
 
+    def retirement(self, _target: Target) -> None:
+        return None
+
     def complete(self, operation: Operation, request: RoutedRequest, deadline: Deadline, _hook: object) -> Outcome:
         assert operation is CHAT
         self._step("call")
@@ -90,7 +93,7 @@ class FakeDependencies:
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t", **(headers or {})}, raw)
-        calls = MeteredCalls(self, self, self, TIMEOUTS)
+        calls = MeteredCalls(self, self, self, TIMEOUTS, self)
         return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
@@ -104,7 +107,7 @@ def test_a_call_runs_its_steps_in_order() -> None:
     assert response.body == ANSWER
     assert response.headers == {
         "x-gateway-provider": "dashscope",
-        "x-gateway-model": "qwen3-max",
+        "x-gateway-model": "qwen4-max",
         "x-gateway-attempts": "1",
     }
 

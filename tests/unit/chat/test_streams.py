@@ -53,6 +53,9 @@ class FakeDependencies:
     def targets(self, _name: str) -> tuple[Target, ...]:
         return (Target("dashscope", "qwen-plus"),)
 
+    def retirement(self, _target: Target) -> None:
+        return None
+
     def key(self, _provider: str) -> str:
         return "sk-test"
 
@@ -67,7 +70,7 @@ class FakeDependencies:
 
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
         upstream = Upstream(config.parse('{"retries": {"attempts": 1}}'), self, cast("Transport", self))
-        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts()))
+        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
         request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t"}, body)
         response = service.complete(request, remaining_s=20)

@@ -9,6 +9,7 @@ import pytest
 from qwen_gateway import catalog, config, datafile
 from qwen_gateway.config import ConfigurationError, Environment
 from qwen_gateway.routing import Routes, Target
+from tests.builders import QWEN_MAX
 
 PACKAGE = Path(config.__file__).parent
 
@@ -23,6 +24,11 @@ PACKAGE = Path(config.__file__).parent
         ({"routes": {"a": []}}, "routes.a"),
         ({"routes": {"a": [{}]}}, "routes.a.0.model"),
         ({"routes": {"a": [{"model": "m", "provider": "unknown"}]}}, "routes.a"),
+        ({"routes": {"a": [{"model": "m", "defaults": 7}]}}, "routes.a.0.defaults"),
+        ({"routes": {"a": [{"model": "m", "defaults": {"": 7}}]}}, "routes.a.0.defaults"),
+        ({"routes": {"a": [{"model": "m", "defaults": {"stream": True}}]}}, "routes.a.0.defaults: 'stream'"),
+        ({"routes": {"a": [{"model": "m", "defaults": {"top_k": None}}]}}, "routes.a.0.defaults: 'top_k'"),
+        ({"routes": {"a": [{"model": "m", "defaults": {"enable_thinking": "no"}}]}}, "'enable_thinking' has to be"),
         ({"routes": {"a": [{"model": "m"}, {"model": "m", "provider": "dashscope"}]}}, "routes.a"),
         ({"providers": {"mine": {}}}, "providers.mine.base_url"),
         ({"providers": {"mine": {"base_url": "ftp://example"}}}, "providers.mine.base_url"),
@@ -72,21 +78,44 @@ def test_a_missing_environment_variable_is_named() -> None:
 def test_every_model_of_the_default_catalog_has_a_route_of_its_name() -> None:
     routes = Routes(config.parse(""))
 
-    for model in catalog.section("dashscope-intl"):
-        assert routes.targets(model)[0] == Target("dashscope", model)
+    for model, facts in catalog.section("dashscope-intl").items():
+        if not facts.retirement:
+            assert routes.targets(model)[0] == Target("dashscope", model)
 
 
-def test_every_alias_targets_a_model_available_in_singapore_and_beijing() -> None:
+@pytest.mark.parametrize("alias", ["qwen-max", "qwen-plus", "qwen-turbo"])
+def test_an_alias_starts_and_ends_with_models_that_singapore_and_beijing_have(alias: str) -> None:
     everywhere = catalog.section("dashscope-intl").keys() & catalog.section("dashscope-cn").keys()
+    first, *_, last = [target.model for target in config.parse("").routes[alias] * 2]
 
-    assert {target.model for targets in config.parse("").routes.values() for target in targets} <= everywhere
+    assert {first, last} <= everywhere
 
 
-def test_the_seed_chain_goes_from_max_to_plus_to_turbo() -> None:
+def test_no_route_leads_to_a_model_with_a_retirement() -> None:
     routes = Routes(config.parse(""))
 
-    first_choices = [routes.targets(alias)[0] for alias in ("qwen-max", "qwen-plus", "qwen-turbo")]
-    assert list(routes.targets("qwen-max")) == first_choices
+    models = [routes.describe(target) for targets in routes.configured.values() for target in targets]
+    assert [model.id for model in models if model and model.retirement] == []
+
+
+def test_the_aliases_lead_to_live_models_that_think_only_if_asked() -> None:
+    configuration, off = config.parse(""), {"enable_thinking": False}
+    targets = {
+        alias: [(target.model, target.defaults) for target in targets]
+        for alias, targets in configuration.routes.items()
+    }
+
+    assert targets == {
+        "qwen-max": [(QWEN_MAX[0], off), (QWEN_MAX[1], off), (QWEN_MAX[2], {})],
+        "qwen-plus": [("qwen-plus", {}), ("qwen-flash", {})],
+        "qwen-turbo": [("qwen-flash", {})],
+    }
+
+
+def test_the_defaults_of_a_target_reach_its_route() -> None:
+    first, *_ = Routes(config.parse("")).targets("qwen-max")
+
+    assert (first, first.defaults) == (Target("dashscope", QWEN_MAX[0]), {"enable_thinking": False})
 
 
 def test_the_compiled_json_equals_the_toml(tmp_path: Path) -> None:

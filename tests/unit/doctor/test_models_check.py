@@ -1,9 +1,11 @@
 """What a provider's list of models means."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from qwen_gateway.catalog import Retirement
 from qwen_gateway_cli.doctor import models_check
 from qwen_gateway_cli.doctor.finding import State
 from qwen_gateway_cli.doctor.http import Reply
@@ -55,15 +57,16 @@ def test_entries_without_a_name_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("listed", "routed", "known", "state", "words"),
     [
-        ({"a", "b"}, {"a"}, ["a", "b"], State.OK, "2 listed, those of the routes"),
-        ({"a"}, {"a", "z", "y"}, [], State.FAILED, "y, z"),
-        ({"a"}, {"a"}, ["a", "c"], State.WARNING, "c"),
-        (set(), {"a"}, [], State.FAILED, "a"),
-        ({"a"}, set(), [], State.OK, "1 listed: a"),
+        ({"a", "b"}, [{"a"}], ["a", "b"], State.OK, "2 listed, those of the routes"),
+        ({"a"}, [{"a"}, {"z", "y"}], [], State.FAILED, "y, z"),
+        ({"a"}, [{"a"}], ["a", "c"], State.WARNING, "c"),
+        ({"a"}, [{"a", "z"}, {"a"}], ["a"], State.WARNING, "fall back from them: z"),
+        (set(), [{"a"}], [], State.FAILED, "a"),
+        ({"a"}, [], [], State.OK, "1 listed: a"),
     ],
 )
 def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
-    listed: set[str], routed: set[str], known: list[str], state: State, words: str
+    listed: set[str], routed: list[set[str]], known: list[str], state: State, words: str
 ) -> None:
     judged = models_check.judge_models("dashscope", frozenset(listed), routed, known)
 
@@ -73,4 +76,17 @@ def test_models_of_routes_have_to_be_listed_and_those_of_the_catalog_should_be(
 
 def test_a_long_list_is_cut() -> None:
     many = frozenset(f"m{number}" for number in range(9))
-    assert "and 4 more" in models_check.judge_models("x", many, {"z"}, []).advice
+    assert "and 4 more" in models_check.judge_models("x", many, [{"z"}], []).advice
+
+
+def test_retirements_are_a_warning_with_dates_and_successors() -> None:
+    date = datetime.fromisoformat("2026-10-10T00:00:00+08:00")
+    retirements = {"a": Retirement(date, "b"), "c": Retirement(date, None)}
+
+    finding = models_check.judge_retirements("dashscope", retirements, ["a"])
+
+    assert finding
+    assert (finding.check, finding.state) == ("retirement", State.WARNING)
+    assert finding.found == "a was retired on 2026-10-10 (successor: b); c will be retired on 2026-10-10"
+    assert "[routes]" in finding.advice
+    assert models_check.judge_retirements("dashscope", {}, []) is None

@@ -31,12 +31,12 @@ def test_unreported_token_counts_are_absent_and_not_zero() -> None:
 
 
 def test_every_attempt_is_recorded() -> None:
-    failed = AttemptRecord("dashscope", "qwen3-max", "presumed", 20_000, cause="ProviderTimeout")
+    failed = AttemptRecord("dashscope", "qwen4-max", "presumed", 20_000, cause="ProviderTimeout")
     item = from_item(to_item(record_fields(usage_record(attempts=(failed,), status=504, outcome="provider_timeout"))))
     assert item["attempts"] == [
         {
             "provider": "dashscope",
-            "model": "qwen3-max",
+            "model": "qwen4-max",
             "charged": "presumed",
             "latency_ms": 20_000,
             "cause": "ProviderTimeout",

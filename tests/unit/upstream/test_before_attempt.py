@@ -11,11 +11,11 @@ from qwen_gateway.upstream.operations.chat import CHAT
 from tests.builders import chat_request, whole_stream
 from tests.unit.upstream.fakes import FakeClock, FakeResponse
 
-FIRST, SECOND = Target("dashscope", "qwen3-max"), Target("dashscope", "qwen-plus")
+FIRST, SECOND = Target("dashscope", "qwen4-max"), Target("dashscope", "qwen-plus")
 
 
 class FakeProvider:
-    """The keys and the transport of an upstream client; the model `qwen3-max` fails."""
+    """The keys and the transport of an upstream client; the model `qwen4-max` fails."""
 
     def __init__(self) -> None:
         self.called: list[str] = []

@@ -37,7 +37,7 @@ from tests.builders import (
 )
 from tests.unit.upstream.fakes import FakeClock, FakeResponse
 
-TARGET = Target("dashscope", "qwen3-max")
+TARGET = Target("dashscope", "qwen4-max")
 
 
 class FakeKeys:
@@ -73,7 +73,7 @@ class FakeTransport:
 
 
 def complete(
-    transport: FakeTransport, keys: FakeKeys | None = None, *, model: str = "qwen3-max", clock: FakeClock | None = None
+    transport: FakeTransport, keys: FakeKeys | None = None, *, model: str = "qwen4-max", clock: FakeClock | None = None
 ) -> Outcome:
     clock = clock or FakeClock()
     upstream = Upstream(
@@ -96,7 +96,7 @@ def test_the_request_has_the_providers_model_and_asks_for_a_stream_with_usage() 
         (
             "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions",
             "key of dashscope",
-            chat_request(model="qwen3-max", top_k=3, stream=True, stream_options={"include_usage": True}),
+            chat_request(model="qwen4-max", top_k=3, stream=True, stream_options={"include_usage": True}),
         )
     ]
 
@@ -247,7 +247,7 @@ def test_without_a_key_the_provider_is_not_called() -> None:
 def test_a_missing_model_is_a_client_error_if_the_client_named_it_else_an_error_of_the_route() -> None:
     transport = FakeTransport(failure=ProviderModelMissing("no such model", status=404))
 
-    assert type(complete(transport, model="qwen3-max").result) is ProviderModelMissing
+    assert type(complete(transport, model="qwen4-max").result) is ProviderModelMissing
     assert type(complete(transport, model="qwen-max").result) is RouteModelMissing
 
 

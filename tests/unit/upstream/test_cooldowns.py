@@ -16,7 +16,7 @@ from qwen_gateway.routing import Target
 from qwen_gateway.upstream.retry import Cooldowns
 from tests.unit.upstream.fakes import FakeClock
 
-MAX, PLUS, TURBO = (Target("dashscope", name) for name in ("qwen3-max", "qwen-plus", "qwen-flash"))
+MAX, PLUS, TURBO = (Target("dashscope", name) for name in ("qwen4-max", "qwen-plus", "qwen-flash"))
 ROUTE = (MAX, PLUS, TURBO)
 
 

@@ -20,7 +20,7 @@ from qwen_gateway.usage import Usage
 from tests.builders import encode_chunks, error_event, finish, stream, text_chunks, usage
 from tests.unit.upstream.fakes import FakeClock, FakeResponse
 
-TARGET = Target("dashscope", "qwen3-max")
+TARGET = Target("dashscope", "qwen4-max")
 OTHER_TARGET = Target("dashscope", "qwen-plus")
 FAILED_ATTEMPT = Attempt(OTHER_TARGET, "ProviderFault", 500, "req-0", 5, None, "presumed")
 CHANGES = {"max_tokens": 4096}
@@ -106,7 +106,7 @@ def test_a_failed_answer_raises_the_clients_error_and_ends_with_it(
     cooldowns = Cooldowns(10, FakeClock())
     relay = relay_of(response, cooldowns)
 
-    with pytest.raises(error, match=r"dashscope .*qwen3-max") as raised:
+    with pytest.raises(error, match=r"dashscope .*qwen4-max") as raised:
         list(relay.events())
     outcome = relay.end()
 

@@ -23,7 +23,7 @@ from qwen_gateway.provider_failures import PROVIDER_FAILURES, Fallback
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream.retry import AttemptPlan
 
-MAX, PLUS, TURBO = (Target("dashscope", name) for name in ("qwen3-max", "qwen-plus", "qwen-flash"))
+MAX, PLUS, TURBO = (Target("dashscope", name) for name in ("qwen4-max", "qwen-plus", "qwen-flash"))
 RESELLER = Target("holysheep", "qwen2.5-max")
 HALF = 0.5
 
@@ -44,13 +44,13 @@ def attempts_after(started: AttemptPlan, *errors: type[ProviderError]) -> list[t
 @pytest.mark.parametrize(
     ("error", "retry"),
     [
-        (ProviderThrottled, ("qwen3-max", 0.25)),
-        (ProviderOverloaded, ("qwen3-max", 0.25)),
-        (ProviderFault, ("qwen3-max", 0.25)),
-        (ProviderAnswerBroken, ("qwen3-max", 0.25)),
-        (ProviderDisconnected, ("qwen3-max", 0.25)),
-        (ProviderIdleDisconnected, ("qwen3-max", 0)),
-        (ProviderUnreachable, ("qwen3-max", 0)),
+        (ProviderThrottled, ("qwen4-max", 0.25)),
+        (ProviderOverloaded, ("qwen4-max", 0.25)),
+        (ProviderFault, ("qwen4-max", 0.25)),
+        (ProviderAnswerBroken, ("qwen4-max", 0.25)),
+        (ProviderDisconnected, ("qwen4-max", 0.25)),
+        (ProviderIdleDisconnected, ("qwen4-max", 0)),
+        (ProviderUnreachable, ("qwen4-max", 0)),
     ],
 )
 def test_a_temporary_failure_is_retried_once_before_the_fallback(
@@ -102,25 +102,25 @@ def test_a_rejection_by_the_first_target_is_final_and_one_by_another_target_is_n
 
 
 def test_a_rejection_by_a_target_that_is_tried_first_during_a_cooldown_is_not_final() -> None:
-    assert attempts_after(plan(MAX, PLUS, order=(PLUS, MAX)), ProviderRefused) == [("qwen3-max", 0)]
+    assert attempts_after(plan(MAX, PLUS, order=(PLUS, MAX)), ProviderRefused) == [("qwen4-max", 0)]
 
 
 def test_the_last_target_is_retried_with_backoff_while_it_throttles() -> None:
     assert attempts_after(plan(MAX), *[ProviderThrottled] * 4) == [
-        ("qwen3-max", 0.25),
-        ("qwen3-max", 0.5),
-        ("qwen3-max", 1.0),
+        ("qwen4-max", 0.25),
+        ("qwen4-max", 0.5),
+        ("qwen4-max", 1.0),
         None,
     ]
 
 
 def test_the_last_target_is_retried_after_a_pause_for_a_burst() -> None:
-    assert attempts_after(plan(MAX), ProviderBurstThrottled) == [("qwen3-max", 5.25)]
+    assert attempts_after(plan(MAX), ProviderBurstThrottled) == [("qwen4-max", 5.25)]
 
 
 def test_an_attempt_is_reserved_for_each_target_that_was_not_tried() -> None:
     assert attempts_after(plan(MAX, PLUS, TURBO), *[ProviderFault] * 4) == [
-        ("qwen3-max", 0.25),
+        ("qwen4-max", 0.25),
         ("qwen-plus", 0),
         ("qwen-flash", 0),
         None,

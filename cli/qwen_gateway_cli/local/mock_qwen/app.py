@@ -14,7 +14,7 @@ from qwen_gateway_cli.local.mock_qwen.completion import build_choices, build_usa
 from qwen_gateway_cli.local.mock_qwen.connection import ClientDisconnected, HttpExchange, ResponseWriter
 from qwen_gateway_cli.local.mock_qwen.control import Control, InvalidControl
 from qwen_gateway_cli.local.mock_qwen.faults import has_partial_response, send_immediate_fault, send_partial_fault
-from qwen_gateway_cli.local.mock_qwen.models import Model, find_model, load_models
+from qwen_gateway_cli.local.mock_qwen.models import Model, find_model, is_retired, list_models
 from qwen_gateway_cli.local.mock_qwen.request import ChatRequest
 from qwen_gateway_cli.local.mock_qwen.responses import (
     CompletionEncoder,
@@ -87,7 +87,7 @@ class ModelEndpoints:
         """Return every listed model."""
         if rejection := self._check_key(request):
             return _build_rejection(rejection)
-        names = load_models() if self._control.settings.models is None else self._control.settings.models
+        names = list_models() if self._control.settings.models is None else self._control.settings.models
         return JSONResponse({"object": "list", "data": [_describe_model(name) for name in names]})
 
     async def retrieve(self, request: Request) -> Response:
@@ -140,13 +140,16 @@ class ChatCompletions:
                 return
         model = find_model(request.model_name, self._control.settings.models)
         if model is None:
-            await _send_rejection(writer, build_unknown_model(request.model_name))
+            await _send_rejection(writer, self._build_unknown_model(request.model_name))
         elif rejection := validate(request, model):
             await _send_rejection(writer, rejection)
         elif fault is not None:
             await send_partial_fault(writer, fault, self._build_body(request, model, writer.request_id))
         else:
             await writer.send(self._build_body(request, model, writer.request_id))
+
+    def _build_unknown_model(self, name: object) -> Rejection:
+        return build_unknown_model(name, retired=is_retired(name, self._control.settings.models))
 
     def _build_body(self, request: ChatRequest, model: Model, request_id: str) -> ResponseBody:
         settings = self._control.settings

@@ -23,17 +23,28 @@ class Model:
     cap_covers_thinking: bool
     efforts: tuple[str, ...]
     effort_or_budget: bool
+    retired: bool
 
 
 @functools.cache
 def load_models() -> dict[str, Model]:
-    """Return every model of the table by name, in the table's order."""
+    """Return every model of the table by name, in the table's order, the retired ones included."""
     return {name: _build_model(name, fields) for name, fields in _load_table()["models"].items()}
 
 
+def list_models() -> list[str]:
+    """Return the names of the models that are listed by default: those of the table that are not retired."""
+    return [name for name, model in load_models().items() if not model.retired]
+
+
+def is_retired(name: object, served: Sequence[str] | None = None) -> bool:
+    """Return whether the model is a retired one that is not in `served`."""
+    return served is None and isinstance(name, str) and name in load_models() and load_models()[name].retired
+
+
 def find_model(name: object, served: Sequence[str] | None = None) -> Model | None:
-    """Return the model of that name, or None when it is not in `served` or, by default, has no served prefix."""
-    if not isinstance(name, str):
+    """Return the model of that name, or None if it is retired or not served; the prefix decides by default."""
+    if not isinstance(name, str) or is_retired(name, served):
         return None
     is_served = name.startswith(SERVED_PREFIXES) if served is None else name in served
     return (load_models().get(name) or _build_model(name, {})) if is_served else None

@@ -42,8 +42,10 @@ def validate(request: ChatRequest, model: Model) -> Rejection | None:
     return None
 
 
-def build_unknown_model(name: object) -> Rejection:
-    """Return the rejection of an unknown model."""
+def build_unknown_model(name: object, *, retired: bool = False) -> Rejection:
+    """Return the rejection of an unknown or a retired model (models.dev pull request 6662)."""
+    if retired:
+        return Rejection(400, "InvalidParameter", "Model not exist.")
     return Rejection(404, "model_not_found", f"The model `{name}` does not exist or you do not have access to it.")
 
 

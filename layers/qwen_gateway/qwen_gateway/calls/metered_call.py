@@ -1,7 +1,10 @@
 """The metered call: authenticate the client's key, run the attempts, write one usage record."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 from qwen_gateway import observability
 from qwen_gateway.api import (
@@ -18,11 +21,12 @@ from qwen_gateway.api import (
 )
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
+from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
-from qwen_gateway.routing import Target
+from qwen_gateway.routing import RETIREMENT_NOTICE, Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
@@ -63,6 +67,14 @@ class Ledger(Protocol):
         ...
 
 
+class Routes(Protocol):
+    """The retirements of models."""
+
+    def retirement(self, target: Target) -> Retirement | None:
+        """Return the retirement of a target's model if clients have to be warned of it."""
+        ...
+
+
 class MeteredCalls(NamedTuple):
     """What all calls of an execution environment share."""
 
@@ -70,6 +82,7 @@ class MeteredCalls(NamedTuple):
     upstream: Upstream
     ledger: Ledger
     timeouts: Timeouts
+    routes: Routes
 
     def start(self, request: HttpRequest, remaining_s: float) -> "MeteredCall":
         """Start a call that has to end, its usage record included, within `remaining_s` seconds.
@@ -105,7 +118,7 @@ class MeteredCall:
             outcome = Outcome((), InternalError(error))
         self._report(outcome.result)
         self._record(Call(self._request, key, routed, self._start), outcome)
-        return JsonResponse(outcome.result, _headers(outcome))
+        return JsonResponse(outcome.result, self._headers(outcome))
 
     def stream(
         self, key: ApiKey, operation: StreamingOperation, routed: RoutedRequest
@@ -120,8 +133,8 @@ class MeteredCall:
         outcome = task.wait(response_start_s - self._start.elapsed())
         if outcome and isinstance(outcome.result, GatewayError):
             self._record(call, outcome)
-            return JsonResponse(outcome.result, _headers(outcome))
-        headers = _headers(outcome) if outcome else {}
+            return JsonResponse(outcome.result, self._headers(outcome))
+        headers = self._headers(outcome) if outcome else {}
         return EventStreamResponse(self._events(call, task), self._calls.timeouts.ping, headers)
 
     def _open(self, operation: StreamingOperation, routed: RoutedRequest) -> Outcome[Relay]:
@@ -157,6 +170,18 @@ class MeteredCall:
         else:
             yield encode_events([event.data for event in relay.last_events()]) + DONE
 
+    def _headers(self, outcome: Outcome[Any]) -> dict[str, str]:
+        headers = _headers(outcome)
+        retirement = self._retirement(outcome)
+        return headers | _retirement_headers(retirement) if retirement else headers
+
+    def _retirement(self, outcome: Outcome[Any]) -> Retirement | None:
+        """Return the retirement of the model that answers, if clients have to be warned of it."""
+        if isinstance(outcome.result, GatewayError):
+            return None
+        relay = outcome.result if isinstance(outcome.result, Relay) else None
+        return self._calls.routes.retirement(relay.target if relay else outcome.attempts[-1].target)
+
     def _deadline(self, limit_s: float) -> Deadline:
         return Deadline(limit_s - self._start.elapsed())
 
@@ -175,6 +200,8 @@ class MeteredCall:
             observability.count("usage_record_lost")
             observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
         _count_recovered_failures(outcome)
+        if self._retirement(outcome):
+            observability.count("model_retires_soon")
 
 
 _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
@@ -207,3 +234,17 @@ def _target_headers(target: Target, attempts: int) -> dict[str, str]:
         "x-gateway-model": target.model,
         "x-gateway-attempts": str(attempts),
     }
+
+
+def _retirement_headers(retirement: Retirement) -> dict[str, str]:
+    """Return the headers of RFC 9745 and RFC 8594, and a link (RFC 5829) to the model that replaces the answering one.
+
+    The link is relative to `/v1/chat/completions`, because the gateway does not know the path before `/v1`.
+    """
+    headers = {
+        "deprecation": f"@{int((retirement.date - RETIREMENT_NOTICE).timestamp())}",
+        "sunset": format_datetime(retirement.date.astimezone(UTC), usegmt=True),
+    }
+    if retirement.successor:
+        headers["link"] = f'<../models/{quote(retirement.successor, safe="")}>; rel="successor-version"'
+    return headers

@@ -69,19 +69,27 @@ class Quirks(NamedTuple):
     ranges: Mapping[str, Range] = {}
 
 
+class Retirement(NamedTuple):
+    """When the provider stops serving a model, and the model that it recommends instead, if it names one."""
+
+    date: datetime
+    successor: str | None
+
+
 class Model(NamedTuple):
     """A model of a provider. None is unknown; limits are in tokens; `created` is its entry's date in epoch seconds."""
 
     id: str
     owned_by: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     modalities: tuple[str, ...] | None
     created: int
     tools: bool | None = None
     json_schema: bool | None = None
     thinking: Thinking = Thinking()
     quirks: Quirks = Quirks()
+    retirement: Retirement | None = None
 
 
 def sections() -> list[str]:
@@ -102,18 +110,18 @@ def section(name: str) -> dict[str, Model]:
     return {model_id: _model(model_id, facts, document) for model_id, facts in document["models"].items()}
 
 
-def cheapest(name: str) -> str:
-    """Return the id of the cheapest model of a section, for test calls."""
-    cheapest_id: str = datafile.load(_HERE, name)["cheapest"]
-    return cheapest_id
+def test_model(name: str) -> str:
+    """Return the id of a cheap model of a section that every region has, for test calls."""
+    model_id: str = datafile.load(_HERE, name)["test_model"]
+    return model_id
 
 
 def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any]) -> Model:
     return Model(
         id=model_id,
         owned_by=document["owned_by"],
-        input_tokens=facts["input_tokens"],
-        output_tokens=facts["output_tokens"],
+        input_tokens=facts.get("input_tokens"),
+        output_tokens=facts.get("output_tokens"),
         modalities=tuple(facts["modalities"]) if "modalities" in facts else None,
         created=_epoch(facts.get("as_of", document["as_of"])),
         tools=facts.get("tools"),
@@ -125,7 +133,14 @@ def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any])
             capped_by=tuple(facts.get("thinking_capped_by", ())),
         ),
         quirks=_quirks(document.get("quirks", {})),
+        retirement=_retirement(facts),
     )
+
+
+def _retirement(facts: Mapping[str, Any]) -> Retirement | None:
+    if "retires" not in facts:
+        return None
+    return Retirement(datetime.fromisoformat(facts["retires"]), facts.get("successor"))
 
 
 def _quirks(facts: Mapping[str, Any]) -> Quirks:

@@ -56,7 +56,8 @@ class ChatRequirements:
 
     def _exceeds_context(self, model: Model) -> bool:
         # There are never more tokens than characters, and counting tokens is slower.
-        return self._characters > model.input_tokens and self._minimum_tokens > model.input_tokens
+        limit = model.input_tokens
+        return limit is not None and self._characters > limit and self._minimum_tokens > limit
 
     @functools.cached_property
     def _modalities(self) -> set[str]:

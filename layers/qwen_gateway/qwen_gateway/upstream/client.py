@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qwen_gateway.config import Configuration
+from qwen_gateway.dialect import apply_defaults
 from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
 from qwen_gateway.provider_failures import Fallback
 from qwen_gateway.routing import Routes, Target, eligible_targets, output_limit
@@ -114,7 +115,8 @@ class Upstream:
             changes = {}
             try:
                 provider = self._providers[target.provider]
-                adapted = operation.adapt(body, self._describe(target), provider, limit)
+                own_body = apply_defaults(body, target.defaults)
+                adapted = operation.adapt(own_body, self._describe(target), provider, limit)
                 changes = adapted.changes
                 with self._caller.open(target, operation, adapted.body, new_reader(body), deadline) as stream:
                     stream.wait_until_ready()

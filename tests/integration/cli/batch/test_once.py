@@ -50,10 +50,10 @@ def test_a_line_of_json_is_a_text_messages_or_a_request(run: Run, provider: Runn
     lines = ["One.", messages, {"id": 3, "messages": messages, "model": "qwen-turbo", "temperature": 0}]
     path = fill(*(json.dumps(line) for line in lines), name="prompts.JSONL")
 
-    assert run("batch", str(path), "--model", "qwen3-max").status == 0
+    assert run("batch", str(path), "--model", "qwen4-max").status == 0
 
     assert asked(provider) == ["One.", "Two.", "Two."]
-    assert sorted(call["model"] for call in provider.calls()) == ["qwen-flash", "qwen3-max", "qwen3-max"]
+    assert sorted(call["model"] for call in provider.calls()) == ["qwen-flash", "qwen4-max", "qwen4-max"]
     assert not any("id" in call["body"] for call in provider.calls())
 
 

@@ -32,7 +32,7 @@ class DoctorEnvironment:
 
     def configuration(self, providers: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """Return the servers as providers; regions that have no server are left out."""
-        own: dict[str, Any] = {f"dashscope-{region}": None for region in ("virginia", "hongkong", "frankfurt")}
+        own: dict[str, Any] = {f"dashscope-{region}": None for region in ("virginia", "hongkong", "frankfurt", "tokyo")}
         own |= {name: {"base_url": f"{server.url}/v1"} for name, server in self._servers.items()}
         return {"providers": own | (providers or {}), **changes}
 

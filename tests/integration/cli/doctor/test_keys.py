@@ -1,10 +1,16 @@
 """What the doctor finds of keys, and to whom it shows them."""
 
 import json
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 
+from qwen_gateway import config
+from qwen_gateway.config import Provider
+from qwen_gateway_cli.doctor import plans
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from tests.builders import QWEN_MAX
 from tests.integration.cli.doctor.doctor_environment import (
     ALL_WELL,
     BEIJING,
@@ -26,7 +32,7 @@ def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
     assert doctor_env.ends().status == 0
 
-    doctor_env.configure(routes={"qwen-max": [{"model": "qwen3-max"}, {"model": "qwen-max", "provider": RESELLER}]})
+    doctor_env.configure(routes={"qwen-max": [{"model": QWEN_MAX[0]}, {"model": "qwen-max", "provider": RESELLER}]})
     assert states(doctor_env.rows(), RESELLER) == {"key": "failed"}
     assert doctor_env.ends().status == 1
 
@@ -136,3 +142,70 @@ def test_without_a_stack_the_environments_keys_are_examined(
 
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEYS[BEIJING])
     assert run("doctor", "--provider", BEIJING).status == 0
+
+
+@pytest.fixture
+def plan_hosts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that replaces the hosts of the plans, and the domains that count as DashScope's."""
+
+    def replace(urls: dict[str, str], domain: str = "127.0.0.1") -> None:
+        monkeypatch.setattr(plans, "_load_document", lambda: {"domains": [domain], "regions": ["x"], "urls": urls})
+
+    return replace
+
+
+def test_a_key_of_another_plan_is_told_with_its_base_url(
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], plan_hosts: Callable[..., None]
+) -> None:
+    servers[RESELLER].control({"accepted_key": "sk-sp-plan"})
+    url = f"{servers[RESELLER].url}/x/v1"
+    plan_hosts({"coding plan": NOWHERE, "token plan": url.replace("/x/", "/{region}/")})
+    doctor_env.keys(dashscope="sk-sp-plan")
+    rows = doctor_env.rows()
+
+    assert states(rows, SINGAPORE) == {"key": "ok", "accepted": "failed", "plan": "failed"}
+    assert rows[SINGAPORE, "plan"]["found"] == f"the key belongs to the token plan ({url})"
+    assert f'providers.dashscope.base_url = "{url}"' in rows[SINGAPORE, "plan"]["advice"]
+
+
+def test_a_key_of_another_region_is_shown_to_no_plan(
+    doctor_env: DoctorEnvironment, plan_hosts: Callable[..., None]
+) -> None:
+    heard: list[dict[str, str]] = []
+    with serve_response(200, '{"data": []}', heard) as plan:
+        plan_hosts({"coding plan": f"{plan}/v1"})
+        doctor_env.keys(dashscope=KEYS[BEIJING])
+        assert "region" in states(doctor_env.rows(), SINGAPORE)
+
+        doctor_env.keys(holysheep="hs-nobodys")
+        assert states(doctor_env.rows(), RESELLER) == {"key": "ok", "accepted": "failed"}
+
+        plan_hosts({"coding plan": f"{plan}/v1"}, "aliyuncs.com")
+        doctor_env.keys(dashscope="sk-key-of-a-proxy")
+        assert "plan" not in states(doctor_env.rows(), SINGAPORE)
+
+    assert heard == []
+
+
+def test_plans_are_official_hosts_and_only_for_official_hosts() -> None:
+    providers = config.parse("").providers
+    tried = {plan.url for plan in plans.list_plans(SINGAPORE, providers[SINGAPORE])}
+
+    assert "https://coding-intl.dashscope.aliyuncs.com/v1" in tried
+    assert "https://token-plan.ap-northeast-1.maas.aliyuncs.com/compatible-mode/v1" in tried
+    assert all((urlsplit(url).hostname or "").endswith(".aliyuncs.com") for url in tried)
+    assert all(plans.list_plans(name, each) for name, each in providers.items() if each.catalog)
+    assert plans.list_plans(RESELLER, providers[SINGAPORE]) == []
+    for url in ("https://api.example.com/v1", "https://dashscope.aliyuncs.com.example.com/v1", NOWHERE):
+        assert plans.list_plans(SINGAPORE, Provider(base_url=url)) == []
+
+
+def test_a_retired_model_of_a_route_is_a_warning(doctor_env: DoctorEnvironment) -> None:
+    doctor_env.configure(routes={"old": [{"model": "qwen3-max"}, {"model": "qwen-flash"}]})
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+    rows = doctor_env.rows()
+
+    assert rows[SINGAPORE, "retirement"]["state"] == "warning"
+    assert "qwen3-max was retired on 2026-10-10 (successor: qwen3.7-max)" in rows[SINGAPORE, "retirement"]["found"]
+    assert rows[SINGAPORE, "models"]["state"] == "warning"
+    assert doctor_env.ends().status == 0
