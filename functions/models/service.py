@@ -59,10 +59,6 @@ class ModelsService:
         entry = self._routes.describe(target)
         if entry is None:
             return model
-        return {
-            **model,
-            "created": entry.created,
-            "owned_by": entry.owned_by,
-            "context_length": entry.input_tokens,
-            "max_output_tokens": entry.output_tokens,
-        }
+        limits = {"context_length": entry.input_tokens, "max_output_tokens": entry.output_tokens}
+        known = {field: limit for field, limit in limits.items() if limit is not None}
+        return model | {"created": entry.created, "owned_by": entry.owned_by} | known

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway import catalog, strictjson
+from qwen_gateway import catalog, config, strictjson
 from qwen_gateway.dialect.chat import adapt_request
+from qwen_gateway.dialect.defaults import apply_defaults
+from qwen_gateway.routing import Routes
 from tests.builders import chat_event, chat_request
 from tests.integration.hostile import strategies
 from tests.integration.hostile.responses import PROMPT, Functions, assert_success_or_client_error
@@ -40,13 +42,15 @@ def test_any_bytes_get_a_success_or_a_client_error(functions: Functions, body: b
 def test_the_provider_receives_the_request_as_adapted_to_the_model(
     functions: Functions, backends: Backends, request: Any
 ) -> None:
+    routes = Routes(config.parse(json.dumps(backends.gateway_config)))
     backends.provider.reset()
     functions.chat(chat_event(json.dumps(request), functions.token))
 
     for call in backends.provider.calls():
         known = catalog.section("dashscope-intl")[call["model"]]
+        (target,) = [each for each in routes.targets(request["model"]) if each.model == known.id]
         sent = strictjson.loads(strictjson.dumps(request | {"model": known.id}))
-        assert call["body"] == adapt_request(sent, known).body
+        assert call["body"] == adapt_request(apply_defaults(sent, target.defaults), known).body
 
 
 @pytest.mark.parametrize(
