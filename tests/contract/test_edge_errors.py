@@ -9,20 +9,21 @@ import pytest
 
 from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
-from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse, MockIntegration, RestApi, parse_rest_api
+from qwen_gateway_cli.local.apigateway.rest_api import ANY, GatewayResponse, MockIntegration, RestApi, parse_rest_api
 from tests.contract.template import ROOT, Template, find_functions
 
 # API Gateway's response type; the status, error type and error code that a client receives.
 EXPECTED_ERRORS = {
     "DEFAULT_4XX": (None, "invalid_request_error", "request_refused"),
     "DEFAULT_5XX": (None, "server_error", "gateway_failed"),
-    "INTEGRATION_FAILURE": (502, "server_error", "gateway_failed"),
+    "INTEGRATION_FAILURE": (503, "server_error", "gateway_busy"),
     "INTEGRATION_TIMEOUT": (504, "timeout_error", "gateway_timeout"),
     "MISSING_AUTHENTICATION_TOKEN": (404, "invalid_request_error", "unknown_route"),
     "QUOTA_EXCEEDED": (429, "rate_limit_error", "gateway_throttled"),
     "REQUEST_TOO_LARGE": (413, "invalid_request_error", "request_too_large"),
     "RESOURCE_NOT_FOUND": (404, "invalid_request_error", "unknown_route"),
     "THROTTLED": (429, "rate_limit_error", "gateway_throttled"),
+    "UNSUPPORTED_MEDIA_TYPE": (404, "invalid_request_error", "unknown_route"),
 }
 ORIGIN = "https://app.example.com"
 HEADERS_OF_REJECTED_REQUESTS = {"content-encoding"}
@@ -59,7 +60,10 @@ def test_an_api_gateway_error_has_openais_format(api: RestApi, kind: str) -> Non
     )
 
     assert api.gateway_responses[kind].status == status
-    error = json.loads(bytes(response.body))["error"]
+    body = json.loads(bytes(response.body))
+    assert (body.keys(), body["type"]) == ({"type", "error"}, "error")
+    error = body["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
     assert (error["type"], error["param"], error["code"]) == (error_type, None, code)
     assert error["message"]
     assert response.headers["content-type"] == "application/json"
@@ -74,10 +78,24 @@ def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, e
     assert split_header(headers["access-control-expose-headers"]) == exposed
 
 
-def test_throttling_responses_have_retry_after(api: RestApi) -> None:
+@pytest.mark.parametrize("kind", EXPECTED_ERRORS)
+def test_an_api_gateway_error_does_not_have_api_gateways_words(api: RestApi, kind: str) -> None:
+    """They can repeat the client's key: `'sk-...' not a valid key=value pair (missing equal-sign)`."""
+    assert "$context.error" not in api.gateway_responses[kind].template
+
+
+def test_errors_that_pass_have_retry_after(api: RestApi) -> None:
     assert {kind for kind, each in api.gateway_responses.items() if "retry-after" in each.headers} == {
-        kind for kind, (status, _, _) in EXPECTED_ERRORS.items() if status == 429
+        kind for kind, (status, _, _) in EXPECTED_ERRORS.items() if status in {429, 503}
     }
+
+
+def test_a_rejected_invocation_names_the_quota(api: RestApi) -> None:
+    """Lambda's 429 reaches the client as INTEGRATION_FAILURE, or as a 500 with the default response."""
+    busy, default = (api.gateway_responses[kind].template for kind in ("INTEGRATION_FAILURE", "DEFAULT_5XX"))
+
+    assert "Concurrent executions" in busy
+    assert "concurrency quota" in default
 
 
 def test_an_integration_timeout_tells_clients_not_to_retry(api: RestApi) -> None:
@@ -96,8 +114,8 @@ def test_the_preflight_of_every_route_allows_every_header_that_the_code_reads(ap
         preflight = methods["OPTIONS"]
         assert isinstance(preflight, MockIntegration)
         assert preflight.status == 200
-        assert preflight.headers["access-control-allow-origin"] == ORIGIN
-        assert split_header(preflight.headers["access-control-allow-methods"]) >= methods.keys(), path
+        assert preflight.headers["access-control-allow-origin"] == f"'{ORIGIN}'"
+        assert split_header(preflight.headers["access-control-allow-methods"]) >= methods.keys() - {ANY}, path
         allowed = split_header(preflight.headers["access-control-allow-headers"])
         assert allowed >= {"content-type", *find_headers_read()} - HEADERS_OF_REJECTED_REQUESTS, path
 
