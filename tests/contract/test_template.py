@@ -220,6 +220,10 @@ def test_tables_have_deletion_protection_in_production(template: Template) -> No
     assert {stage for stage, given in overrides.items() if "DeletionProtection=on" in given} == {"prod"}
 
 
+def test_files_of_local_secrets_are_ignored_by_git() -> None:
+    assert ".env*" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
 def test_every_skipped_check_of_checkov_has_its_reason() -> None:
     lines = (ROOT / ".checkov.yaml").read_text(encoding="utf-8").splitlines()
     skipped = [line for line in lines if "CKV" in line]
