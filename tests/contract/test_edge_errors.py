@@ -84,6 +84,13 @@ def test_an_api_gateway_error_does_not_have_api_gateways_words(api: RestApi, kin
     assert "$context.error" not in api.gateway_responses[kind].template
 
 
+def test_access_logs_have_the_type_of_an_error_but_not_its_message(template: Template) -> None:
+    text = json.dumps(template)
+
+    assert "$context.error.responseType" in text
+    assert "$context.error.message" not in text
+
+
 def test_errors_that_pass_have_retry_after(api: RestApi) -> None:
     assert {kind for kind, each in api.gateway_responses.items() if "retry-after" in each.headers} == {
         kind for kind, (status, _, _) in EXPECTED_ERRORS.items() if status in {429, 503}
