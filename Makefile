@@ -18,7 +18,7 @@ PLATFORM_x86_64 := x86_64-manylinux2014
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,12 @@ up: .venv ## run the gateway on this machine, without Docker, account or key
 down: ## stop what `make up` left running
 	@if [ -x $(BIN)/qwen-gateway ]; then $(BIN)/qwen-gateway down; else echo "nothing is installed, so nothing runs"; fi
 
-check: .venv ## format, style, types, direction of imports and unit tests, in less than a minute
+check: .venv ## format, style, types, direction of imports, templates and unit tests, in less than a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=functions $(BIN)/lint-imports
+	$(MAKE) --no-print-directory lint-templates
 	$(PYTEST) -m "not thorough" tests/unit
 
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
@@ -88,7 +89,14 @@ lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff check .
 	PYTHONPATH=functions $(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml
-	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/cfn-lint /dev/stdin
+	$(MAKE) --no-print-directory lint-templates
+
+# Both tools read the template as written and as SAM transforms it: each shows what the other hides.
+lint-templates: .venv .tools/checkov/ready
+	.tools/sam/bin/python tests/transform.py template.yaml > .tools/transformed.json
+	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json & lint=$$!; \
+	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json || failed=1; \
+	wait $$lint || failed=1; exit $$failed
 
 types: .venv ## strict type check
 	$(BIN)/mypy
@@ -110,7 +118,7 @@ teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (RE
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack uv node plain; do \
+	for tool in runtime sam ministack checkov uv node plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
 CHAT = ("POST", "/v1/chat/completions")
 LONGEST_STREAM_MS = 900_000
 STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
+MODERN_TLS = "SecurityPolicy_TLS13_1_2_2021_06"
 
 
 def test_every_handler_of_the_template_exists(template: Template) -> None:
@@ -76,6 +78,13 @@ def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:
     assert "StageName" not in find_resource(template, "AWS::ApiGateway::Deployment")
 
 
+def test_the_api_admits_tls_1_2_and_later(template: Template) -> None:
+    api = find_resource(template, "AWS::ApiGateway::RestApi")
+
+    # A policy that begins with SecurityPolicy_ needs the endpoint access mode, or the deployment fails.
+    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (MODERN_TLS, "STRICT")
+
+
 def test_only_the_listed_routes_invoke_a_function(template: Template) -> None:
     assert dict(list_proxies(template)).keys() == SERVED
 
@@ -107,6 +116,13 @@ def test_every_route_invokes_the_live_alias(template: Template) -> None:
             permission["FunctionName"] == {"Ref": called} and permission["SourceArn"]["Fn::Sub"][0].endswith(pattern)
             for permission in find_resources(template, "AWS::Lambda::Permission").values()
         )
+
+
+def test_replaced_versions_are_retained(template: Template) -> None:
+    """A rollback and a canary invoke the version before. SAM sets one policy, the template the other."""
+    for name in find_versions(template).values():
+        version = template["Resources"][name]
+        assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_api_gateway_may_only_invoke_functions(template: Template) -> None:
@@ -176,6 +192,45 @@ def test_stateful_resources_are_retained_when_the_stack_is_deleted(template: Tem
         assert each["UpdateReplacePolicy"] == "Retain"
         # With a fixed name, the retained resource would block the creation of the next stack.
         assert not {"Name", "TableName"} & each["Properties"].keys()
+
+
+def test_the_log_of_lost_usage_records_is_retained(template: Template) -> None:
+    retained = {
+        name: (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::Logs::LogGroup"
+    }
+
+    assert retained == {
+        "ChatLogGroup": ("RetainExceptOnCreate", "Retain"),
+        "ModelsLogGroup": (None, None),
+        "AccessLogGroup": (None, None),
+    }
+
+
+def test_tables_have_deletion_protection_in_production(template: Template) -> None:
+    for table in find_resources(template, "AWS::DynamoDB::Table").values():
+        assert table["DeletionProtectionEnabled"] == {"Fn::If": ["HasDeletionProtection", True, False]}
+    assert template["Conditions"]["HasDeletionProtection"] == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "on"]}
+
+    stages = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    overrides = {
+        stage: stages[stage]["deploy"]["parameters"].get("parameter_overrides", [])
+        for stage in ("local", "dev", "prod")
+    }
+    assert {stage for stage, given in overrides.items() if "DeletionProtection=on" in given} == {"prod"}
+
+
+def test_files_of_local_secrets_are_ignored_by_git() -> None:
+    assert ".env*" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_skipped_check_of_checkov_has_its_reason() -> None:
+    lines = (ROOT / ".checkov.yaml").read_text(encoding="utf-8").splitlines()
+    skipped = [line for line in lines if "CKV" in line]
+
+    assert skipped
+    assert [line for line in skipped if not re.fullmatch(r"  - CKV2?_AWS_\d+ # \S.*", line)] == []
 
 
 def test_every_table_can_be_restored_and_is_encrypted(template: Template) -> None:

@@ -1,4 +1,7 @@
-"""`python -m tests.smoke`: test a deployed gateway. It fails if there is none, instead of skipping the tests."""
+"""`python -m tests.smoke`: test a deployed gateway. It fails if there is none, instead of skipping the tests.
+
+Arguments are pytest's, for example `-k unknown`.
+"""
 
 import sys
 from pathlib import Path
@@ -24,7 +27,9 @@ if __name__ == "__main__":
     try:
         with find_target() as found:
             print(f"testing {found.base_url}", flush=True)
-            status = pytest.main([str(Path(__file__).parent), "--verbose"], plugins=[TargetPlugin(found)])
+            status = pytest.main(
+                [str(Path(__file__).parent), "--verbose", *sys.argv[1:]], plugins=[TargetPlugin(found)]
+            )
     except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))
     except AWS_ERRORS as failure:

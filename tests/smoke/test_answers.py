@@ -50,6 +50,7 @@ def test_an_error_has_openais_format(http: httpx2.Client, send: Send, status: in
     answer = send(http)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json()["type"] == "error"
     error: dict[str, Any] = answer.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert error["code"] == code

@@ -51,6 +51,7 @@ def build_document(template: Mapping[str, Any]) -> Json:
                 "ChatRequest": schemas.build_request_schema(),
                 **schemas.RESPONSE_SCHEMAS,
                 "Error": errors.ERROR_SCHEMA,
+                "ErrorEvent": errors.ERROR_EVENT_SCHEMA,
             },
         },
     }

@@ -11,7 +11,7 @@ from tools.openapi.operations import PROVIDER_HEADERS, Operation, reference_head
 
 Json = dict[str, Any]
 
-ERROR_SCHEMA: Json = {
+ERROR_EVENT_SCHEMA: Json = {
     "type": "object",
     "required": ["error"],
     "additionalProperties": False,
@@ -29,11 +29,18 @@ ERROR_SCHEMA: Json = {
         }
     },
 }
+ERROR_SCHEMA: Json = {
+    **ERROR_EVENT_SCHEMA,
+    "required": ["type", "error"],
+    "properties": {
+        "type": {"const": "error", "description": "For clients of other dialects than OpenAI's."},
+        **ERROR_EVENT_SCHEMA["properties"],
+    },
+}
 
 _UNKNOWN_ROUTE = "MISSING_AUTHENTICATION_TOKEN"
-_WITHOUT_ROUTE = frozenset({_UNKNOWN_ROUTE, "RESOURCE_NOT_FOUND"})
+_WITHOUT_ROUTE = frozenset({_UNKNOWN_ROUTE, "RESOURCE_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"})
 _DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
-_GATEWAY_MESSAGE = "$context.error.messageString"
 
 
 class _Error(NamedTuple):
@@ -92,7 +99,7 @@ def _list_gateway_errors(gateway_responses: Mapping[str, GatewayResponse]) -> It
 
 
 def _parse_gateway_error(response: GatewayResponse) -> _Error:
-    error = json.loads(response.template.replace(_GATEWAY_MESSAGE, '"In API Gateway\'s words."'))["error"]
+    error = json.loads(response.template)["error"]
     own = frozenset(name for name in response.headers if not name.startswith("access-control-"))
     return _Error(error["code"], error["type"], error["message"], own)
 

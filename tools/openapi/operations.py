@@ -111,9 +111,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         events=(
             "For `stream: true`. The data of each event is a ChatCompletionChunk in JSON; with "
             "`stream_options.include_usage` the last one has the `usage` and no choices. The end is "
-            "`data: [DONE]`. A failure after the first output, or after the status had to be sent, is one event with "
-            "an Error instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be "
-            "sent before the first output lacks the headers x-gateway-*."
+            "`data: [DONE]`. A failure after the first output, or after the status had to be sent, is one ErrorEvent "
+            "instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be sent before "
+            "the first output lacks the headers x-gateway-*."
         ),
     ),
     ("GET", "/v1/models"): Operation(

@@ -59,7 +59,9 @@ def judge_concurrency(settings: Response) -> Finding:
     limits = settings["AccountLimit"]
     allowed, unreserved = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     if allowed < _USUAL_CONCURRENCY:
-        found = f"this account and region run at most {allowed} calls at once; Lambda refuses more with 429"
+        found = (
+            f"this account and region run at most {allowed} calls at once; clients of others receive 503 gateway_busy"
+        )
         advice = "Request a higher quota: AWS console, Service Quotas, AWS Lambda, Concurrent executions."
         return Finding(SUBJECT, "concurrency", State.WARNING, found, advice)
     if unreserved < _USUAL_CONCURRENCY:

@@ -23,8 +23,8 @@ from tools.openapi.operations import OPERATIONS
 Json = dict[str, Any]
 
 UNREACHABLE = "http://127.0.0.1:1"
-UNKNOWN_ROUTE = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
-DEFAULT_STATUSES = {"DEFAULT_4XX": (400, 403, 415), "DEFAULT_5XX": (500, 502)}
+UNKNOWN_ROUTE = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"}
+DEFAULT_STATUSES = {"DEFAULT_4XX": (400, 403, 431), "DEFAULT_5XX": (500, 502)}
 """Some statuses of errors that have only a default response."""
 
 
@@ -119,7 +119,7 @@ def test_a_late_error_of_a_stream_matches_its_description(
     stream = gateway.stream(chat_request())
 
     assert stream.chunks
-    described.validator({"$ref": "#/components/schemas/Error"}).validate(json.loads(stream.data[-1]))
+    described.validator({"$ref": "#/components/schemas/ErrorEvent"}).validate(json.loads(stream.data[-1]))
 
 
 def test_models_match_their_description(described: Described, gateway: Gateway) -> None:

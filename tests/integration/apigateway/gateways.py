@@ -24,6 +24,15 @@ GATEWAY_RESPONSES = {
         "responseParameters": {"gatewayresponse.header.x-request-id": "context.requestId"},
         "responseTemplates": {"application/json": '{"error":{"message":"failed","code":"gateway_failed"}}'},
     },
+    "INTEGRATION_FAILURE": {
+        "statusCode": "503",
+        "responseParameters": {"gatewayresponse.header.retry-after": "'1'"},
+        "responseTemplates": {"application/json": '{"error":{"code":"gateway_busy"}}'},
+    },
+    "UNSUPPORTED_MEDIA_TYPE": {
+        "statusCode": "404",
+        "responseTemplates": {"application/json": '{"error":{"code":"unknown_type"}}'},
+    },
     "MISSING_AUTHENTICATION_TOKEN": {
         "statusCode": "404",
         "responseParameters": {
@@ -34,6 +43,7 @@ GATEWAY_RESPONSES = {
     },
 }
 PREFLIGHT = {
+    "responses": {"200": {"headers": {"Access-Control-Allow-Origin": {}, "Access-Control-Allow-Methods": {}}}},
     "x-amazon-apigateway-integration": {
         "type": "mock",
         "requestTemplates": {"application/json": '{"statusCode" : 200}'},
@@ -47,8 +57,28 @@ PREFLIGHT = {
                 },
             }
         },
-    }
+    },
 }
+
+
+def unknown_route(**changes: Any) -> dict[str, Any]:
+    """Return a method that answers 404 without a function."""
+    integration = {
+        "type": "mock",
+        "passthroughBehavior": "never",
+        "contentHandling": "CONVERT_TO_TEXT",
+        "requestTemplates": {"application/json": '{"statusCode": 404}'},
+        "responses": {
+            "default": {
+                "statusCode": "404",
+                "responseParameters": {"method.response.header.x-request-id": "context.requestId"},
+                "responseTemplates": {"application/json": '{"error":{"code":"unknown_route"}}'},
+            }
+        },
+    }
+    kept = {name: value for name, value in (integration | changes).items() if value is not None}
+    responses = {"404": {"headers": {"x-request-id": {}}}}
+    return {"responses": responses, "x-amazon-apigateway-integration": kept}
 
 
 @dataclass(frozen=True)
@@ -62,8 +92,15 @@ class Route:
     streams: bool = False
 
 
-def template(routes: list[Route], gateway_responses: Mapping[str, Any] = GATEWAY_RESPONSES) -> dict[str, Any]:
-    """Return a template in the form of SAM's transform: aliases for functions, mock integrations for CORS."""
+def template(
+    routes: list[Route],
+    gateway_responses: Mapping[str, Any] = GATEWAY_RESPONSES,
+    mocks: Mapping[str, Mapping[str, Any]] = {},
+) -> dict[str, Any]:
+    """Return a template in the form of SAM's transform: aliases for functions, mock integrations for CORS.
+
+    `mocks` are paths whose method ANY answers 404, with changes of the integration (None removes a field).
+    """
     paths: dict[str, Any] = {}
     resources: dict[str, Any] = {}
     for route in routes:
@@ -80,6 +117,8 @@ def template(routes: list[Route], gateway_responses: Mapping[str, Any] = GATEWAY
         paths[route.path] = {method: {"x-amazon-apigateway-integration": integration} for method in route.methods}
         paths[route.path]["options"] = PREFLIGHT
         resources[alias] = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": route.function}}}
+    for path, changes in mocks.items():
+        paths.setdefault(path, {})["x-amazon-apigateway-any-method"] = unknown_route(**changes)
     body = {
         "paths": paths,
         "x-amazon-apigateway-binary-media-types": ["multipart/form-data"],

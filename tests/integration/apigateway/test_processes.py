@@ -80,6 +80,20 @@ def test_ten_calls_run_concurrently_and_the_eleventh_waits(tmp_path: Path) -> No
     assert len({reply.body for reply in replies}) == 10
 
 
+def test_a_call_above_the_limit_can_be_rejected_as_lambda_rejects_it(tmp_path: Path) -> None:
+    with scripted(tmp_path, limit=1, reject_above_limit=True) as gateway, ThreadPoolExecutor(1) as clients:
+        first = clients.submit(gateway.ask, "/v1/do", "wait-1")
+        wait_until(lambda: began(tmp_path))
+        rejected = gateway.ask("/v1/do", "wait-2")
+        (tmp_path / "go").touch()
+        statuses = (first.result().status, gateway.ask("/v1/do").status)
+
+    assert (rejected.status, rejected.json["error"]["code"]) == (503, "gateway_busy")
+    assert rejected.headers["retry-after"] == "1"
+    assert statuses == (200, 200)
+    assert began(tmp_path) == {"wait-1"}
+
+
 def test_waiting_calls_run_in_order_of_arrival(tmp_path: Path) -> None:
     source = "done = []\ndef handle(event, context):\n    done.append(event)\n    return done\n"
     gateway = settings(tmp_path, template([]), {"Listed": source}, limit=1)

@@ -12,7 +12,9 @@ from qwen_gateway_cli.local.apigateway.rest_api import MockIntegration, ProxyInt
 from tests.integration.apigateway.gateways import ROOT, Route, template
 
 ERRORS = [
-    gateway_errors.UNKNOWN_ROUTE,
+    gateway_errors.METHOD_MISSING,
+    gateway_errors.UNSUPPORTED_MEDIA_TYPE,
+    gateway_errors.INVOCATION_REJECTED,
     gateway_errors.REQUEST_TOO_LARGE,
     gateway_errors.INTEGRATION_TIMEOUT,
     gateway_errors.FUNCTION_FAILED,
@@ -45,8 +47,8 @@ def test_every_route_of_the_template_answers_a_preflight_for_the_allowed_origin(
     for methods in ours.routes.values():
         preflight = methods["OPTIONS"]
         assert isinstance(preflight, MockIntegration)
-        assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
-        assert "authorization" in preflight.headers["access-control-allow-headers"].split(",")
+        assert preflight.headers["access-control-allow-origin"] == "'https://app.example.com'"
+        assert "authorization" in preflight.headers["access-control-allow-headers"].strip("'").split(",")
 
 
 @pytest.mark.parametrize("refusal", ERRORS)
@@ -74,7 +76,7 @@ def test_every_gateway_response_is_json_for_any_message(ours: RestApi) -> None:
 @pytest.mark.parametrize(
     ("refusal", "status"),
     [
-        (gateway_errors.UNKNOWN_ROUTE, 403),
+        (gateway_errors.METHOD_MISSING, 403),
         (gateway_errors.REQUEST_TOO_LARGE, 413),
         (gateway_errors.INTEGRATION_TIMEOUT, 504),
         (gateway_errors.INTERNAL_ERROR, 500),
@@ -132,6 +134,23 @@ def test_an_unsupported_template_is_rejected(stage: Any, complaint: str) -> None
     strange["Resources"]["Stage"]["Properties"]["StageName"] = stage
 
     with pytest.raises(ValueError, match=complaint):
+        parse_rest_api(strange, {})
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        pytest.param({"200": {"headers": {"x-request-id": {}}}}, id="another status"),
+        pytest.param({"404": {"headers": {}}}, id="no header"),
+        pytest.param({"404": {}}, id="no headers"),
+    ],
+)
+def test_a_mock_whose_method_does_not_declare_its_response_is_rejected(responses: dict[str, Any]) -> None:
+    strange = template([], mocks={"/{proxy+}": {}})
+    (method,) = strange["Resources"]["Api"]["Properties"]["Body"]["paths"]["/{proxy+}"].values()
+    method["responses"] = responses
+
+    with pytest.raises(ValueError, match="does not declare the status 404 with each header"):
         parse_rest_api(strange, {})
 
 

@@ -98,7 +98,8 @@ def test_an_error_has_openais_form_and_the_retry_headers() -> None:
 
     assert answer["statusCode"] == 429
     assert json.loads(answer["body"]) == {
-        "error": {"message": "slow down", "type": "rate_limit_error", "param": "n", "code": "provider_throttled"}
+        "type": "error",
+        "error": {"message": "slow down", "type": "rate_limit_error", "param": "n", "code": "provider_throttled"},
     }
     assert (answer["headers"]["retry-after"], answer["headers"]["x-should-retry"]) == ("2", "false")
 

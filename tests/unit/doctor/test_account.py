@@ -15,7 +15,7 @@ def settings(allowed: int, unreserved: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("allowed", "unreserved", "state", "words"),
     [
-        (10, 10, State.WARNING, "at most 10"),
+        (10, 10, State.WARNING, "at most 10 calls at once; clients of others receive 503 gateway_busy"),
         (999, 999, State.WARNING, "at most 999"),
         (1_000, 1_000, State.OK, "1000"),
         (3_000, 1_000, State.OK, "1000"),

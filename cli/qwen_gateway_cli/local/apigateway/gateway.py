@@ -10,9 +10,15 @@ from starlette.types import Receive, Scope, Send
 
 from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError, build_error_response
-from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed, Invocation
+from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed, Invocation, InvocationRejected
 from qwen_gateway_cli.local.apigateway.pool import FunctionPool
-from qwen_gateway_cli.local.apigateway.proxy_event import DeployedApi, RequestMetadata, build_proxy_event, raw_path
+from qwen_gateway_cli.local.apigateway.proxy_event import (
+    DeployedApi,
+    RequestMetadata,
+    build_proxy_event,
+    is_binary,
+    raw_path,
+)
 from qwen_gateway_cli.local.apigateway.proxy_response import MalformedResponse, build_response
 from qwen_gateway_cli.local.apigateway.rest_api import (
     MockIntegration,
@@ -74,14 +80,25 @@ class Gateway:
             return self._error_response(gateway_errors.HEAD_TOO_LARGE, metadata)
         route = self._router.match(request.method, raw_path(request))
         if route is None:
-            return self._error_response(gateway_errors.UNKNOWN_ROUTE, metadata)
+            authorization = request.headers.get("authorization")
+            return gateway_errors.build_method_missing_response(authorization, self._api, metadata.request_id)
         if body is None:
             return self._error_response(gateway_errors.REQUEST_TOO_LARGE, metadata)
         match route.integration:
-            case MockIntegration(status, headers, text):
-                return Response(text, status, headers={"content-type": "application/json", **headers})
+            case MockIntegration() as mock:
+                return self._answer_mock(request, mock, metadata)
             case ProxyIntegration() as integration:
                 return await self._invoke(request, body, route, integration, metadata)
+
+    def _answer_mock(self, request: Request, mock: MockIntegration, metadata: RequestMetadata) -> Response:
+        content_type = request.headers.get("content-type", "application/json")
+        if is_binary(content_type, self._api.binary_media_types) and not mock.converts_to_text:
+            return self._error_response(gateway_errors.INTERNAL_ERROR, metadata)
+        if content_type.partition(";")[0].strip().lower() not in mock.request_types:
+            error = gateway_errors.UNSUPPORTED_MEDIA_TYPE if mock.rejects_other_types else gateway_errors.INTERNAL_ERROR
+            return self._error_response(error, metadata)
+        headers = gateway_errors.evaluate_headers(mock.headers, metadata.request_id)
+        return Response(mock.body, mock.status, headers={"content-type": "application/json", **headers})
 
     async def _invoke(
         self, request: Request, body: bytes, route: RouteMatch, integration: ProxyIntegration, metadata: RequestMetadata
@@ -96,6 +113,8 @@ class Gateway:
             response = await self._function_response(invocation, integration, request.headers.get("accept", ""))
         except TimeoutError:
             return self._error_response(gateway_errors.INTEGRATION_TIMEOUT, metadata)
+        except InvocationRejected:
+            return self._error_response(gateway_errors.INVOCATION_REJECTED, metadata)
         except FunctionFailed:
             return self._error_response(gateway_errors.FUNCTION_FAILED, metadata)
         except MalformedResponse as error:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from starlette.responses import Response
@@ -22,20 +23,28 @@ class ApiGatewayError(NamedTuple):
     """The value of the header x-amzn-ErrorType."""
 
 
-UNKNOWN_ROUTE = ApiGatewayError(
+METHOD_MISSING = ApiGatewayError(
     "MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException"
 )
+"""A path or method that the API does not have, requested without a header Authorization."""
+UNSUPPORTED_MEDIA_TYPE = ApiGatewayError(
+    "UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "UnsupportedMediaTypeException"
+)
+INVOCATION_REJECTED = ApiGatewayError(
+    "INTEGRATION_FAILURE", 504, "Internal server error", "InternalServerErrorException"
+)
+"""Lambda did not accept the invocation, because no concurrent execution is left."""
 MALFORMED_REQUEST = ApiGatewayError(
     "DEFAULT_4XX",
     400,
-    "This is no HTTP request that can be read. Look at its request line, headers, length and chunks.",
+    "Bad Request",
     "BadRequestException",
 )
 """AWS rejects such a request before it selects an API; the emulation uses the format of every other error."""
 HEAD_TOO_LARGE = ApiGatewayError(
     "DEFAULT_4XX",
     431,
-    "The path and the headers are larger than 10,240 bytes together. An API key of this gateway has less than 100.",
+    "Request Header Fields Too Large",
     "RequestTooLargeException",
 )
 REQUEST_TOO_LARGE = ApiGatewayError("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
@@ -46,6 +55,25 @@ FUNCTION_FAILED = ApiGatewayError("DEFAULT_5XX", 502, "Internal server error", "
 """The function failed, exited or returned a malformed response. INTEGRATION_FAILURE is for invocations that Lambda
 rejects."""
 INTERNAL_ERROR = ApiGatewayError("DEFAULT_5XX", 500, "Internal server error", "InternalServerErrorException")
+"""Also for a mock integration that cannot apply its request template."""
+
+
+def build_method_missing_response(authorization: str | None, api: RestApi, request_id: str) -> Response:
+    """Return the response where the API has no method.
+
+    With a header Authorization, API Gateway looks for a signature and repeats the header in its message. Which gateway
+    response applies is not documented, so the emulation assumes the worst: none.
+    """
+    if authorization is None:
+        return build_error_response(METHOD_MISSING, api, request_id)
+    token = authorization.rpartition(" ")[2]
+    message = f"'{token}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."
+    error_type = "IncompleteSignatureException"
+    return Response(
+        json.dumps({"message": message}),
+        403,
+        headers={"content-type": "application/json", "x-amzn-errortype": error_type},
+    )
 
 
 def build_error_response(error: ApiGatewayError, api: RestApi, request_id: str) -> Response:
@@ -58,7 +86,7 @@ def build_error_response(error: ApiGatewayError, api: RestApi, request_id: str) 
         "error.responseType": error.response_type,
     }
     body = _CONTEXT.sub(lambda variable: context.get(variable[1], ""), gateway_response.template)
-    headers = {name: _evaluate(expression, context) for name, expression in gateway_response.headers.items()}
+    headers = evaluate_headers(gateway_response.headers, request_id)
     return Response(
         body,
         gateway_response.status or error.status,
@@ -72,7 +100,10 @@ def _find_gateway_response(error: ApiGatewayError, api: RestApi) -> GatewayRespo
     return responses.get(error.response_type) or responses.get(default) or _AWS_DEFAULT
 
 
-def _evaluate(expression: str, context: dict[str, str]) -> str:
-    if expression.startswith("context."):
-        return context[expression.removeprefix("context.")]
-    return expression.strip("'")
+def evaluate_headers(expressions: Mapping[str, str], request_id: str) -> dict[str, str]:
+    """Return response headers from expressions: a literal in quotes, or `context.requestId`."""
+    context = {"context.requestId": request_id}
+    return {
+        name: context[expression] if expression.startswith("context.") else expression.strip("'")
+        for name, expression in expressions.items()
+    }

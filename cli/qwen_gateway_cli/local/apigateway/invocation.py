@@ -13,6 +13,10 @@ class FunctionFailed(Exception):
     """The function returned no response, or an incomplete one. The message contains no request data."""
 
 
+class InvocationRejected(Exception):
+    """Lambda did not accept the invocation: as many run as the limit allows."""
+
+
 class Invocation(NamedTuple):
     """The input of one invocation."""
 

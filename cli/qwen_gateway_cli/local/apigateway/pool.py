@@ -4,7 +4,12 @@ import asyncio
 import logging
 
 from qwen_gateway_cli.local.apigateway.environments import ExecutionEnvironment
-from qwen_gateway_cli.local.apigateway.invocation import FunctionFailed, FunctionResponse, Invocation
+from qwen_gateway_cli.local.apigateway.invocation import (
+    FunctionFailed,
+    FunctionResponse,
+    Invocation,
+    InvocationRejected,
+)
 from qwen_gateway_cli.local.apigateway.settings import GatewaySettings
 
 _CLOSING = "the server is shutting down"
@@ -13,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class FunctionPool:
-    """Runs each invocation in its own environment; invocations above the limit wait in order of arrival."""
+    """Runs each invocation in its own environment.
+
+    Invocations above the limit wait in order of arrival. With `reject_above_limit` they are rejected, as on Lambda.
+    """
 
     def __init__(self, settings: GatewaySettings, function: str) -> None:
         self._settings = settings
@@ -29,6 +37,7 @@ class FunctionPool:
 
         Raises:
             FunctionFailed: the function did not complete its response.
+            InvocationRejected: the limit is reached.
             TimeoutError: the timeout passed. An invocation that still waited for a slot is never run; one that runs
                 continues to its end, as on Lambda.
         """
@@ -41,7 +50,10 @@ class FunctionPool:
 
         Raises:
             FunctionFailed: the pool is closed.
+            InvocationRejected: the limit is reached.
         """
+        if self._settings.reject_above_limit and self._slots.locked():
+            raise InvocationRejected
         await self._slots.acquire()
         if self._closed:
             self._slots.release()

@@ -8,7 +8,11 @@ from urllib.parse import unquote
 DEFAULT_TIMEOUT_MS = 29_000
 """API Gateway's timeout for an integration without one."""
 
+ANY = "ANY"
+"""The method of an integration that answers every method without one of its own."""
+
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+_ANY_METHOD = "x-amazon-apigateway-any-method"
 _FUNCTION_IN_URI = re.compile(r"/functions/\$\{(\w+)(?:\.Arn)?\}/(response-streaming-)?invocations")
 _PLACEHOLDER = re.compile(r"\$\{([\w:.]+)\}")
 
@@ -28,7 +32,14 @@ class MockIntegration(NamedTuple):
 
     status: int
     headers: dict[str, str]
+    """Name to expression: a literal in quotes, or `context.<name>`."""
     body: str
+    request_types: frozenset[str]
+    """Media types that have a request template."""
+    rejects_other_types: bool = False
+    """Whether passthroughBehavior is NEVER: a 415, where the mock otherwise fails without its template."""
+    converts_to_text: bool = False
+    """Whether contentHandling is CONVERT_TO_TEXT: without it a mock fails with a binary body."""
 
 
 class GatewayResponse(NamedTuple):
@@ -69,19 +80,47 @@ class RouteMatch(NamedTuple):
 
 
 class Router:
-    """Matches paths to routes in API Gateway's order: literal segments before parameters before greedy parameters."""
+    """Matches paths to routes in API Gateway's order: literal segments before parameters before greedy parameters.
+
+    A prefix of a route is a resource without a method. API Gateway does not document whether a path that leads into one
+    falls back to a greedy route above it, so the emulation assumes the worst: it does not.
+    """
 
     def __init__(self, routes: Mapping[str, Mapping[str, ProxyIntegration | MockIntegration]]) -> None:
-        self._routes = sorted(routes.items(), key=lambda route: _precedence(route[0]))
+        self._routes = dict(routes)
+        self._children: dict[str, list[str]] = {}
+        for resource in routes:
+            parent = ""
+            for part in [] if resource == "/" else resource.split("/")[1:]:
+                siblings = self._children.setdefault(parent, [])
+                if part not in siblings:
+                    siblings.append(part)
+                    siblings.sort(key=_precedence)
+                parent = f"{parent}/{part}"
 
     def match(self, method: str, raw_path: str) -> RouteMatch | None:
         """Return the route of an encoded path, or None. A trailing slash is ignored."""
-        segments = raw_path.rstrip("/").split("/")
-        for resource, methods in self._routes:
-            parameters = _match_segments(resource.split("/"), segments)
-            if parameters is not None:
-                integration = methods.get(method)
-                return None if integration is None else RouteMatch(resource, integration, parameters)
+        segments = raw_path.rstrip("/").split("/")[1:]
+        resource, parameters = "", dict[str, str]()
+        for position, segment in enumerate(segments):
+            part = self._find_child(resource, segment)
+            if part is None:
+                return None
+            resource = f"{resource}/{part}"
+            if part.endswith("+}"):
+                parameters[part[1:-2]] = unquote("/".join(segments[position:]))
+                break
+            if part.startswith("{"):
+                parameters[part[1:-1]] = unquote(segment)
+        methods = self._routes.get(resource or "/", {})
+        integration = methods.get(method) or methods.get(ANY)
+        return None if integration is None else RouteMatch(resource or "/", integration, parameters)
+
+    def _find_child(self, resource: str, segment: str) -> str | None:
+        """Return the most specific part below a resource that matches a segment of the path."""
+        for part in self._children.get(resource, ()):
+            if part.endswith("+}") or (segment if part.startswith("{") else part == unquote(segment)):
+                return part
         return None
 
 
@@ -139,13 +178,14 @@ def _parse_methods(
     template: Mapping[str, Any], intrinsics: Intrinsics, methods: Mapping[str, Any]
 ) -> Iterator[tuple[str, ProxyIntegration | MockIntegration]]:
     for method, operation in methods.items():
-        if method not in _METHODS:
+        if method not in {*_METHODS, _ANY_METHOD}:
             raise ValueError(f"unsupported method {method!r}")
+        name = ANY if method == _ANY_METHOD else method.upper()
         integration = operation["x-amazon-apigateway-integration"]
         if integration["type"] == "mock":
-            yield method.upper(), _parse_mock(intrinsics, integration)
+            yield name, _parse_mock(intrinsics, operation)
         else:
-            yield method.upper(), _parse_proxy(template, intrinsics, integration)
+            yield name, _parse_proxy(template, intrinsics, integration)
 
 
 def _parse_proxy(
@@ -165,15 +205,26 @@ def _parse_proxy(
     return ProxyIntegration(function, timeout_ms / 1000, streams)
 
 
-def _parse_mock(intrinsics: Intrinsics, integration: Mapping[str, Any]) -> MockIntegration:
+def _parse_mock(intrinsics: Intrinsics, operation: Mapping[str, Any]) -> MockIntegration:
+    """Parse a mock; API Gateway rejects the import of a status or header that the method does not declare."""
+    integration = operation["x-amazon-apigateway-integration"]
     response = integration["responses"]["default"]
+    declared = operation["responses"].get(response["statusCode"])
+    headers = {
+        name.removeprefix("method.response.header."): intrinsics.resolve(value)
+        for name, value in response["responseParameters"].items()
+    }
+    if declared is None or headers.keys() - declared.get("headers", {}).keys():
+        raise ValueError(
+            f"the method does not declare the status {response['statusCode']} with each header of its mock"
+        )
     return MockIntegration(
         status=int(response["statusCode"]),
-        headers={
-            name.removeprefix("method.response.header.").lower(): intrinsics.resolve(value).strip("'")
-            for name, value in response["responseParameters"].items()
-        },
+        headers={name.lower(): value for name, value in headers.items()},
         body=response["responseTemplates"]["application/json"],
+        request_types=frozenset(integration["requestTemplates"]),
+        rejects_other_types=integration.get("passthroughBehavior", "when_no_match") == "never",
+        converts_to_text=integration.get("contentHandling") == "CONVERT_TO_TEXT",
     )
 
 
@@ -189,21 +240,5 @@ def _parse_gateway_response(intrinsics: Intrinsics, response: Mapping[str, Any])
     )
 
 
-def _precedence(resource: str) -> list[int]:
-    return [2 if part.endswith("+}") else 1 if part.startswith("{") else 0 for part in resource.split("/")]
-
-
-def _match_segments(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
-    """Return the values of the path parameters, or None when the path does not match the pattern."""
-    if len(segments) < len(pattern):
-        return None
-    parameters = {}
-    for position, part in enumerate(pattern):
-        if part.endswith("+}"):
-            parameters[part[1:-2]] = unquote("/".join(segments[position:]))
-            return parameters
-        if part.startswith("{") and segments[position]:
-            parameters[part[1:-1]] = unquote(segments[position])
-        elif part != unquote(segments[position]):
-            return None
-    return parameters if len(pattern) == len(segments) else None
+def _precedence(part: str) -> int:
+    return 2 if part.endswith("+}") else 1 if part.startswith("{") else 0

@@ -42,6 +42,8 @@ class GatewaySettings:
     """On 127.0.0.1; 0 takes a free one."""
     limit: int = 10
     """Concurrent processes of one function: the quota of a new AWS account."""
+    reject_above_limit: bool = False
+    """Reject an invocation above the limit, as Lambda does, instead of letting it wait."""
     parameters: dict[str, str] = field(default_factory=dict)
     """The stack's parameters; the template's defaults apply to absent ones."""
 

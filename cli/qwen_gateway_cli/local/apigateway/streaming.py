@@ -19,6 +19,7 @@ async def invoke_streaming(pool: FunctionPool, invocation: Invocation, timeout_s
 
     Raises:
         FunctionFailed: the function failed before the end of the prelude.
+        InvocationRejected: the function's limit is reached.
         MalformedResponse: the prelude is not valid.
         TimeoutError: the integration timeout passed.
     """

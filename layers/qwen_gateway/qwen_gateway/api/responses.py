@@ -97,7 +97,8 @@ def _error_response(error: GatewayError, request_id: str, headers: Mapping[str, 
         extra["retry-after"] = str(math.ceil(error.retry_after))
     if http_error.should_retry is not None:
         extra["x-should-retry"] = str(http_error.should_retry).lower()
-    return _proxy_response(http_error.status, {"error": error_object(error)}, extra)
+    # Clients of Anthropic's dialect tell an error by the type at the top level.
+    return _proxy_response(http_error.status, {"type": "error", "error": error_object(error)}, extra)
 
 
 def count(error: GatewayError, request_id: str) -> None:
