@@ -126,4 +126,4 @@ def test_models_can_be_listed_and_retrieved(openai_client: OpenAiClient) -> None
 
     (one,) = [model for model in listed if model["id"] == "qwen-max"]
     assert openai_client.call("model", model="qwen-max").body == one
-    assert (one["object"], one["owned_by"], one["max_output_tokens"]) == ("model", "qwen", 65_536)
+    assert (one["object"], one["owned_by"], one["max_output_tokens"]) == ("model", "qwen", 393_000)
