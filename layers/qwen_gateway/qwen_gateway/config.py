@@ -73,7 +73,7 @@ class Timeouts(_Frozen):
     connect: Seconds = 5
     first_token: Seconds = 30
     idle: Seconds = 20
-    reserved_for_ledger: Seconds = 2
+    reserved_for_ledger: Annotated[float, Field(ge=1, le=900)] = 2
     response_start: Seconds = 15
     ping: Seconds = 10
 

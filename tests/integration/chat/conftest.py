@@ -82,7 +82,7 @@ class Gateway:
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
         self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts)
         self._chat = ChatService(self.routes, self.calls)
-        self._reserved_s = settings.timeouts.reserved_for_ledger
+        self.reserved_s = settings.timeouts.reserved_for_ledger
         self._models = ModelsService(keys, self.routes)
 
     def chat(
@@ -109,7 +109,7 @@ class Gateway:
 
     def _exchange(self, event: dict[str, Any], seconds: float) -> Any:
         with HttpExchange(event) as exchange:
-            exchange.respond(self._chat.complete(exchange.request, seconds + self._reserved_s))
+            exchange.respond(self._chat.complete(exchange.request, seconds + self.reserved_s))
         return exchange.response
 
     def records(self) -> list[dict[str, Any]]:

@@ -53,10 +53,10 @@ class FakeDependencies:
     def targets(self, _name: str) -> tuple[Target, ...]:
         return (Target("dashscope", "qwen-plus"),)
 
-    def key(self, _provider: str) -> str:
+    def key(self, _provider: str, _seconds: float) -> str:
         return "sk-test"
 
-    def reload_refused(self, _provider: str, _refused: str) -> bool:
+    def reload_refused(self, _provider: str, _refused: str, _seconds: float) -> bool:
         return False
 
     def open(self, *_call: object) -> FakeResponse:

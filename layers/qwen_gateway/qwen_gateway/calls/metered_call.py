@@ -26,6 +26,9 @@ from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
+_LOSS_REPORT_S = 0.75
+"""Seconds of an invocation that are kept back to log a record that could not be written."""
+
 
 class ApiKeys(Protocol):
     """The clients' API keys."""
@@ -89,6 +92,7 @@ class MeteredCall:
         self._start = CallStart.now()
         self._calls = calls
         self._request = request
+        self._remaining_s = remaining_s
         self._limit_s = min(remaining_s - calls.timeouts.reserved_for_ledger, requested_timeout(request.headers))
         self.token = bearer_token(request.headers)
 
@@ -169,12 +173,20 @@ class MeteredCall:
 
     def _record(self, call: Call, outcome: Outcome[Any]) -> None:
         record = build_usage_record(call, outcome)
+        # botocore's timeouts and retries can outlast the invocation, and a killed function logs nothing.
+        task = BackgroundTask(lambda: self._put(record))
+        if not task.wait(self._remaining_s - self._start.elapsed() - _LOSS_REPORT_S):
+            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
+            observability.count("usage_record_lost")
+        _count_recovered_failures(outcome)
+
+    def _put(self, record: UsageRecord) -> bool:
+        """Return whether the record was written."""
         try:
             self._calls.ledger.put(record)
         except LedgerUnavailable:
-            observability.count("usage_record_lost")
-            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
-        _count_recovered_failures(outcome)
+            return False
+        return True
 
 
 _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
