@@ -155,3 +155,15 @@ def test_one_provider_alone(doctor_env: DoctorEnvironment) -> None:
     unknown = doctor_env.ends("--provider", "openai")
     assert (unknown.status, unknown.out) == (1, "")
     assert RESELLER in unknown.err
+
+
+def test_an_unencrypted_provider_is_refused_in_one_line(doctor_env: DoctorEnvironment) -> None:
+    doctor_env.configure(providers={"mine": {"base_url": "http://qwen.example.com/v1"}})
+
+    ended = doctor_env.ends()
+
+    assert ended.status == 1
+    *_, message = ended.err.splitlines()
+    assert "providers.mine.base_url" in message
+    assert "needs_key = false" in message
+    assert "Traceback" not in ended.err
