@@ -117,7 +117,7 @@ def test_silence_ends_with_each_checks_own_patience(
     assert "no answer within 0.5 s" in rows[RESELLER, "accepted"]["found"]
 
 
-@pytest.mark.parametrize("url", [NOWHERE, "http://no-such-host.invalid/v1", "https://127.0.0.1:9/v1", "http://[::/v1"])
+@pytest.mark.parametrize("url", [NOWHERE, "https://no-such-host.invalid/v1", "https://127.0.0.1:9/v1"])
 def test_an_address_that_nobody_answers_is_one_finding(doctor_env: DoctorEnvironment, url: str) -> None:
     doctor_env.configure(providers={SINGAPORE: {"base_url": url}})
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
