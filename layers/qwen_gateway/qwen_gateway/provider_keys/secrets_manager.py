@@ -150,11 +150,12 @@ class ProviderKeys:
             return (self._keys or {}).get(provider, refused) != refused
 
     def prefetch(self) -> None:
-        """Read the keys in advance. A failure is ignored: `key` reads again."""
+        """Read the keys in advance, in this thread. A failure is ignored: `key` reads again."""
         with self._lock:
-            reading = self._start_read() if self._keys is None else None
-        if reading:
-            reading.wait()
+            if self._keys is not None or self._reading is not None:
+                return
+            done = self._reading = threading.Event()
+        self._read(done)
 
     def _is_due(self, age_s: float) -> bool:
         return not self._is_recent(self._read_at, age_s) and not self._is_recent(self._failed_at, _AFTER_FAILURE_S)
