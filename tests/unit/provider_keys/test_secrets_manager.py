@@ -20,13 +20,15 @@ class FakeSecretsManager:
     def __init__(self, secret: object) -> None:
         self.secret = secret
         self.reads = 0
+        self.ended_waits = 0
         self.gate = threading.Event()
         """A read waits until it is set."""
         self.gate.set()
 
     def get_secret_value(self, **_: str) -> dict[str, Any]:
         self.reads += 1
-        assert self.gate.wait(20)
+        self.gate.wait(5)
+        self.ended_waits += 1
         if isinstance(self.secret, Exception):
             raise self.secret
         if isinstance(self.secret, dict) and "ARN" in self.secret:
@@ -247,6 +249,7 @@ def test_a_known_key_is_used_when_a_newer_value_takes_too_long(monkeypatch: pyte
     clock.now += 300
     assert keys.key("dashscope", 900) == "sk-one"
     assert not keys.reload_refused("dashscope", "sk-one", 0.01)
+    assert (manager.reads, manager.ended_waits) == (2, 1)
     manager.gate.set()
 
 
