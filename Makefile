@@ -5,15 +5,17 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 STAGE ?= dev
-ARCHITECTURE ?= arm64
+# Empty: the stage's in samconfig.toml, else the template's default.
+ARCHITECTURE ?=
+CONFIRM ?=
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
 PYTEST = $(BIN)/pytest -n auto
 SAM := $(CURDIR)/.tools/sam/bin/sam
 NODE_CLIENTS := tests/stack/clients/node
+BUILD_SETTINGS = STAGE="$(STAGE)" ARCHITECTURE="$(ARCHITECTURE)" CONFIRM="$(CONFIRM)" SAM="$(SAM)" LAYER_UV="$(UV)" \
+  LAYER_PYTHON="$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))')"
 NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
-PLATFORM_arm64 := aarch64-manylinux2014
-PLATFORM_x86_64 := x86_64-manylinux2014
 
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
@@ -105,12 +107,10 @@ aws-operations: .venv ## generate the list of AWS operations that the layer's bu
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.aws_operations > layers/qwen_gateway/aws-operations.json
 
 build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 or x86_64)
-	LAYER_UV=$(UV) LAYER_PYTHON=$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))') \
-	LAYER_PLATFORM=$(PLATFORM_$(ARCHITECTURE)) \
-	$(SAM) build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(BUILD_SETTINGS) $(BIN)/python -m tools.deploy build
 
-deploy: build ## deploy to AWS (STAGE=dev or prod)
-	$(SAM) deploy --config-env $(STAGE)
+deploy: .venv aws-operations ## build and deploy to AWS (STAGE=dev or prod; CONFIRM=no asks nothing)
+	@$(BUILD_SETTINGS) $(BIN)/python -m tools.deploy deploy
 
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)

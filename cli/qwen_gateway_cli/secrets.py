@@ -12,7 +12,7 @@ import typer
 
 from qwen_gateway.config import parse
 from qwen_gateway.provider_keys import is_valid_header_value
-from qwen_gateway.provider_keys.secrets_manager import SecretMalformed, parse_secret
+from qwen_gateway.provider_keys.secrets_manager import SecretMalformed, read_secret
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.timestamps import format_utc
@@ -94,14 +94,13 @@ def store_key(client: "SecretsManagerClient", secret_name: str, provider: str, k
 
 
 def read_stored_keys(client: "SecretsManagerClient", secret_name: str) -> dict[str, dict[str, Any]]:
-    """Return the secret's entries by provider.
+    """Return the secret's entries by provider; there are none before the first key is stored.
 
     Raises:
         CommandRefused: the secret is malformed.
     """
-    secret = client.get_secret_value(SecretId=secret_name, VersionStage="AWSCURRENT").get("SecretString", "")
     try:
-        return parse_secret(secret)
+        return read_secret(client, secret_name)
     except SecretMalformed as error:
         refuse(
             f"The secret cannot be used: {error}. Empty it (aws secretsmanager put-secret-value "

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import zipfile
@@ -14,11 +13,10 @@ from typing import Any
 import pytest
 
 from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources
+from tools.deploy import TARGETS, read_machine
 
 MAKEFILE = ROOT / "layers/qwen_gateway/Makefile"
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
-MACHINES = {"arm64": 183, "x86_64": 62}
-"""e_machine in the ELF header (EM_AARCH64, EM_X86_64), by Lambda's architecture names."""
 COMPILED = {"pydantic_core", "jiter"}
 """Packages with machine code that the functions need at start."""
 
@@ -27,12 +25,6 @@ def run_make(*arguments: str | Path, settings: Mapping[str, str | Path] | None =
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LAYER_")}
     environment |= {name: str(value) for name, value in (settings or {}).items()}
     return subprocess.run(["make", *arguments], check=True, env=environment, capture_output=True, text=True).stdout
-
-
-def get_platform(architecture: str) -> str:
-    """Return the platform that `make build` passes to the layer's Makefile."""
-    arguments: list[str | Path] = ["-C", ROOT, "--no-print-directory", f"ARCHITECTURE={architecture}"]
-    return run_make(*arguments, "--eval", "platform: ; @echo $(PLATFORM_$(ARCHITECTURE))", "platform").strip()
 
 
 DEFAULT_ARCHITECTURE = "arm64"
@@ -44,7 +36,7 @@ def layer_parameter(architecture: str) -> Any:
     return pytest.param(architecture, marks=[] if architecture == DEFAULT_ARCHITECTURE else pytest.mark.thorough)
 
 
-@pytest.fixture(scope="module", params=[layer_parameter(architecture) for architecture in sorted(MACHINES)])
+@pytest.fixture(scope="module", params=[layer_parameter(architecture) for architecture in sorted(TARGETS)])
 def architecture(request: pytest.FixtureRequest) -> str:
     """Return Lambda's name of the architecture."""
     return str(request.param)
@@ -59,7 +51,7 @@ def layer(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ARTIFACTS_DIR": target,
         "LAYER_UV": uv,
         "LAYER_PYTHON": os.path.realpath(sys.executable),
-        "LAYER_PLATFORM": get_platform(architecture),
+        "LAYER_PLATFORM": TARGETS[architecture].platform,
     }
     run_make("-C", ROOT / "layers/qwen_gateway", "build-QwenGatewayLayer", settings=settings)
     return target
@@ -72,22 +64,18 @@ def _find_candidates(name: str) -> list[Path]:
 def test_the_template_offers_the_architectures_that_the_build_supports(template: Template) -> None:
     offered = template["Parameters"]["Architecture"]
 
-    assert set(offered["AllowedValues"]) == MACHINES.keys()
+    assert set(offered["AllowedValues"]) == TARGETS.keys()
     assert all(function["Architectures"] == [{"Ref": "Architecture"}] for function in find_functions(template).values())
     assert find_resource(template, "AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
 
 
-def test_the_default_architecture_of_the_build_is_that_of_the_template(template: Template) -> None:
+def test_the_default_platform_of_the_layer_is_that_of_the_template(template: Template) -> None:
     default = template["Parameters"]["Architecture"]["Default"]
 
-    printed = run_make(
-        "-C", ROOT, "--no-print-directory", "--eval", "printed: ; @echo $(ARCHITECTURE)", "printed"
-    ).strip()
     layer_default = re.search(r"^LAYER_PLATFORM \?= (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert printed == default
     assert layer_default is not None
-    assert layer_default[1] == get_platform(default)
+    assert layer_default[1] == TARGETS[default].platform
 
 
 def test_the_machine_code_matches_the_architecture(layer: Path, architecture: str) -> None:
@@ -96,17 +84,7 @@ def test_the_machine_code_matches_the_architecture(layer: Path, architecture: st
 
     assert {path for path in compiled if ".so" in path.suffixes} == set(layer.rglob("*.so"))
     assert {path.relative_to(layer / "python").parts[0] for path in compiled} >= COMPILED
-    assert set(compiled.values()) == {MACHINES[architecture]}
-
-
-def read_machine(path: Path) -> int | None:
-    """Return e_machine of an ELF file, or None for any other file."""
-    with path.open("rb") as file:
-        header = file.read(20)
-    if header[:4] != b"\x7fELF":
-        return None
-    (code,) = struct.unpack("<H", header[18:20])
-    return int(code)
+    assert set(compiled.values()) == {TARGETS[architecture].machine}
 
 
 def test_the_layer_stays_within_its_size_limits(layer: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.config import Environment
+from qwen_gateway.runtime.support import WRAPPER
 from qwen_gateway_cli.local.apigateway.rest_api import DEFAULT_TIMEOUT_MS, ProxyIntegration, parse_rest_api
 from qwen_gateway_cli.upstream import build_mock_upstream
 from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources, find_versions
@@ -237,3 +238,18 @@ def test_every_table_can_be_restored_and_is_encrypted(template: Template) -> Non
     for table in find_resources(template, "AWS::DynamoDB::Table").values():
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_the_key_secret_is_created_without_a_value(template: Template) -> None:
+    """A literal would replace the stored keys when it is edited or the secret is imported."""
+    assert find_resource(template, "AWS::SecretsManager::Secret").keys() == {"Description"}
+
+
+def test_a_streaming_function_has_nothing_that_its_loop_refuses(template: Template) -> None:
+    streaming = {proxy.function for _, proxy in list_proxies(template) if proxy.streams}
+    functions = find_functions(template)
+
+    assert streaming
+    assert {functions[name]["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] for name in streaming} == {WRAPPER}
+    for function in functions.values():
+        assert not {"SnapStart", "CapacityProviderConfig"} & function.keys()

@@ -42,8 +42,7 @@ def emulated_aws() -> Iterator[Aws]:
         dynamodb, secretsmanager = _clients()
         for name in ("KeysTable", "UsageTable"):
             _make_table(dynamodb, name, resources[name]["Properties"])
-        secret = resources["ProviderKeysSecret"]["Properties"]["SecretString"]
-        secretsmanager.create_secret(Name="ProviderKeysSecret", SecretString=secret)
+        secretsmanager.create_secret(Name="ProviderKeysSecret", **resources["ProviderKeysSecret"]["Properties"])
         yield Aws(dynamodb, secretsmanager, "KeysTable", "UsageTable", "ProviderKeysSecret")
 
 

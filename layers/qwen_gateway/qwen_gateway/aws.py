@@ -22,6 +22,8 @@ _CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
 )
+LONGEST_AWS_CALL_S = 12.0
+"""Three attempts with both timeouts, and the longest backoffs between them."""
 _REDUCED_DATA = Path(__file__).with_name("aws_data")
 """botocore's data, reduced to the operations in use. It exists only in the built layer, made by `aws_data.py`."""
 

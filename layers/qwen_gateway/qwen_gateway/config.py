@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from qwen_gateway import datafile
+from qwen_gateway.provider_url import find_url_problem
 
 _HERE = Path(__file__).parent
 Seconds = Annotated[float, Field(gt=0, le=900)]
@@ -34,7 +35,7 @@ class Provider(_Frozen):
     """A provider: the base URL of its OpenAI-compatible API, and the catalog section of its models.
 
     Attributes:
-        base_url: may contain `{workspace}`.
+        base_url: may contain `{workspace}`; http only for a private server or one without authentication.
         catalog: None passes every model on unchanged.
         needs_key: False for servers without authentication, for example Ollama.
         workspace: the id that replaces `{workspace}`.
@@ -98,7 +99,7 @@ class Timeouts(_Frozen):
     connect: Seconds = 5
     first_token: Seconds = 30
     idle: Seconds = 20
-    reserved_for_ledger: Seconds = 2
+    reserved_for_ledger: Annotated[float, Field(ge=1, le=900)] = 2
     response_start: Seconds = 15
     ping: Seconds = 10
 
@@ -123,6 +124,13 @@ class Configuration(_Frozen):
     def default_url(self) -> str:
         """The base URL of the default provider."""
         return self.providers[self.default_provider].url
+
+    @model_validator(mode="after")
+    def _check_urls(self) -> Self:
+        for name, provider in self.providers.items():
+            if problem := find_url_problem(provider.url, needs_key=provider.needs_key):
+                raise ValueError(f"providers.{name}.base_url: {problem}")
+        return self
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:

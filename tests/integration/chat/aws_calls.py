@@ -1,11 +1,12 @@
 """Recording and failing the AWS operations of the code under test."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 
 def record_aws_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -23,6 +24,17 @@ def fail_aws_call(monkeypatch: pytest.MonkeyPatch, operation: str, failure: Boto
             raise failure
 
     _before_each_call(monkeypatch, fail)
+
+
+def delay_aws_call(monkeypatch: pytest.MonkeyPatch, operation: str, released: threading.Event) -> None:
+    """Let each call of this operation wait until the event is set, and then fail."""
+
+    def wait(name: str) -> None:
+        if name == operation:
+            released.wait(20)
+            raise ReadTimeoutError(endpoint_url="http://aws")
+
+    _before_each_call(monkeypatch, wait)
 
 
 def _before_each_call(monkeypatch: pytest.MonkeyPatch, action: Callable[[str], None]) -> None:

@@ -90,7 +90,7 @@ class Gateway:
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
         self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts, self.routes)
         self._chat = ChatService(self.routes, self.calls)
-        self._reserved_s = settings.timeouts.reserved_for_ledger
+        self.reserved_s = settings.timeouts.reserved_for_ledger
         self._models = ModelsService(keys, self.routes)
 
     def chat(
@@ -118,7 +118,7 @@ class Gateway:
     def handle(self, event: dict[str, Any], seconds: float = DEADLINE_S) -> Any:
         """Return the response of the chat function to a proxy event."""
         with HttpExchange(event) as exchange:
-            exchange.respond(self._chat.complete(exchange.request, seconds + self._reserved_s))
+            exchange.respond(self._chat.complete(exchange.request, seconds + self.reserved_s))
         return exchange.response
 
     def records(self) -> list[dict[str, Any]]:

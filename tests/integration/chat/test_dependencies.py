@@ -1,6 +1,8 @@
 """Failures of DynamoDB and Secrets Manager: the error for the client, and no lost record."""
 
 import json
+import threading
+import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
@@ -8,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, whole_stream
-from tests.integration.chat.aws_calls import fail_aws_call, record_aws_calls
+from tests.integration.chat.aws_calls import delay_aws_call, fail_aws_call, record_aws_calls
 from tests.integration.chat.conftest import PROVIDER_KEY, Gateway, MakeGateway
 from tests.integration.chat.fake_provider import (
     Behaviour,
@@ -17,12 +19,13 @@ from tests.integration.chat.fake_provider import (
     run_fake_provider,
     sse_response,
 )
+from tests.integration.emulated_aws import Aws
 
 PROMPT = "marked words of a prompt"
 
 
-def client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "message of AWS"}}, "Operation")
+def client_error(code: str, message: str = "message of AWS") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
 
 
 FAILURES = [
@@ -105,7 +108,7 @@ def test_a_failed_record_write_does_not_replace_the_provider_error(
     [
         (None, EndpointConnectionError(endpoint_url="http://secretsmanager")),
         (None, client_error("AccessDeniedException")),
-        (None, client_error("ResourceNotFoundException")),
+        (None, client_error("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")),
         (None, client_error("DecryptionFailure")),
         ("", None),
         ("not JSON", None),
@@ -139,6 +142,50 @@ def test_without_provider_keys_no_provider_is_called_and_a_record_is_written(  #
     (record,) = gateway.records()
     assert (record["status"], record["outcome"], record["attempts"]) == (503, "secrets_unavailable", [])
     assert "sk-marked" not in json.dumps(answer.body) + capsys.readouterr().out + str(record)
+
+
+def test_a_secret_without_a_value_is_a_missing_key(aws: Aws, make_gateway: MakeGateway) -> None:
+    gateway = make_gateway("http://127.0.0.1:1")
+    aws.secretsmanager.delete_secret(SecretId=aws.provider_keys_secret, ForceDeleteWithoutRecovery=True)
+    aws.secretsmanager.create_secret(Name=aws.provider_keys_secret)
+
+    answer = gateway.chat(chat_request())
+
+    assert answer.error == (503, "server_error", "provider_not_configured")
+    assert "qwen-gateway secrets set dashscope" in answer.body["error"]["message"]
+    assert [record["outcome"] for record in gateway.records()] == ["provider_not_configured"]
+
+
+@pytest.mark.parametrize("operation", ["GetSecretValue", "PutItem"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_hanging_aws_service_does_not_outlast_the_invocation(
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    operation: str,
+    streams: bool,
+) -> None:
+    """botocore's timeouts and retries take up to 12 s, and a killed function logs nothing."""
+    gateway.chat(chat_request())  # Powertools is imported.
+    if operation == "GetSecretValue":
+        gateway.provider_keys._keys = None  # as in a new environment
+    released = threading.Event()
+    delay_aws_call(monkeypatch, operation, released)
+    started = time.monotonic()
+
+    answer = (gateway.stream if streams else gateway.chat)(chat_request(), seconds=1)
+
+    took = time.monotonic() - started
+    released.set()
+    assert took < 1 + gateway.reserved_s
+    if operation == "GetSecretValue":
+        assert answer.status == 503
+        assert gateway.record(answer)["outcome"] == "secrets_unavailable"
+    else:
+        assert answer.status == 200
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (lost,) = [line["usage_record"] for line in lines if line.get("message") == "usage record lost"]
+        assert lost["outcome"] == "answered"
 
 
 def reject_key() -> Behaviour:

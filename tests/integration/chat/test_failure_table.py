@@ -34,7 +34,7 @@ NUMBERS = {(target["provider"], target["model"]): number for number, target in T
 # URLs for a provider that cannot be reached, made from the URL of the mock Qwen.
 UNREACHABLE: dict[str, Callable[[str], str]] = {
     "connection refused": lambda _: "http://127.0.0.1:1",
-    "no such name": lambda _: "http://no-such-host.invalid",
+    "no such name": lambda _: "https://no-such-host.invalid",
     "no TLS": lambda url: url.replace("http:", "https:"),
 }
 RESPOND: Behaviour = respond_with(sse_response(whole_stream()))

@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
-from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
+from qwen_gateway.provider_keys.secrets_manager import ProviderKeys, read_secret
 from qwen_gateway_cli.main import main
 from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import STACK, Run, described_stack
@@ -18,13 +19,49 @@ KEY = "sk-4f6f0b4e0b7d4c6e"
 
 
 def secret(aws: Aws) -> Any:
-    return json.loads(aws.secretsmanager.get_secret_value(SecretId=aws.provider_keys_secret)["SecretString"])
+    return read_secret(aws.secretsmanager, aws.provider_keys_secret)
+
+
+def empty_secret(aws: Aws, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str] | None) -> None:
+    """Give the secret no value; `answer` is what an emulator answers instead of AWS's error."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def make_api_call(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation == "GetSecretValue" and answer is not None:
+            return answer
+        return call(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", make_api_call)
+
+
+@pytest.mark.parametrize("answer", [None, {"ARN": "arn"}, {"ARN": "arn", "SecretString": ""}], ids=str)
+def test_a_secret_without_a_value_has_no_keys_and_gets_the_first(
+    aws: Aws, on_aws: Run, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str] | None
+) -> None:
+    with monkeypatch.context() as patch:
+        empty_secret(aws, patch, answer)
+        listed = on_aws("secrets", "list", "--json")
+        checked = on_aws("doctor", "--provider", "dashscope", "--json")
+        assert on_aws("secrets", "set", "dashscope", stdin=KEY).status == 0
+
+    assert listed.status == 0
+    assert not any(row["stored"] for row in json.loads(listed.out))
+    (finding,) = [each for each in json.loads(checked.out)["findings"] if each["subject"] == "dashscope"]
+    assert "no key in the stack's secret" in finding["found"]
+    assert {name: entry["key"] for name, entry in secret(aws).items()} == {"dashscope": KEY}
+
+
+def test_a_missing_secret_is_no_secret_without_a_value(aws: Aws, on_aws: Run) -> None:
+    aws.secretsmanager.delete_secret(SecretId=aws.provider_keys_secret, ForceDeleteWithoutRecovery=True)
+    for ended in (on_aws("secrets", "set", "dashscope", stdin=KEY), on_aws("secrets", "list")):
+        assert ended.status == 1
+        assert "ResourceNotFoundException" in ended.err
 
 
 def test_a_key_from_standard_input_is_what_functions_read(aws: Aws, on_aws: Run) -> None:
     ended = on_aws("secrets", "set", "dashscope", stdin=f"  {KEY}\n\n")
     assert ended.status == 0
-    assert ProviderKeys(aws.secretsmanager, aws.provider_keys_secret).key("dashscope") == KEY
+    assert ProviderKeys(aws.secretsmanager, aws.provider_keys_secret).key("dashscope", 5) == KEY
     assert KEY not in ended.out + ended.err
 
 

@@ -206,7 +206,7 @@ def test_a_record_that_cannot_be_written_is_logged_completely_and_counted(logged
 
     assert dependencies.serve(chat_request(user="end user", metadata={"team": "blue"})).body == ANSWER
 
-    metric, line = logged()
+    line, metric = logged()  # The record is in the log even if the function is killed now.
     assert metric["usage_record_lost"] == [1.0]
     assert (line["level"], line["message"]) == ("ERROR", "usage record lost")
     lost = line["usage_record"]

@@ -56,10 +56,10 @@ class FakeDependencies:
     def retirement(self, _target: Target) -> None:
         return None
 
-    def key(self, _provider: str) -> str:
+    def key(self, _provider: str, _seconds: float) -> str:
         return "sk-test"
 
-    def reload_refused(self, _provider: str, _refused: str) -> bool:
+    def reload_refused(self, _provider: str, _refused: str, _seconds: float) -> bool:
         return False
 
     def open(self, *_call: object) -> FakeResponse:

@@ -52,4 +52,4 @@ def test_an_invalid_header_value_is_rejected_and_not_quoted(key: str) -> None:
 
 
 def test_reloading_a_refused_key_finds_no_other() -> None:
-    assert not EnvironmentKeys({"dashscope": "sk-given"}).reload_refused("dashscope", "sk-given")
+    assert not EnvironmentKeys({"dashscope": "sk-given"}).reload_refused("dashscope", "sk-given", 5)

@@ -1,5 +1,6 @@
 """Runs functions whose source a test contains."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,16 @@ def run(tmp_path: Path) -> Run:
         handler: str = "function.handler.handle",
         reply_status: int = 202,
         reader: Reader = "",
+        variables: Mapping[str, str] = {},
     ) -> ProcessResult:
-        return run_process(tmp_path, source, list(invocations), handler, reply_status=reply_status, reader=reader)
+        return run_process(
+            tmp_path,
+            source,
+            list(invocations),
+            handler,
+            reply_status=reply_status,
+            reader=reader,
+            variables=variables,
+        )
 
     return run_function

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,7 +65,13 @@ class Run(Protocol):
     """Run a function with the given source and invocations until its process exits."""
 
     def __call__(
-        self, source: str, *invocations: Invocation, handler: str = ..., reply_status: int = ..., reader: Reader = ...
+        self,
+        source: str,
+        *invocations: Invocation,
+        handler: str = ...,
+        reply_status: int = ...,
+        reader: Reader = ...,
+        variables: Mapping[str, str] = ...,
     ) -> ProcessResult:
         """`reader` is what the Runtime API does after the first chunk of a streamed response, or after its end."""
         ...
@@ -142,7 +149,14 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 def run_process(  # noqa: PLR0913 - a function and its environment
-    folder: Path, source: str, invocations: list[Invocation], handler: str, *, reply_status: int, reader: Reader
+    folder: Path,
+    source: str,
+    invocations: list[Invocation],
+    handler: str,
+    *,
+    reply_status: int,
+    reader: Reader,
+    variables: Mapping[str, str],
 ) -> ProcessResult:
     """Run a function with the given source until its process exits."""
     package = folder / "function"
@@ -161,6 +175,7 @@ def run_process(  # noqa: PLR0913 - a function and its environment
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
                 "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/chat",
                 "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/24/[7]0",
+                **variables,
             },
             capture_output=True,
             text=True,

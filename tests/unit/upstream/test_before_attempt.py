@@ -20,7 +20,7 @@ class FakeProvider:
     def __init__(self) -> None:
         self.called: list[str] = []
 
-    def key(self, _provider: str) -> str:
+    def key(self, _provider: str, _seconds: float) -> str:
         return "sk-test"
 
     def open(self, *call: object) -> FakeResponse:

@@ -41,18 +41,21 @@ TARGET = Target("dashscope", "qwen4-max")
 
 
 class FakeKeys:
-    """One key per provider; records the reloads."""
+    """One key per provider; records the reloads, and the seconds that each call may take."""
 
     def __init__(self, failure: GatewayError | None = None) -> None:
         self._failure = failure
         self.reloaded: list[str] = []
+        self.seconds: list[float] = []
 
-    def key(self, provider: str) -> str:
+    def key(self, provider: str, seconds: float) -> str:
+        self.seconds.append(seconds)
         if self._failure:
             raise self._failure
         return f"key of {provider}"
 
-    def reload_refused(self, provider: str, _refused: str) -> bool:
+    def reload_refused(self, provider: str, _refused: str, seconds: float) -> bool:
+        self.seconds.append(seconds)
         self.reloaded.append(provider)
         return True
 
@@ -261,3 +264,11 @@ def test_the_client_gets_the_providers_message_and_its_details() -> None:
     assert (failure.message, failure.param, failure.retry_after) == ("n is too large", "n", 3)
     assert isinstance(failure, ProviderRefused)
     assert (failure.status, failure.code, failure.request_id) == (400, "invalid_value", "r")
+
+
+def test_the_keys_are_read_within_the_deadline() -> None:
+    keys = FakeKeys()
+
+    complete(FakeTransport(failure=ProviderKeyRefused("message")), keys)
+
+    assert keys.seconds == [20, 20]

@@ -123,12 +123,12 @@ class FakeEnvironment:
     def sleep(self, seconds: float) -> None:
         self.now += seconds and seconds + self._scenario.oversleep
 
-    def key(self, provider: str) -> str:
+    def key(self, provider: str, _seconds: float) -> str:
         if provider in self._scenario.without_key:
             raise ProviderNotConfigured("no key")
         return "sk-test"
 
-    def reload_refused(self, *_: str) -> bool:
+    def reload_refused(self, *_: object) -> bool:
         return self.calls[-1].key_is_new
 
     def open(

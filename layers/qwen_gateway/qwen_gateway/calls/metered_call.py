@@ -19,6 +19,7 @@ from qwen_gateway.api import (
     error_event,
     requested_timeout,
 )
+from qwen_gateway.aws import LONGEST_AWS_CALL_S
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
@@ -29,6 +30,9 @@ from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.routing import RETIREMENT_NOTICE, Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
+
+_LOSS_REPORT_S = 0.75
+"""Seconds of an invocation that are kept back to log a record that could not be written."""
 
 
 class ApiKeys(Protocol):
@@ -102,6 +106,7 @@ class MeteredCall:
         self._start = CallStart.now()
         self._calls = calls
         self._request = request
+        self._remaining_s = remaining_s
         self._limit_s = min(remaining_s - calls.timeouts.reserved_for_ledger, requested_timeout(request.headers))
         self.token = bearer_token(request.headers)
 
@@ -194,14 +199,28 @@ class MeteredCall:
 
     def _record(self, call: Call, outcome: Outcome[Any]) -> None:
         record = build_usage_record(call, outcome)
-        try:
-            self._calls.ledger.put(record)
-        except LedgerUnavailable:
-            observability.count("usage_record_lost")
+        if not self._is_written(record):
             observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
+            observability.count("usage_record_lost")
         _count_recovered_failures(outcome)
         if self._retirement(outcome):
             observability.count("model_retires_soon")
+
+    def _is_written(self, record: UsageRecord) -> bool:
+        """Write a record; return whether that succeeded before the time for a log line about its loss."""
+        seconds = self._remaining_s - self._start.elapsed() - _LOSS_REPORT_S
+        if seconds >= LONGEST_AWS_CALL_S:
+            return self._put(record)
+        # The timeouts and retries of the AWS client can outlast the invocation, and a killed function logs nothing.
+        return bool(BackgroundTask(lambda: self._put(record)).wait(seconds))
+
+    def _put(self, record: UsageRecord) -> bool:
+        """Return whether the record was written."""
+        try:
+            self._calls.ledger.put(record)
+        except LedgerUnavailable:
+            return False
+        return True
 
 
 _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}

@@ -28,7 +28,7 @@ class EnvironmentKeys:
     def __init__(self, given: Mapping[str, str]) -> None:
         self._given = dict(given)
 
-    def key(self, provider: str) -> str:
+    def key(self, provider: str, seconds: float = 0) -> str:  # noqa: ARG002 - the signature of ProviderKeys
         """Return a provider's key.
 
         Raises:
@@ -45,6 +45,6 @@ class EnvironmentKeys:
             )
         return key
 
-    def reload_refused(self, provider: str, refused: str) -> bool:  # noqa: ARG002 - the signature of ProviderKeys
+    def reload_refused(self, provider: str, refused: str, seconds: float) -> bool:  # noqa: ARG002 - the signature of ProviderKeys
         """Return False: the keys never change."""
         return False

@@ -10,6 +10,7 @@ from typing import NoReturn
 from qwen_gateway.runtime.invocation_error import InvocationError
 from qwen_gateway.runtime.loop import Handler, serve
 from qwen_gateway.runtime.runtime_api import RuntimeApi, RuntimeApiGone
+from qwen_gateway.runtime.support import check_environment
 
 
 def main() -> NoReturn:
@@ -33,6 +34,7 @@ def _initialize(name: str, api: RuntimeApi) -> Handler | None:
     # and frozen objects are skipped by later collections, so invocations have no pauses for them.
     gc.disable()
     try:
+        check_environment()
         return _load_handler(name)
     except Exception as failure:
         error = InvocationError.from_init(failure)

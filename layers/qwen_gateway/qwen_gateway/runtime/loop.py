@@ -13,7 +13,7 @@ from qwen_gateway.runtime.streaming import StreamedResponse, StreamingHandler
 
 type Handler = Callable[[Any, Context], Any]
 
-_RESERVED = 1.0
+_RESERVED = 1.5
 """Seconds of an invocation that are kept back from a slow reader, for the work after the last write."""
 
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from qwen_gateway.runtime.support import check_loop
+
 type ProxyResponse = dict[str, Any]
 """A buffered response in the format of a Lambda proxy integration."""
 
@@ -25,10 +27,12 @@ class EventStream(NamedTuple):
 class StreamingHandler:
     """A decorator for a handler whose responses are all sent in Lambda's streaming mode, buffered ones included.
 
-    A runtime that cannot stream calls it like any other handler and gets the complete response.
+    A runtime that cannot stream calls it like any other handler and gets the complete response. On Lambda, where API
+    Gateway expects a stream, the decorator raises RuntimeUnsupported unless the loop of this package runs.
     """
 
     def __init__(self, function: Callable[[Any, Any], ProxyResponse | EventStream]) -> None:
+        check_loop()
         self.function = function
         """The decorated handler. It may return a stream that is not read yet."""
 

@@ -18,12 +18,12 @@ from qwen_gateway.upstream.transport import OpenResponse, Transport
 class ProviderKeys(Protocol):
     """The source of the providers' API keys."""
 
-    def key(self, provider: str) -> str:
-        """Return the key of a provider, or raise DependencyFailed."""
+    def key(self, provider: str, seconds: float) -> str:
+        """Return the key of a provider within `seconds`, or raise DependencyFailed."""
         ...
 
-    def reload_refused(self, provider: str, refused: str) -> bool:
-        """Reload the keys, because the provider rejected one; return whether there is another key now."""
+    def reload_refused(self, provider: str, refused: str, seconds: float) -> bool:
+        """Reload the keys, because the provider rejected one; return within `seconds` whether there is another now."""
         ...
 
 
@@ -159,7 +159,8 @@ class ProviderCaller:
             AttemptFailed: the call or the block failed.
         """
         stopwatch = Stopwatch(self._clock)
-        key = self._keys.key(target.provider) if self._needs_key[target.provider] else NO_KEY
+        needs_key = self._needs_key[target.provider]
+        key = self._keys.key(target.provider, deadline.remaining()) if needs_key else NO_KEY
         timeouts = AttemptTimeouts(deadline, self._timeouts, self._clock)
         stream: ProviderStream[AnyReader] | None = None
         try:
@@ -171,10 +172,10 @@ class ProviderCaller:
         except Exception as error:  # noqa: BLE001 - the provider may bill the call, whatever ended it
             attempt = stream.abort(error) if stream else failed_attempt(target, error, stopwatch.ms())
             if isinstance(error, ProviderError):
-                has_new_key = self._has_new_key(target.provider, key, error)
+                has_new_key = self._has_new_key(target.provider, key, error, deadline)
                 raise AttemptFailed(attempt, error, has_new_key=has_new_key) from None
             raise AttemptFailed(attempt, InternalError(error)) from None
 
-    def _has_new_key(self, provider: str, key: str, error: ProviderError) -> bool:
+    def _has_new_key(self, provider: str, key: str, error: ProviderError, deadline: Deadline) -> bool:
         can_reload = isinstance(error, ProviderKeyRefused) and self._needs_key[provider]
-        return can_reload and self._keys.reload_refused(provider, key)
+        return can_reload and self._keys.reload_refused(provider, key, deadline.remaining())

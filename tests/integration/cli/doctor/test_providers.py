@@ -117,7 +117,7 @@ def test_silence_ends_with_each_checks_own_patience(
     assert "no answer within 0.5 s" in rows[RESELLER, "accepted"]["found"]
 
 
-@pytest.mark.parametrize("url", [NOWHERE, "http://no-such-host.invalid/v1", "https://127.0.0.1:9/v1", "http://[::/v1"])
+@pytest.mark.parametrize("url", [NOWHERE, "https://no-such-host.invalid/v1", "https://127.0.0.1:9/v1"])
 def test_an_address_that_nobody_answers_is_one_finding(doctor_env: DoctorEnvironment, url: str) -> None:
     doctor_env.configure(providers={SINGAPORE: {"base_url": url}})
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
@@ -155,3 +155,15 @@ def test_one_provider_alone(doctor_env: DoctorEnvironment) -> None:
     unknown = doctor_env.ends("--provider", "openai")
     assert (unknown.status, unknown.out) == (1, "")
     assert RESELLER in unknown.err
+
+
+def test_an_unencrypted_provider_is_refused_in_one_line(doctor_env: DoctorEnvironment) -> None:
+    doctor_env.configure(providers={"mine": {"base_url": "http://qwen.example.com/v1"}})
+
+    ended = doctor_env.ends()
+
+    assert ended.status == 1
+    *_, message = ended.err.splitlines()
+    assert "providers.mine.base_url" in message
+    assert "needs_key = false" in message
+    assert "Traceback" not in ended.err

@@ -1,0 +1,256 @@
+"""`make build` and `make deploy` with a fake sam: one architecture, no lost parameter, no upload by mistake."""
+
+import json
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.contract.template import ROOT
+from tools.deploy import TARGETS
+
+FAKE_SAM = f"""\
+#!{ROOT}/.venv/bin/python
+import json, os, pathlib, sys
+arguments = sys.argv[1:]
+with open("calls", "a") as calls:
+    calls.write(json.dumps(arguments) + "\\n")
+if arguments[0] == "build":
+    machines = {{"aarch64-manylinux2014": 183, "x86_64-manylinux2014": 62}}
+    machine = int(os.environ.get("FAKE_MACHINE") or machines[os.environ["LAYER_PLATFORM"]])
+    package = pathlib.Path(".aws-sam/build/QwenGatewayLayer/python/jiter")
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "jiter.so").write_bytes(b"\\x7fELF" + bytes(14) + machine.to_bytes(2, "little"))
+sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
+"""
+PARSE = """\
+import json, sys
+from samcli.cli.types import CfnParameterOverridesType
+print(json.dumps(CfnParameterOverridesType().convert((sys.argv[1],), None, None)))
+"""
+
+
+class Done(NamedTuple):
+    """How make ended, the command lines of sam, and the error output."""
+
+    status: int
+    calls: list[list[str]]
+    err: str
+
+    @property
+    def uploaded(self) -> bool:
+        return any(call[0] == "deploy" for call in self.calls)
+
+
+class Repository:
+    """A copy of what `make deploy` reads, in which sam is a fake."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("Makefile", "samconfig.toml", "template.yaml"):
+            shutil.copy(ROOT / name, root)
+        (root / "tools").mkdir()
+        shutil.copy(ROOT / "tools/deploy.py", root / "tools")
+        self.sam = root / "fake-sam"
+        self.sam.write_text(FAKE_SAM, encoding="utf-8")
+        self.sam.chmod(0o755)
+
+    def make(self, *arguments: str, **variables: str) -> Done:
+        """Run make without its set-up."""
+        tools = [f"SAM={self.sam}", f"BIN={ROOT}/.venv/bin", "UV=uv"]
+        command: list[str | Path] = ["make", "-C", self.root, "-o", ".venv", "-o", "aws-operations", *tools, *arguments]
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+        calls = self.root / "calls"
+        lines = calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
+        return Done(done.returncode, [json.loads(line) for line in lines], done.stderr)
+
+    def configure(self, overrides: str) -> None:
+        """Replace the parameters of the stage dev in samconfig.toml."""
+        file = self.root / "samconfig.toml"
+        text = file.read_text(encoding="utf-8")
+        assert text.count('parameter_overrides = ["Stage=dev"]') == 1
+        new = text.replace('parameter_overrides = ["Stage=dev"]', f"parameter_overrides = {overrides}")
+        file.write_text(new, encoding="utf-8")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+def parse_as_sam(call: list[str]) -> dict[str, str]:
+    """Return the parameters of a command line, parsed by the real sam."""
+    value = call[call.index("--parameter-overrides") + 1]
+    command: list[str | Path] = [ROOT / ".tools/sam/bin/python", "-c", PARSE, value]
+    parameters: Any = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return dict(parameters)
+
+
+def read_overrides(call: list[str]) -> list[Any]:
+    """Return the parameters of a command line as they are written for sam."""
+    return list(json.loads(Path(call[-1].removeprefix("file://")).read_text(encoding="utf-8")))
+
+
+def find_own_overrides(repository: Repository) -> Iterator[Any]:
+    """Yield the overrides of samconfig.toml, with absolute paths."""
+    text = (repository.root / "samconfig.toml").read_text(encoding="utf-8")
+    overrides = tomllib.loads(text)["dev"]["deploy"]["parameters"]["parameter_overrides"]
+    for each in overrides if isinstance(overrides, list) else [overrides]:
+        is_file = isinstance(each, str) and each.startswith("file://")
+        yield each.replace("file://", f"file://{repository.root}/") if is_file else each
+
+
+def check_refused(done: Done, *words: str) -> None:
+    """Check that nothing was uploaded, and that the message is one line and no traceback."""
+    assert done.status != 0
+    assert not done.uploaded
+    message, *of_make = [line for line in done.err.splitlines() if line]
+    assert all("make" in line and "Error" in line for line in of_make)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("architecture", TARGETS)
+def test_the_architecture_of_make_is_built_and_deployed(repository: Repository, architecture: str) -> None:
+    done = repository.make("deploy", f"ARCHITECTURE={architecture}")
+
+    assert done.status == 0, done.err
+    build, deploy = done.calls
+    assert build[-1] == f"Architecture={architecture}"
+    assert read_overrides(deploy) == ["Stage=dev", {"Architecture": architecture}]
+    assert deploy[:3] == ["deploy", "--config-env", "dev"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        '["Stage=dev", "Architecture=x86_64", "MemorySize=1024"]',
+        '"Stage=dev Architecture=x86_64 MemorySize=1024"',
+        "\"Stage=dev Architecture='x86_64' MemorySize=1024\"",
+        '["ParameterKey=Stage,ParameterValue=dev", "ParameterKey=Architecture,ParameterValue=x86_64"]',
+        '["Stage=dev", { Architecture = "x86_64", MemorySize = "1024" }]',
+        '["Stage=dev", "file://parameters.yaml"]',
+    ],
+)
+def test_the_architecture_of_samconfig_is_built_and_deployed(repository: Repository, overrides: str) -> None:
+    repository.configure(overrides)
+    (repository.root / "parameters.yaml").write_text("Architecture: x86_64\nMemorySize: 1024\n", encoding="utf-8")
+
+    done = repository.make("deploy")
+
+    assert done.status == 0, done.err
+    build, deploy = done.calls
+    assert build[-1] == "Architecture=x86_64"
+    *own, last = read_overrides(deploy)
+    assert own == list(find_own_overrides(repository))
+    assert last == {"Architecture": "x86_64"}
+
+
+def test_the_architecture_of_make_keeps_the_other_parameters_of_samconfig(repository: Repository) -> None:
+    configuration = '{"timeouts": {"connect": 3}, "routes": {"a b": null}}'
+    own = f"'Stage=dev', 'Architecture=x86_64', {{ GatewayConfig = '{configuration}' }}, 'file://more.yaml'"
+    repository.configure(f"[{own}]")
+    (repository.root / "more.yaml").write_text("MemorySize: 1024\n", encoding="utf-8")
+
+    _, deploy = repository.make("deploy", "ARCHITECTURE=arm64").calls
+
+    assert parse_as_sam(deploy) == {
+        "Stage": "dev",
+        "Architecture": "arm64",
+        "GatewayConfig": configuration,
+        "MemorySize": "1024",
+    }
+
+
+def test_the_default_architecture_is_that_of_the_template(repository: Repository) -> None:
+    done = repository.make("deploy")
+
+    build, deploy = done.calls
+    assert build[-1] == "Architecture=arm64"
+    assert read_overrides(deploy)[-1] == {"Architecture": "arm64"}
+
+
+@pytest.mark.parametrize("overrides", ['["Stage=dev"]', '["Stage=dev", "Architecture=arm64"]'])
+def test_a_layer_for_another_machine_is_not_uploaded(repository: Repository, overrides: str) -> None:
+    repository.configure(overrides)
+
+    check_refused(repository.make("deploy", FAKE_MACHINE="62"), "x86_64", "arm64", "jiter.so", "make clean")
+
+
+def test_a_layer_for_an_unknown_machine_is_not_uploaded(repository: Repository) -> None:
+    check_refused(repository.make("deploy", FAKE_MACHINE="3"), "ELF machine 3", "arm64")
+
+
+def test_the_local_stage_is_not_deployed(repository: Repository) -> None:
+    done = repository.make("deploy", "STAGE=local")
+
+    check_refused(done, "STAGE=local", "make up")
+    assert done.calls == []
+
+
+def test_the_parameter_of_the_local_stage_is_not_deployed(repository: Repository) -> None:
+    repository.configure('["Stage=local"]')
+
+    assert repository.make("deploy").calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["STAGE=live"], ["'live'", "dev, prod"]),
+        (["STAGE="], ["''", "dev, prod"]),
+        (["ARCHITECTURE=arm"], ["ARCHITECTURE", "'arm'", "arm64 and x86_64"]),
+        (["CONFIRM=maybe"], ["CONFIRM=maybe", "yes or no"]),
+    ],
+)
+def test_an_invalid_setting_is_refused_before_the_build(
+    repository: Repository, arguments: list[str], words: list[str]
+) -> None:
+    done = repository.make("deploy", *arguments)
+
+    check_refused(done, *words)
+    assert done.calls == []
+
+
+def test_an_unknown_architecture_of_samconfig_is_refused(repository: Repository) -> None:
+    repository.configure('["Stage=dev", "Architecture=amd64"]')
+
+    check_refused(repository.make("deploy"), "samconfig.toml", "dev", "'amd64'")
+
+
+def test_a_missing_parameter_file_is_refused(repository: Repository) -> None:
+    repository.configure('["file://missing.yaml"]')
+
+    check_refused(repository.make("deploy"), "missing.yaml", "samconfig.toml")
+
+
+def test_a_failed_build_is_not_uploaded(repository: Repository) -> None:
+    check_refused(repository.make("deploy", FAKE_STATUS="1"), "sam build failed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        ([], []),
+        (["CONFIRM=no"], ["--no-confirm-changeset"]),
+        (["CONFIRM=yes"], ["--confirm-changeset"]),
+    ],
+)
+def test_prod_asks_unless_it_is_told_not_to(repository: Repository, arguments: list[str], option: list[str]) -> None:
+    done = repository.make("deploy", "STAGE=prod", *arguments)
+
+    assert done.status == 0, done.err
+    _, deploy = done.calls
+    assert deploy[:3] == ["deploy", "--config-env", "prod"]
+    assert [each for each in deploy if "confirm" in each] == option
+    assert "confirm_changeset = true" in (ROOT / "samconfig.toml").read_text(encoding="utf-8").split("[prod.deploy")[1]
+
+
+def test_the_build_alone_uploads_nothing(repository: Repository) -> None:
+    done = repository.make("build", "ARCHITECTURE=x86_64")
+
+    assert (done.status, done.uploaded) == (0, False)
