@@ -240,7 +240,7 @@ def test_a_failed_build_is_not_uploaded(repository: Repository) -> None:
         (["CONFIRM=yes"], ["--confirm-changeset"]),
     ],
 )
-def test_prod_asks_unless_it_is_told_not_to(repository: Repository, arguments: list[str], option: list[str]) -> None:
+def test_prod_asks_unless_confirm_is_no(repository: Repository, arguments: list[str], option: list[str]) -> None:
     done = repository.make("deploy", "STAGE=prod", *arguments)
 
     assert done.status == 0, done.err

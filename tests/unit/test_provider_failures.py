@@ -232,6 +232,6 @@ def test_nothing_of_a_403_is_quoted(status: int, code: str | None) -> None:
     assert quotable_message(ProviderRefused("n is too large", status=400, code="InvalidParameter")) == "n is too large"
 
 
-def test_a_message_tells_a_retired_model_from_a_wrong_parameter() -> None:
+def test_the_message_distinguishes_a_retired_model_from_a_wrong_parameter() -> None:
     assert classify(400, ErrorBody("Model not exist.", "InvalidParameter", None)) is ProviderModelMissing
     assert classify(400, ErrorBody("Range of n should be [1, 4]", "InvalidParameter", None)) is ProviderRefused

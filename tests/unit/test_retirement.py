@@ -30,7 +30,7 @@ def test_a_target_is_passed_over_from_its_retirement_on() -> None:
     assert routes(AT).targets("mixed") == routes(AFTER).targets("mixed") == (LIVE,)
 
 
-def test_if_every_target_is_retired_the_last_one_is_asked() -> None:
+def test_if_every_target_is_retired_the_last_one_is_called() -> None:
     assert routes(BEFORE).targets("old") == (OLDER, OLD)
     assert routes(AFTER).targets("old") == (OLD,)
     assert routes(AFTER).targets("qwq-plus") == (OLDER,)

@@ -135,7 +135,7 @@ def test_sequential_calls_use_one_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("order", "trace"), [("exit", "status 3"), ("abort", "status -6")])
-def test_a_process_that_dies_is_a_bad_gateway_and_is_replaced(tmp_path: Path, order: str, trace: str) -> None:
+def test_a_process_that_ends_during_a_call_is_a_502_and_is_replaced(tmp_path: Path, order: str, trace: str) -> None:
     with scripted(tmp_path, limit=1) as gateway:
         before = gateway.ask("/v1/do").body
         died = gateway.ask("/v1/do", order)
@@ -147,7 +147,7 @@ def test_a_process_that_dies_is_a_bad_gateway_and_is_replaced(tmp_path: Path, or
     assert f"Scripted: its process ended with {trace}" in gateway.log()
 
 
-def test_a_process_that_dies_while_idle_is_replaced_without_an_error(tmp_path: Path) -> None:
+def test_a_process_that_ends_while_idle_is_replaced_without_an_error(tmp_path: Path) -> None:
     with scripted(tmp_path) as gateway:
         before = int(gateway.ask("/v1/do").body)
         os.kill(before, 9)

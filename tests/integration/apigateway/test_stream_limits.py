@@ -72,7 +72,7 @@ def test_chunks_that_arrive_together_stay_separate(tmp_path: Path) -> None:
     assert messages[-1] == END
 
 
-def test_a_stream_that_pauses_too_long_is_closed_and_the_function_goes_on(
+def test_a_stream_that_pauses_too_long_is_closed_and_the_function_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(streaming, "IDLE_TIMEOUT_S", 0.3)

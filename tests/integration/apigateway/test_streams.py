@@ -120,7 +120,7 @@ def test_what_has_no_body_ends_at_once_and_the_connection_stays_open(tmp_path: P
         ({"cut": True}, "its response is incomplete"),
     ],
 )
-def test_a_failure_after_the_head_breaks_the_connection_and_the_process_goes_on(
+def test_a_failure_after_the_head_breaks_the_connection_but_not_the_process(
     tmp_path: Path, broken: dict[str, Any], why: str
 ) -> None:
     with run_raw_function(tmp_path, limit=1) as gateway:
@@ -133,7 +133,7 @@ def test_a_failure_after_the_head_breaks_the_connection_and_the_process_goes_on(
         assert f"Raw: {why}" in gateway.log()
 
 
-def test_a_process_that_dies_after_the_head_breaks_the_connection_and_is_replaced(tmp_path: Path) -> None:
+def test_a_process_that_ends_after_the_head_breaks_the_connection_and_is_replaced(tmp_path: Path) -> None:
     with run_raw_function(tmp_path, limit=1) as gateway:
         with send_request(gateway, order(HEAD, ("send", "one"), ("await", "go"), ("kill", signal.SIGKILL))) as response:
             before = pid_of(response)

@@ -19,7 +19,7 @@ def created(run: Run, *options: str) -> dict[str, Any]:
     return issued
 
 
-def test_a_created_key_opens_the_gateway(aws: Aws, on_aws: Run) -> None:
+def test_a_created_key_is_accepted_by_the_gateway(aws: Aws, on_aws: Run) -> None:
     issued = created(on_aws)
     assert list(issued)[:2] == ["id", "token"]
     assert ApiKeys(aws.dynamodb, aws.keys_table).authenticate(issued["token"], time.time()).id == issued["id"]
@@ -32,7 +32,7 @@ def test_a_person_gets_a_line_to_paste_and_sees_the_token_once(aws: Aws, on_aws:
     ApiKeys(aws.dynamodb, aws.keys_table).authenticate(line, time.time())
 
 
-def test_the_command_says_which_stack_it_addresses_beside_its_result(on_aws: Run) -> None:
+def test_the_command_names_its_stack_on_standard_error(on_aws: Run) -> None:
     ended = on_aws("keys", "list", "--json")
     assert STACK in ended.err
     assert "us-east-1" in ended.err
@@ -87,11 +87,11 @@ def test_a_name_is_shown_as_it_was_given(on_aws: Run) -> None:
     assert json.loads(on_aws("keys", "list", "--json").out)[0]["name"] == name
 
 
-def test_an_empty_list_says_how_to_make_a_key(on_aws: Run) -> None:
+def test_an_empty_list_names_the_command_that_creates_a_key(on_aws: Run) -> None:
     assert "keys create" in on_aws("keys", "list").out
 
 
-def test_a_rotation_gives_a_token_and_says_when_the_old_one_ends(aws: Aws, on_aws: Run) -> None:
+def test_a_rotation_prints_a_token_and_the_end_of_the_old_one(aws: Aws, on_aws: Run) -> None:
     issued = created(on_aws)
     rotated = json.loads(on_aws("keys", "rotate", issued["id"], "--grace-hours", "2", "--json").out)
     assert rotated["id"] == issued["id"]
@@ -102,7 +102,7 @@ def test_a_rotation_gives_a_token_and_says_when_the_old_one_ends(aws: Aws, on_aw
     assert ends == pytest.approx(time.time() + 2 * 3_600, abs=60)
 
 
-def test_the_grace_is_a_day_unless_said_otherwise(on_aws: Run) -> None:
+def test_the_grace_period_is_a_day_by_default(on_aws: Run) -> None:
     rotated = json.loads(on_aws("keys", "rotate", created(on_aws)["id"], "--json").out)
     ends = datetime.fromisoformat(rotated["previous_token_ends"]).timestamp()
     assert ends == pytest.approx(time.time() + 86_400, abs=60)

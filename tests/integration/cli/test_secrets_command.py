@@ -65,7 +65,7 @@ def test_a_key_from_standard_input_is_what_functions_read(aws: Aws, on_aws: Run)
     assert KEY not in ended.out + ended.err
 
 
-def test_a_terminal_is_asked_without_echo(
+def test_a_terminal_prompt_does_not_echo(
     aws: Aws, on_aws: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Terminal(io.StringIO):
@@ -119,7 +119,7 @@ def test_the_keys_of_other_providers_stay(aws: Aws, on_aws: Run) -> None:
         ("'sk-4f6f0b4e", "quotes"),
     ],
 )
-def test_what_cannot_be_a_key_is_refused_and_not_repeated(aws: Aws, on_aws: Run, typed: str, words: str) -> None:
+def test_an_invalid_key_is_rejected_and_not_quoted(aws: Aws, on_aws: Run, typed: str, words: str) -> None:
     ended = on_aws("secrets", "set", "dashscope", stdin=typed)
     assert ended.status == 1
     assert words in ended.err
@@ -128,7 +128,7 @@ def test_what_cannot_be_a_key_is_refused_and_not_repeated(aws: Aws, on_aws: Run,
 
 
 @pytest.mark.parametrize("key", ["sk-4f6f0b4e", "test", "hs_live.Xx-9/+=", "sk-xenon", "sk-qg-Key000000001-secret"])
-def test_what_may_be_a_key_is_taken(aws: Aws, on_aws: Run, key: str) -> None:
+def test_a_valid_key_is_stored(aws: Aws, on_aws: Run, key: str) -> None:
     assert on_aws("secrets", "set", "dashscope", stdin=key).status == 0
     assert secret(aws)["dashscope"]["key"] == key
 
@@ -163,7 +163,7 @@ def test_a_provider_that_needs_no_key_gets_none_and_lacks_none(
 
 
 @pytest.mark.parametrize("malformed", ["sk-one", '["sk-one"]', '{"dashscope": "sk-one"}'])
-def test_a_malformed_secret_is_not_overwritten_but_told(aws: Aws, on_aws: Run, malformed: str) -> None:
+def test_a_malformed_secret_is_reported_and_not_overwritten(aws: Aws, on_aws: Run, malformed: str) -> None:
     aws.secretsmanager.put_secret_value(SecretId=aws.provider_keys_secret, SecretString=malformed)
     for ended in (on_aws("secrets", "set", "holysheep", stdin=KEY), on_aws("secrets", "list")):
         assert ended.status == 1

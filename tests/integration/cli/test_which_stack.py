@@ -131,7 +131,7 @@ def test_nothing_local_takes_anything_from_the_callers_aws(
         assert "x-amz-security-token" not in call
 
 
-def test_a_local_stack_that_died_is_told_as_that(run: Run, repository: Path) -> None:
+def test_a_local_stack_that_ended_is_reported(run: Run, repository: Path) -> None:
     local_stack(repository, "http://127.0.0.1:9")
     ended = run("keys", "list")
     assert ended.status == 1
@@ -154,7 +154,7 @@ def test_an_unknown_stack_is_one_clear_line(run: Run, cloudformation: CloudForma
     assert "no stack 'x' in region us-east-1" in ended.err
 
 
-def test_a_stack_of_something_else_is_told_as_that(run: Run, cloudformation: CloudFormation) -> None:
+def test_a_stack_of_another_application_is_reported(run: Run, cloudformation: CloudFormation) -> None:
     cloudformation(described_stack({name: value for name, value in OUTPUTS.items() if name != "KeysTable"}))
     ended = run("keys", "list", "--stack", STACK)
     assert ended.status == 1
@@ -170,7 +170,7 @@ def test_a_stack_of_something_else_is_told_as_that(run: Run, cloudformation: Clo
         ("Unheard", "AWS refused DescribeStacks: Unheard"),
     ],
 )
-def test_what_aws_refuses_is_one_line(run: Run, cloudformation: CloudFormation, code: str, words: str) -> None:
+def test_a_rejection_by_aws_is_one_line(run: Run, cloudformation: CloudFormation, code: str, words: str) -> None:
     cloudformation(refused_by_cloudformation(code, "words\nof AWS"), 403)
     ended = run("keys", "list", "--stack", STACK)
     assert ended.status == 1
@@ -179,7 +179,7 @@ def test_what_aws_refuses_is_one_line(run: Run, cloudformation: CloudFormation, 
     assert len(ended.err.splitlines()) == 2
 
 
-def test_what_answers_and_is_not_aws_is_one_line(run: Run, cloudformation: CloudFormation) -> None:
+def test_a_response_of_another_server_is_one_line(run: Run, cloudformation: CloudFormation) -> None:
     cloudformation("<html><body>captive portal", 200)
     ended = run("keys", "list", "--stack", STACK)
     assert ended.status == 1
@@ -196,7 +196,7 @@ def test_what_answers_and_is_not_aws_is_one_line(run: Run, cloudformation: Cloud
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "http://127.0.0.1:9/ does not answer"),
     ],
 )
-def test_what_is_missing_for_aws_is_one_line(
+def test_missing_aws_settings_are_one_line(
     run: Run, no_aws_files: None, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
 ) -> None:
     for name, value in changes.items():

@@ -217,7 +217,7 @@ def test_what_excludes_thinking_turns_off_thinking_that_was_not_requested(
 @pytest.mark.parametrize("thinking", [ON, ENABLED, effort("low"), reasoning(effort="low")], ids=format_case)
 @pytest.mark.parametrize("exclusive", [FORCED, NAMED, JSON], ids=["required", "named", "json_object"])
 @pytest.mark.parametrize("to", [PLAIN, PLAIN_ON], ids=["off by default", "on by default"])
-def test_what_excludes_requested_thinking_is_rejected_and_both_are_named(
+def test_a_field_that_excludes_requested_thinking_is_rejected_and_both_are_named(
     to: Model, thinking: dict[str, Any], exclusive: dict[str, Any]
 ) -> None:
     (field,) = thinking

@@ -22,7 +22,7 @@ def settings(allowed: int, unreserved: int) -> dict[str, Any]:
         (1_000, 100, State.WARNING, "reserved the other 900"),
     ],
 )
-def test_fewer_calls_at_once_than_usual_are_told_with_their_cause(
+def test_a_low_concurrency_quota_is_reported_with_its_cause(
     allowed: int, unreserved: int, state: State, words: str
 ) -> None:
     judged = account.judge_concurrency(settings(allowed, unreserved))

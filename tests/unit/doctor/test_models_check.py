@@ -38,7 +38,7 @@ def reply(status: int = 200, document: Any = None) -> Reply:
         (reply(302), State.FAILED, "status 302"),
     ],
 )
-def test_whether_the_key_opens_the_provider(answer: Reply, state: State, words: str) -> None:
+def test_the_reply_decides_whether_the_key_is_accepted(answer: Reply, state: State, words: str) -> None:
     judged = models_check.judge_key("dashscope", answer, "qwen-gateway secrets set dashscope")
 
     assert (judged.state, judged.latency_ms) == (state, 250)
@@ -46,7 +46,7 @@ def test_whether_the_key_opens_the_provider(answer: Reply, state: State, words: 
     assert bool(judged.advice) == (state is not State.OK)
 
 
-def test_a_refused_key_is_told_with_the_command_that_sets_another() -> None:
+def test_a_rejected_key_is_reported_with_the_command_that_sets_another() -> None:
     assert "secrets set x" in models_check.judge_key("x", reply(401), "qwen-gateway secrets set x").advice
 
 

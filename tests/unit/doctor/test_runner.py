@@ -19,12 +19,12 @@ DATE, AT = "Tue, 24 Nov 2026 12:00:00 GMT", 1_795_521_600.0
         (AT - 62, AT - 60, -60),
     ],
 )
-def test_only_what_no_latency_explains_is_skew(asked: float, answered: float, ahead: float) -> None:
+def test_only_a_difference_beyond_the_latency_is_clock_skew(asked: float, answered: float, ahead: float) -> None:
     assert runner.measure_clock_skew(DATE, asked, answered) == pytest.approx(ahead)
 
 
 @pytest.mark.parametrize("date", [None, "", "soon", "99", "Tue, 99 Nov 2026 12:00:00 GMT"])
-def test_no_date_says_nothing(date: str | None) -> None:
+def test_without_a_date_the_skew_is_unknown(date: str | None) -> None:
     assert runner.measure_clock_skew(date, AT, AT) is None
 
 
@@ -46,5 +46,5 @@ def test_the_server_that_agrees_best_is_believed(skews: dict[str, float], state:
     assert words in judged.found
 
 
-def test_nothing_is_said_without_an_answer() -> None:
+def test_without_a_reply_the_skew_is_unknown() -> None:
     assert runner.judge_clock({}) is None

@@ -22,7 +22,7 @@ SOON = 30
 """Seconds, only to end a test that hangs."""
 
 
-def test_failures_are_lines_with_an_error_and_a_second_run_asks_them_again(
+def test_failures_are_lines_with_an_error_and_a_second_run_repeats_them(
     run: Run, provider: RunningMockQwen, fill: Fill
 ) -> None:
     path = fill("One.", "Two.", "Three.")
@@ -42,7 +42,7 @@ def test_failures_are_lines_with_an_error_and_a_second_run_asks_them_again(
     assert not any("error" in result for result in results_of(path).values())
 
 
-def test_what_is_answered_is_not_asked_again(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
+def test_answered_lines_are_not_repeated(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.", "Two.")
     run("batch", str(path))
     before = results_of(path)
@@ -59,9 +59,7 @@ def test_what_is_answered_is_not_asked_again(run: Run, provider: RunningMockQwen
 
 
 @pytest.mark.parametrize("left", [1, 8, 60, -1], ids=lambda left: f"{left} bytes")
-def test_a_last_line_that_was_cut_off_is_asked_again(
-    run: Run, provider: RunningMockQwen, fill: Fill, left: int
-) -> None:
+def test_a_truncated_last_line_is_repeated(run: Run, provider: RunningMockQwen, fill: Fill, left: int) -> None:
     path = fill("One.", "Two.")
     run("batch", str(path), "--concurrency", "1")
     written = path.with_name("prompts.txt.results.jsonl")

@@ -172,7 +172,7 @@ def test_a_rate_is_kept(run: Run, provider: RunningMockQwen, fill: Fill) -> None
     assert max(call["time"] for call in provider.calls()) - before > 2 * 60 / 600
 
 
-def test_no_key_is_written_or_said(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
+def test_no_key_is_written_or_printed(run: Run, provider: RunningMockQwen, fill: Fill) -> None:
     path = fill("One.")
     provider.control({"faults": [{"model": "*", "times": 9, "status": 401, "message": f"Incorrect key: {KEY}"}]})
 
@@ -183,7 +183,7 @@ def test_no_key_is_written_or_said(run: Run, provider: RunningMockQwen, fill: Fi
     assert KEY not in ended.out + ended.err + json.dumps(results_of(path))
 
 
-def test_a_disk_that_is_full_ends_the_run_in_words(
+def test_a_full_disk_ends_the_run_with_a_message(
     run: Run, provider: RunningMockQwen, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:

@@ -29,7 +29,7 @@ def test_a_fresh_accounts_quota_is_a_warning(doctor_env: DoctorEnvironment, quot
     assert "at most 10" in row["found"]
 
 
-def test_what_aws_denies_is_not_known_and_stops_nothing(
+def test_denied_aws_calls_are_unknown_and_stop_no_other_check(
     doctor_env: DoctorEnvironment, quota: Callable[..., None]
 ) -> None:
     quota(json.dumps({"Code": "AccessDeniedException", "Message": "words of AWS"}), 403)

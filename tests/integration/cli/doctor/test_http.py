@@ -41,12 +41,12 @@ def test_a_list_without_end_is_left() -> None:
         http.get_models(provider.url, "sk-any")
 
 
-def test_silence_is_left() -> None:
+def test_a_server_that_does_not_answer_is_a_timeout() -> None:
     with run_fake_provider(hang) as provider, pytest.raises(NoReply, match=r"within 0\.2 s"):
         http.get_models(provider.url, "sk-any", timeout_s=0.2)
 
 
-def test_what_is_no_http_is_no_reply() -> None:
+def test_a_response_that_is_not_http_is_no_reply() -> None:
     with run_fake_provider(respond_with(b"SSH-2.0-OpenSSH_9.2\r\n")) as provider, pytest.raises(NoReply):
         http.get_models(provider.url, "sk-any", timeout_s=0.3)
 

@@ -37,7 +37,7 @@ def test_a_provider_without_a_key_fails_only_when_a_route_needs_it(
     assert doctor_env.ends().status == 1
 
 
-def test_nobody_without_a_key_of_his_own_is_asked(doctor_env: DoctorEnvironment) -> None:
+def test_providers_without_a_key_are_not_called(doctor_env: DoctorEnvironment) -> None:
     heard: list[dict[str, str]] = []
     with serve_response(200, "{}", heard) as others:
         doctor_env.configure(providers={name: {"base_url": f"{others}/v1"} for name in (BEIJING, RESELLER)})
@@ -48,7 +48,7 @@ def test_nobody_without_a_key_of_his_own_is_asked(doctor_env: DoctorEnvironment)
 
 
 @pytest.mark.parametrize("key", ["sk-xxx", "your-key", '"sk-4f6f0b4e"', "sk-..."])
-def test_what_is_no_key_is_told_and_not_tried(doctor_env: DoctorEnvironment, key: str) -> None:
+def test_an_invalid_key_is_reported_and_not_sent(doctor_env: DoctorEnvironment, key: str) -> None:
     heard: list[dict[str, str]] = []
     with serve_response(401, "{}", heard) as server:
         doctor_env.configure(providers={SINGAPORE: {"base_url": f"{server}/v1"}})
@@ -72,7 +72,7 @@ def test_a_key_of_another_region_is_led_there(
     assert servers[SINGAPORE].calls() == servers[BEIJING].calls() == []
 
 
-def test_a_key_that_no_region_takes_is_told_with_those_that_were_tried(doctor_env: DoctorEnvironment) -> None:
+def test_a_key_that_no_region_accepts_is_reported_with_the_regions_tried(doctor_env: DoctorEnvironment) -> None:
     doctor_env.configure(providers={"dashscope-frankfurt": {"base_url": "https://{workspace}.example.com/v1"}})
     doctor_env.keys(dashscope="sk-nobodys")
     found = doctor_env.rows()[SINGAPORE, "region"]["found"]
@@ -154,7 +154,7 @@ def plan_hosts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return replace
 
 
-def test_a_key_of_another_plan_is_told_with_its_base_url(
+def test_a_key_of_another_plan_is_reported_with_its_base_url(
     doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], plan_hosts: Callable[..., None]
 ) -> None:
     servers[RESELLER].control({"accepted_key": "sk-sp-plan"})

@@ -47,7 +47,7 @@ def test_the_chat_is_tiny_cheap_and_one(doctor_env: DoctorEnvironment, servers: 
     assert call["body"]["max_tokens"] <= 16
 
 
-def test_a_provider_without_catalog_and_route_is_asked_for_what_it_lists(
+def test_a_provider_without_catalog_and_route_is_checked_with_a_model_that_it_lists(
     doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]
 ) -> None:
     servers[RESELLER].control({"models": ["qwen-max-hs"]})
@@ -91,7 +91,7 @@ def test_a_routes_model_that_is_not_listed_is_named(
         ({"kind": "html"}, "broke off"),
     ],
 )
-def test_a_chat_that_fails_is_told_by_its_cause(
+def test_a_failed_chat_is_reported_with_its_cause(
     doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], fault: dict[str, Any], words: str
 ) -> None:
     servers[SINGAPORE].control({"faults": [fault]})
@@ -102,7 +102,7 @@ def test_a_chat_that_fails_is_told_by_its_cause(
     assert words in rows[SINGAPORE, "chat"]["found"]
 
 
-def test_silence_ends_with_each_checks_own_patience(
+def test_each_check_has_its_own_timeout(
     doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provider_checks, "CHAT_TIMEOUT_S", 0.5)
@@ -118,7 +118,7 @@ def test_silence_ends_with_each_checks_own_patience(
 
 
 @pytest.mark.parametrize("url", [NOWHERE, "https://no-such-host.invalid/v1", "https://127.0.0.1:9/v1"])
-def test_an_address_that_nobody_answers_is_one_finding(doctor_env: DoctorEnvironment, url: str) -> None:
+def test_an_unreachable_address_is_one_finding(doctor_env: DoctorEnvironment, url: str) -> None:
     doctor_env.configure(providers={SINGAPORE: {"base_url": url}})
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
     ended = doctor_env.ends()
@@ -128,7 +128,7 @@ def test_an_address_that_nobody_answers_is_one_finding(doctor_env: DoctorEnviron
     assert "Traceback" not in ended.out + ended.err
 
 
-def test_a_server_of_ones_own_is_asked_without_a_key(
+def test_a_server_without_authentication_is_called_without_a_key(
     doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen]
 ) -> None:
     servers[RESELLER].control({"accepted_key": None, "models": ["qwen3:8b"]})
