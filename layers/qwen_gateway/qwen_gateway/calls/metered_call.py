@@ -1,10 +1,7 @@
 """The metered call: authenticate the client's key, run the attempts, write one usage record."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
-from email.utils import format_datetime
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote
 
 from qwen_gateway import observability
 from qwen_gateway.api import (
@@ -21,13 +18,14 @@ from qwen_gateway.api import (
 )
 from qwen_gateway.aws import LONGEST_AWS_CALL_S
 from qwen_gateway.calls.background_task import BackgroundTask
+from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
-from qwen_gateway.routing import RETIREMENT_NOTICE, Target
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
@@ -176,9 +174,7 @@ class MeteredCall:
             yield encode_events([event.data for event in relay.last_events()]) + DONE
 
     def _headers(self, outcome: Outcome[Any]) -> dict[str, str]:
-        headers = _headers(outcome)
-        retirement = self._retirement(outcome)
-        return headers | _retirement_headers(retirement) if retirement else headers
+        return build_response_headers(outcome, self._retirement(outcome))
 
     def _retirement(self, outcome: Outcome[Any]) -> Retirement | None:
         """Return the retirement of the model that answers, if clients have to be warned of it."""
@@ -235,35 +231,3 @@ def _count_recovered_failures(outcome: Outcome[Any]) -> None:
     unseen = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
     for cause in sorted(unseen & _OWNER_METRICS.keys()):
         observability.count(_OWNER_METRICS[cause])
-
-
-def _headers(outcome: Outcome[Any]) -> dict[str, str]:
-    """Return the headers that name the answering or the last target, the number of calls, and the changed numbers."""
-    headers: dict[str, str] = {}
-    if isinstance(outcome.result, Relay):
-        headers = _target_headers(outcome.result.target, outcome.result.attempts)
-    elif outcome.attempts:
-        headers = _target_headers(outcome.attempts[-1].target, len(outcome.attempts))
-    return headers | {f"x-gateway-{field.replace('_', '-')}": str(value) for field, value in outcome.changes.items()}
-
-
-def _target_headers(target: Target, attempts: int) -> dict[str, str]:
-    return {
-        "x-gateway-provider": target.provider,
-        "x-gateway-model": target.model,
-        "x-gateway-attempts": str(attempts),
-    }
-
-
-def _retirement_headers(retirement: Retirement) -> dict[str, str]:
-    """Return the headers of RFC 9745 and RFC 8594, and a link (RFC 5829) to the model that replaces the answering one.
-
-    The link is relative to `/v1/chat/completions`, because the gateway does not know the path before `/v1`.
-    """
-    headers = {
-        "deprecation": f"@{int((retirement.date - RETIREMENT_NOTICE).timestamp())}",
-        "sunset": format_datetime(retirement.date.astimezone(UTC), usegmt=True),
-    }
-    if retirement.successor:
-        headers["link"] = f'<../models/{quote(retirement.successor, safe="")}>; rel="successor-version"'
-    return headers
