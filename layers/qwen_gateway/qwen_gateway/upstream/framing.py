@@ -1,10 +1,15 @@
-"""Split the body of a response into events: server-sent events, or one JSON document.
+"""Split the body of a response into events: server-sent events, or JSON documents.
 
 The first character decides. The media type does not, because providers send either form under any of them.
 """
 
+import json
+
+from qwen_gateway import strictjson
+
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DONE = b"[DONE]"
 
 
 class EventTooLarge(Exception):
@@ -40,9 +45,10 @@ class BodyParser:
 
 
 class EventParser:
-    """Parses server-sent events (WHATWG HTML, section 9.2, as far as providers use it). Lines end in LF or CRLF.
+    """Parses server-sent events (WHATWG HTML, section 9.2, as far as providers use it).
 
-    Events of the type `ping` are dropped, whatever their data.
+    Events of the type `ping` are dropped, whatever their data. Three published faults are understood: no empty line
+    between events, none after the last one, and the prefix `data:` twice.
     """
 
     def __init__(self) -> None:
@@ -50,6 +56,7 @@ class EventParser:
         self._data: list[bytes] = []
         self._is_ping = False
         self._size = 0
+        self._ends_in_cr = False
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that ends in this piece; comments and other fields are ignored.
@@ -57,6 +64,8 @@ class EventParser:
         Raises:
             EventTooLarge: the current event exceeds 16 MiB.
         """
+        if self._ends_in_cr or b"\r" in piece:
+            piece = self._replace_line_ends(piece)
         self._rest += piece
         if b"\n" not in piece:
             self._check_size()
@@ -65,20 +74,38 @@ class EventParser:
         self._rest = lines.pop()
         events: list[bytes] = []
         for line in lines:
-            if not line or line == b"\r":
-                self._end_event(events)
-            elif line.startswith(b"data:"):
-                data = bytes(line[5:].removesuffix(b"\r").removeprefix(b" "))
-                self._data.append(data)
-                self._size += len(data)
-            elif line.startswith(b"event:"):
-                self._is_ping = line[6:].strip() == b"ping"
+            self._read_line(line, events)
         self._check_size()
         return events
 
     def end(self) -> list[bytes]:
-        """Return no event: one without an empty line after it is incomplete."""
-        return []
+        """Return the data of the last event if it is complete although no empty line follows it."""
+        events: list[bytes] = []
+        self._read_line(self._rest, events)
+        self._end_event(events)
+        return [data for data in events if data == _DONE or _is_object(data)]
+
+    def _replace_line_ends(self, piece: bytes) -> bytes:
+        """Return the piece with each CRLF and CR as LF."""
+        if self._ends_in_cr and piece:
+            piece = piece.removeprefix(b"\n")
+            self._ends_in_cr = False
+        self._ends_in_cr = self._ends_in_cr or piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _read_line(self, line: bytearray, events: list[bytes]) -> None:
+        if not line:
+            self._end_event(events)
+        elif line.startswith(b"data:"):
+            data = bytes(line[5:].removeprefix(b" "))
+            if data.startswith(b"data:"):
+                data = data[5:].removeprefix(b" ")
+            if self._data and _is_next_event(self._data, data):
+                self._end_event(events)
+            self._data.append(data)
+            self._size += len(data)
+        elif line.startswith(b"event:"):
+            self._is_ping = line[6:].strip() == b"ping"
 
     def _end_event(self, events: list[bytes]) -> None:
         if self._data and not self._is_ping:
@@ -92,8 +119,21 @@ class EventParser:
             raise EventTooLarge
 
 
+def _is_next_event(before: list[bytes], data: bytes) -> bool:
+    """Return whether a line of data begins another event: no JSON contains one object after the other."""
+    is_object = len(before) == 1 and before[0].startswith(b"{") and before[0].rstrip().endswith(b"}")
+    return is_object and data.startswith((b"{", _DONE))
+
+
+def _is_object(data: bytes) -> bool:
+    try:
+        return isinstance(strictjson.loads(data), dict)
+    except ValueError:
+        return False
+
+
 class DocumentParser:
-    """Collects a body that is a single event."""
+    """Collects a body of JSON: one document, a list of them, or one a line."""
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -110,5 +150,18 @@ class DocumentParser:
         return []
 
     def end(self) -> list[bytes]:
-        """Return the body."""
-        return [bytes(self._body)]
+        """Return each document, or the body if it is only one."""
+        body = bytes(self._body)
+        if body.startswith(b"["):
+            return _split_list(body)
+        lines = [line.strip() for line in body.splitlines() if line.strip()]
+        # The first line of a document with indentation is a bracket.
+        return lines if len(lines) > 1 and _is_object(lines[0]) else [body]
+
+
+def _split_list(body: bytes) -> list[bytes]:
+    try:
+        items = strictjson.loads(body)
+    except ValueError:
+        return [body]
+    return [json.dumps(item).encode() for item in items]
