@@ -59,13 +59,29 @@ def test_the_last_event_may_have_no_empty_line_after_it(end: bytes) -> None:
 
 
 def test_comments_and_other_fields_are_ignored() -> None:
-    assert parse([b": x\n\nevent: x\nid: 7\ndata: one\n\n:\n\ndata:two\n\n"]) == [b"one", b"two"]
+    assert parse([b": x\n\nevent: message\nid: 7\ndata: one\n\n:\n\ndata:two\n\n"]) == [b"one", b"two"]
 
 
 def test_events_of_the_type_ping_are_dropped() -> None:
     body = b"event: ping\ndata: 1\n\ndata: one\n\ndata: {}\nevent:ping\n\nevent: message\ndata: two\n\n"
 
     assert parse([body]) == [b"one", b"two"]
+
+
+def test_events_of_other_types_count_if_they_contain_json() -> None:
+    body = (
+        b"event: status\ndata: waiting\n\nevent: x\ndata: {}\n\nevent: done\ndata: [DONE]\n\nevent: Ping\ndata: {}\n\n"
+    )
+
+    assert parse([body]) == [b"{}", b"[DONE]"]
+
+
+def test_the_text_of_an_error_event_becomes_json() -> None:
+    assert parse([b"event: error\ndata: out of memory\n\n"]) == [b'{"error": "out of memory"}']
+
+
+def test_an_object_may_have_no_prefix() -> None:
+    assert parse([b'data: {"a": 1}\n\n{"b": 2}\n']) == [b'{"a": 1}', b'{"b": 2}']
 
 
 def test_an_incomplete_event_is_ignored() -> None:

@@ -47,14 +47,15 @@ class BodyParser:
 class EventParser:
     """Parses server-sent events (WHATWG HTML, section 9.2, as far as providers use it).
 
-    Events of the type `ping` are dropped, whatever their data. Three published faults are understood: no empty line
-    between events, none after the last one, and the prefix `data:` twice.
+    Events of the type `ping` are dropped, whatever their data, and those of other types if it is no JSON; the text of
+    an `error` becomes JSON. Published faults are understood: no empty line between events, none after the last one, the
+    prefix `data:` twice or not at all.
     """
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._data: list[bytes] = []
-        self._is_ping = False
+        self._type = b""
         self._size = 0
         self._ends_in_cr = False
 
@@ -100,23 +101,42 @@ class EventParser:
             data = bytes(line[5:].removeprefix(b" "))
             if data.startswith(b"data:"):
                 data = data[5:].removeprefix(b" ")
-            if self._data and _is_next_event(self._data, data):
-                self._end_event(events)
-            self._data.append(data)
-            self._size += len(data)
+            self._add_data(data, events)
         elif line.startswith(b"event:"):
-            self._is_ping = line[6:].strip() == b"ping"
+            self._type = bytes(line[6:].strip().lower())
+        elif line.startswith(b"{") and line.rstrip().endswith(b"}"):
+            self._add_data(bytes(line), events)
+
+    def _add_data(self, data: bytes, events: list[bytes]) -> None:
+        if self._data and _is_next_event(self._data, data):
+            self._end_event(events)
+        self._data.append(data)
+        self._size += len(data)
 
     def _end_event(self, events: list[bytes]) -> None:
-        if self._data and not self._is_ping:
-            events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+        if self._data:
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            events += [data] if self._type in _CHUNK_TYPES else _typed_event(self._type, data)
         self._data.clear()
         self._size = 0
-        self._is_ping = False
+        self._type = b""
 
     def _check_size(self) -> None:
         if len(self._rest) + self._size > _MAX_EVENT_BYTES:
             raise EventTooLarge
+
+
+_CHUNK_TYPES = (b"", b"message")
+_PING_TYPES = (b"ping", b"heartbeat", b"keepalive", b"keep-alive")
+
+
+def _typed_event(kind: bytes, data: bytes) -> list[bytes]:
+    """Return the data of an event with a type of its own, if it can be a part of the answer."""
+    if kind in _PING_TYPES:
+        return []
+    if data.lstrip().startswith((b"{", b"[")):
+        return [data]
+    return [json.dumps({"error": data.decode(errors="replace")}).encode()] if kind == b"error" and data else []
 
 
 def _is_next_event(before: list[bytes], data: bytes) -> bool:

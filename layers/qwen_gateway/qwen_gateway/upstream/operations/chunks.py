@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from qwen_gateway import strictjson
-from qwen_gateway.errors import ProviderAnswerBroken
+from qwen_gateway.errors import ProviderAnswerBroken, ProviderError
 from qwen_gateway.provider_failures import classify, is_error_body, parse_error_body
 
 Chunk = dict[str, Any]
@@ -16,6 +16,7 @@ Chunk = dict[str, Any]
 DONE = b"[DONE]"
 """The last event of a complete stream."""
 _MAX_DONE_BYTES = 16
+_KEEP_ALIVE = re.compile(rb"\s*(?::.*|ping|heartbeat|keep[-_ ]?alive)\s*", re.IGNORECASE | re.DOTALL)
 _WRONG_FORM = "a chunk of the stream is not of the protocol's form"
 
 
@@ -30,19 +31,24 @@ def parse_chunk(data: bytes) -> Chunk | None:
     Raises:
         ProviderError: it is not a chunk, or it is an error of the provider.
     """
-    if not data.strip():
+    if not data.strip() or _KEEP_ALIVE.fullmatch(data):
         return None
     try:
         chunk = strictjson.loads(data)
     except ValueError:
-        chunk = None
+        raise ProviderAnswerBroken("a chunk of the stream is no JSON object") from None
     if not isinstance(chunk, dict):
-        raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
-    has_content = bool(chunk.get("choices") or chunk.get("usage"))
-    if chunk.get("error") or (not has_content and is_error_body(chunk)):
-        body = parse_error_body(chunk)
-        raise classify(None, body)(body.message, param=body.param, code=body.code or None)
-    return chunk if has_content else None
+        if chunk and isinstance(chunk, str | list):
+            raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
+        return None
+    if chunk.get("error") or (not chunk.get("choices") and is_error_body(chunk)):
+        raise _provider_error(chunk)
+    return chunk if chunk.get("choices") or chunk.get("usage") else None
+
+
+def _provider_error(document: Chunk) -> ProviderError:
+    body = parse_error_body(document)
+    return classify(None, body)(body.message, param=body.param, code=body.code or None)
 
 
 def get_choices(chunk: Chunk) -> list[Chunk]:
@@ -100,7 +106,13 @@ def _check_type[Type](value: object, expected: type[Type]) -> Type:
 
 
 def normalize_choice(choice: Chunk, chunk: Chunk) -> bool:
-    """Bring a choice into the form of a chunk; return whether that changed it. Usage inside it becomes the chunk's."""
+    """Bring a choice into the form of a chunk; return whether that changed it. Usage inside it becomes the chunk's.
+
+    Raises:
+        ProviderError: it contains an error.
+    """
+    if choice.get("error"):
+        raise _provider_error(choice)
     is_changed = _normalize_fields(choice)
     is_changed = _rename_message(choice, chunk) or is_changed
     delta = get_delta(choice)
