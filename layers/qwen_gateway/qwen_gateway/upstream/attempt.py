@@ -100,9 +100,9 @@ class ProviderStream[AnyReader: Reader]:
                 failure = error
             if batch:
                 yield batch
-            if failure and not self.reader.is_complete:
+            if failure:
                 raise failure
-            if failure or self.reader.is_over:
+            if self.reader.is_over:
                 break
         self.reader.finish()
 
@@ -115,7 +115,7 @@ class ProviderStream[AnyReader: Reader]:
         except EventTooLarge:
             raise ProviderAnswerBroken("an event of the answer has no end") from None
         except ProviderError:
-            # A complete answer lacks only its usage, which is not worth a second call; `_read` does the same.
+            # A complete answer lacks only its usage, which is not worth a second call.
             if not self.reader.is_complete:
                 raise
         yield parser.end()

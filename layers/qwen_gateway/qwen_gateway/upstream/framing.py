@@ -4,12 +4,15 @@ The first character decides. The media type does not, because providers send eit
 """
 
 import json
+import re
 
 from qwen_gateway import strictjson
 
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DONE = b"[DONE]"
+_LINE_END = re.compile(rb"\n|\r(?:\r|data:|event:|id:|retry:)")
+_LONGEST_LINE_END = 7
 
 
 class EventTooLarge(Exception):
@@ -47,6 +50,7 @@ class BodyParser:
 class EventParser:
     """Parses server-sent events (WHATWG HTML, section 9.2, as far as providers use it).
 
+    The end of the first line decides whether all lines end in CR alone; if not, CR is white space of the JSON.
     Events of the type `ping` are dropped, whatever their data, and those of other types if it is no JSON; the text of
     an `error` becomes JSON. Published faults are understood: no empty line between events, none after the last one, the
     prefix `data:` twice or not at all.
@@ -57,7 +61,8 @@ class EventParser:
         self._data: list[bytes] = []
         self._type = b""
         self._size = 0
-        self._ends_in_cr = False
+        self._ends_in_cr: bool | None = None
+        """Whether lines end in CR alone; None until the first one has ended."""
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that ends in this piece; comments and other fields are ignored.
@@ -65,10 +70,12 @@ class EventParser:
         Raises:
             EventTooLarge: the current event exceeds 16 MiB.
         """
-        if self._ends_in_cr or b"\r" in piece:
-            piece = self._replace_line_ends(piece)
+        if self._ends_in_cr:
+            piece = piece.replace(b"\r", b"\n")
         self._rest += piece
-        if b"\n" not in piece:
+        if self._ends_in_cr is None:
+            self._find_line_end(len(self._rest) - len(piece))
+        if b"\n" not in (self._rest if self._ends_in_cr else piece):
             self._check_size()
             return []
         lines = self._rest.split(b"\n")
@@ -81,20 +88,21 @@ class EventParser:
 
     def end(self) -> list[bytes]:
         """Return the data of the last event if it is complete although no empty line follows it."""
-        events: list[bytes] = []
+        events = self.feed(b"\n") if self._ends_in_cr is None else []
         self._read_line(self._rest, events)
         self._end_event(events)
         return [data for data in events if data == _DONE or _is_object(data)]
 
-    def _replace_line_ends(self, piece: bytes) -> bytes:
-        """Return the piece with each CRLF and CR as LF."""
-        if self._ends_in_cr and piece:
-            piece = piece.removeprefix(b"\n")
-            self._ends_in_cr = False
-        self._ends_in_cr = self._ends_in_cr or piece.endswith(b"\r")
-        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    def _find_line_end(self, start: int) -> None:
+        """Decide by the end of the first line, which is at or after `start`, whether lines end in CR alone."""
+        end = _LINE_END.search(self._rest, max(start - _LONGEST_LINE_END, 0))
+        if end:
+            self._ends_in_cr = end[0] != b"\n"
+            self._rest = self._rest.replace(b"\r", b"\n") if self._ends_in_cr else self._rest
 
     def _read_line(self, line: bytearray, events: list[bytes]) -> None:
+        if line.endswith(b"\r"):
+            line = line[:-1]
         if not line:
             self._end_event(events)
         elif line.startswith(b"data:"):

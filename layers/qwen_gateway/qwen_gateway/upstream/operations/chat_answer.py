@@ -47,7 +47,7 @@ class ChatReader:
     def __init__(self, choices: int) -> None:
         self._requested = choices
         self._started: set[int] = set()
-        self._finished: set[int] = set()
+        self._finished: dict[int, str] = {}
         self._with_role: set[int] = set()
         self._tool_calls: dict[int, ToolCalls] = {}
         self._envelope: Chunk = {}
@@ -100,8 +100,8 @@ class ChatReader:
         """Bring a choice into the form of a chunk; return whether that changed it."""
         is_changed = normalize_choice(choice, chunk)
         index = get_index(choice)
-        if choice.get("finish_reason") == "stop" and index in self._finished:
-            # It says nothing new, and would hide that tool calls or the output cap ended the answer.
+        if choice.get("finish_reason") == "stop" and self._finished.get(index, "stop") != "stop":
+            # It would hide that tool calls or the output cap ended the answer.
             choice["finish_reason"] = None
             is_changed = True
         is_changed = self._normalize_role(get_delta(choice), index) or is_changed
@@ -138,11 +138,11 @@ class ChatReader:
         for choice in get_choices(chunk):
             index = get_index(choice)
             self._started.add(index)
-            if as_text(choice.get("finish_reason")):
-                self._finished.add(index)
+            if reason := as_text(choice.get("finish_reason")):
+                self._finished[index] = reason
             has_output = _contains_output(get_delta(choice)) or has_output
         self.outputs += has_output
-        self._is_finished = bool(self._started) and self._started == self._finished
+        self._is_finished = bool(self._started) and self._started == self._finished.keys()
         self.is_complete = self._is_finished and len(self._started) >= self._requested
 
 
