@@ -39,6 +39,8 @@ def normalize(*chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ([[piece(0, "a", "f", "{")], [piece(0, "b", None, "}")], [piece(0, "c", "g", "{}")]], [0, 0, 1]),
         ([[piece(0, "a", "f", "{}")], [piece(0, "b")], [piece(0, None, "g", "{}")]], [0, 1, 1]),
         ([[piece(0, "", "f", "{}")], [piece(0, "", "f", "{}")], [piece(0, "", "f", "")]], [0, 1, 1]),
+        ([[piece(None, "a", "f", "{}"), piece(None, "a", "f", "{}")]], [0, 1]),
+        ([[piece(0, "a", "f", "{}")], [piece(0, "a", "g", "{}")], [piece(0, "a", "g", "{}")]], [0, 1, 1]),
         ([[piece(0, None, "f", '{"a":')], [piece(0, None, "f", "{}")], [piece(0, None, "f", "}")]], [0, 0, 0]),
         ([[piece(0, None, "f")], [piece(0, "a")], [piece(0, None, None, "{}")]], [0, 0, 0]),
         ([[piece(0, "a", "f")], [piece(1, "a", "g")], [piece(1, None, None, "{}")]], [0, 1, 1]),
@@ -60,6 +62,8 @@ def normalize(*chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         "another id in each piece",
         "an id before its name",
         "no id, every index is 0",
+        "one id for all calls of a chunk",
+        "one id and index for all calls",
         "no id, the name in each piece",
         "the id comes later",
         "the same id for each call",
@@ -82,6 +86,14 @@ def test_a_repeated_id_and_name_are_left_out() -> None:
 
 def test_a_name_in_two_parts_is_kept() -> None:
     assert normalize([piece(0, "a", "wea")], [piece(0, None, "ther")])[1] == piece(0, None, "ther")
+
+
+def test_a_call_that_is_sent_once_more_is_told_once() -> None:
+    whole = piece(0, "a", "weather", '{"city": 1}')
+
+    _, repeated = normalize([whole], [whole])
+
+    assert repeated == piece(0) | {"function": {"arguments": ""}}
 
 
 def test_a_name_that_grows_is_told_once() -> None:

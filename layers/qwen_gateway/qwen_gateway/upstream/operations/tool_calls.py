@@ -71,12 +71,14 @@ class ToolCalls:
         at_index = self._last_at.get(index) if index is not None else None
         if call_id:
             if at_index and (at_index.id in ("", call_id) or _continues(piece, at_index)):
-                return at_index
-            known = next((call for call in self._calls if call.id == call_id), None)
+                return None if _is_other(piece, at_index) else at_index
+            known = next((call for call in reversed(self._calls) if call.id == call_id), None)
+            if known and (_is_other(piece, known) or (known in current and _repeats(piece, known))):
+                return None
             begins_at_new_index = _name(piece) and index is not None and index not in self._last_at
             return None if begins_at_new_index else known
         if index is not None:
-            return None if at_index and _repeats_index(piece, at_index) else at_index
+            return None if at_index and _repeats(piece, at_index) else at_index
         last = self._calls[-1] if self._calls else None
         return None if _name(piece) and (last in current or last is None or last.is_complete) else last
 
@@ -93,9 +95,14 @@ def _continues(piece: Piece, call: _Call) -> bool:
     return bool(_arguments(piece)) and not _name(piece) and bool(call.name) and not call.is_complete
 
 
-def _repeats_index(piece: Piece, call: _Call) -> bool:
-    """Return whether a piece without id begins a call of its own at the index of another call."""
+def _repeats(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece with the index or id of a complete call can be a call of its own."""
     return bool(_name(piece) and _arguments(piece)) and call.is_complete
+
+
+def _is_other(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece with the id of a complete call is another call: some servers give all calls one id."""
+    return _repeats(piece, call) and _name(piece) != call.name
 
 
 def _normalize(piece: Piece, call: _Call) -> Piece:
@@ -128,7 +135,10 @@ def _normalize_function(function: Piece, call: _Call) -> Piece:
     call.name += name
     arguments = function.get("arguments")
     if arguments is not None:
-        normalized["arguments"] = _to_text(arguments)
+        text = _to_text(arguments)
+        # Some servers end with the whole call once more.
+        is_repeated = text.startswith("{") and call.is_complete and text == "".join(call.arguments)
+        normalized["arguments"] = "" if is_repeated else text
         call.arguments += [normalized["arguments"]] if normalized["arguments"].strip() else []
     return normalized
 
