@@ -99,18 +99,21 @@ class ChatReader:
     def _normalize(self, choice: Chunk, chunk: Chunk) -> bool:
         """Bring a choice into the form of a chunk; return whether that changed it."""
         is_changed = normalize_choice(choice, chunk)
-        index = get_index(choice)
+        index: int = choice["index"]
+        delta = get_delta(choice)
         if choice.get("finish_reason") == "stop" and self._finished.get(index, "stop") != "stop":
             # It would hide that tool calls or the output cap ended the answer.
             choice["finish_reason"] = None
             is_changed = True
-        is_changed = self._normalize_role(get_delta(choice), index) or is_changed
-        return self._normalize_calls(get_delta(choice), index) or is_changed
+        is_changed = self._normalize_role(delta, index) or is_changed
+        return self._normalize_calls(delta, index) or is_changed
 
     def _normalize_role(self, delta: Chunk, index: int) -> bool:
         """Leave the role out where it is blank or repeated, because clients join texts; every other is `assistant`."""
-        if "role" not in delta or (delta["role"] == _ROLE and index not in self._with_role):
-            self._with_role |= {index} if "role" in delta else set()
+        if "role" not in delta:
+            return False
+        if delta["role"] == _ROLE and index not in self._with_role:
+            self._with_role.add(index)
             return False
         role = delta.pop("role")
         if role and index not in self._with_role:

@@ -111,6 +111,8 @@ def normalize_choice(choice: Chunk, chunk: Chunk) -> bool:
     Raises:
         ProviderError: it contains an error.
     """
+    if _is_in_form(choice):
+        return False
     if choice.get("error"):
         raise _provider_error(choice)
     is_changed = _normalize_fields(choice)
@@ -123,6 +125,18 @@ def normalize_choice(choice: Chunk, chunk: Chunk) -> bool:
             chunk["usage"] = chunk.get("usage") or usage
             is_changed = True
     return is_changed
+
+
+def _is_in_form(choice: Chunk) -> bool:
+    """Return whether there is nothing to change, as in almost every chunk."""
+    reason, delta = choice.get("finish_reason"), choice.get("delta")
+    return (
+        type(choice.get("index")) is int
+        and (reason is None or (type(reason) is str and reason in _REASONS))
+        and type(delta) is dict
+        and type(delta.get("content")) is not list
+        and not (choice.get("error") or choice.get("usage") or delta.get("usage"))
+    )
 
 
 def _normalize_fields(choice: Chunk) -> bool:
@@ -155,8 +169,9 @@ def _rename_message(choice: Chunk, chunk: Chunk) -> bool:
     message, text = choice.get("message"), choice.get("text")
     if isinstance(message, dict):
         choice["delta"] = choice.pop("message")
-        if chunk.get("object") == "chat.completion" and not choice.get("finish_reason"):
-            # A whole answer is complete without one; half of its JSON could not be read.
+        is_whole = chunk.get("object") == "chat.completion" and chunk.get("usage")
+        if is_whole and not choice.get("finish_reason"):
+            # Its JSON was read to the end, so nothing is missing but the reason.
             choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
     else:
         choice["delta"] = {"content": choice.pop("text")} if isinstance(text, str) else {}
