@@ -31,6 +31,8 @@ _NO_ERROR = frozenset(
     }
 )
 """Codes, types and states, in lower case, of documents that are no error although they have a message."""
+_EVENT_DATA = re.compile(r"^data:[ \t]*(.+)", re.MULTILINE)
+"""The data of a server-sent event, in which some providers send an error although its status is that of an error."""
 _UNREADABLE = re.compile(r"<[!?a-zA-Z]|\{|null$")
 
 
@@ -60,7 +62,7 @@ def _parse(value: Any, nesting: int) -> ErrorBody:
     if not nesting:
         return _EMPTY
     if isinstance(value, str):
-        return _parse_text(value.strip(), nesting)
+        return _parse_text(value.lstrip("\ufeff").strip(), nesting)
     if isinstance(value, list):
         return _join([_parse(item, nesting - 1) for item in value])
     return _parse_object(value, nesting) if isinstance(value, dict) else _EMPTY
@@ -72,6 +74,8 @@ def _parse_text(text: str, nesting: int) -> ErrorBody:
             return _parse(strictjson.loads(text), nesting - 1)
         except ValueError:
             pass
+    if event := _EVENT_DATA.search(text):
+        return _parse(event[1], nesting - 1)
     # Neither the error pages of proxies nor broken JSON are for clients.
     is_readable = not _UNREADABLE.match(text)
     return ErrorBody(text[:_MAX_TEXT], "", None) if is_readable else _EMPTY

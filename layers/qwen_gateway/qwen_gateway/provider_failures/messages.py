@@ -59,6 +59,8 @@ CONTEXT_EXCEEDED = _combine(
         "context_length_exceeded",
         "context window exceed",  # MiniMax
         "contextwindowexceedederror",  # LiteLLM
+        "maximum input length",
+        "too many tokens",  # Cohere
         "input length*exceeds the maximum length",
         "最大上下文",  # the largest context
         "上下文长度",  # the length of the context
