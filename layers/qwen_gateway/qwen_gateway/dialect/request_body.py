@@ -57,7 +57,7 @@ def _normalize_call(call: Any) -> Any:
     arguments = function.get("arguments")
     if isinstance(arguments, dict):
         return {**call, "function": {**function, "arguments": json.dumps(arguments, separators=(",", ":"))}}
-    return {**call, "function": {**function, "arguments": "{}"}} if arguments == "" else call
+    return {**call, "function": {**function, "arguments": "{}"}} if arguments in ("", None) else call
 
 
 def forces_tool(body: Mapping[str, Any]) -> bool:

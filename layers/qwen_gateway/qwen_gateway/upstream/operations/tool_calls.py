@@ -19,6 +19,8 @@ class _Call:
         self.id = ""
         self.name = ""
         self.has_started = False
+        self.is_displaced = False
+        """Whether it began at the index of another call."""
         self.arguments: list[str] = []
 
     @property
@@ -75,16 +77,21 @@ class ToolCalls:
             known = next((call for call in reversed(self._calls) if call.id == call_id), None)
             if known and (_is_other(piece, known) or (known in current and _repeats(piece, known))):
                 return None
-            begins_at_new_index = _name(piece) and index is not None and index not in self._last_at
-            return None if begins_at_new_index else known
-        if index is not None:
-            return None if at_index and _repeats(piece, at_index) else at_index
+            is_new_index = index is not None and index not in self._last_at
+            return None if known and is_new_index and _differs(piece, known) else known
         last = self._calls[-1] if self._calls else None
+        if index is not None:
+            if at_index is None and last and last.is_displaced and _continues(piece, last):
+                # Only the first piece of the call had the index of the other one.
+                self._last_at[index] = last
+                return last
+            return None if at_index and _repeats(piece, at_index) else at_index
         return None if _name(piece) and (last in current or last is None or last.is_complete) else last
 
     def _begin(self, index: int | None) -> _Call:
         # Clients use the index as a position, but some providers count from 1 or leave gaps.
         call = _Call(len(self._calls))
+        call.is_displaced = index in self._last_at
         self._calls.append(call)
         self._last_at[call.index if index is None else index] = call
         return call
@@ -141,6 +148,14 @@ def _normalize_function(function: Piece, call: _Call) -> Piece:
         normalized["arguments"] = "" if is_repeated else text
         call.arguments += [normalized["arguments"]] if normalized["arguments"].strip() else []
     return normalized
+
+
+def _differs(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece at a new index is another call than the known one with its id, and not the same again."""
+    name = _name(piece)
+    return bool(name) and (
+        name != call.name or (_repeats(piece, call) and _arguments(piece) != "".join(call.arguments))
+    )
 
 
 def _to_text(arguments: object) -> str:
