@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.usage import Usage
+from qwen_gateway.usage import Usage, merge_usage
 
 DASHSCOPE = {
     "prompt_tokens": 40,
@@ -31,3 +31,33 @@ def test_each_kind_of_token_has_its_own_field() -> None:
 )
 def test_missing_or_invalid_counts_are_unknown_and_not_zero(usage: dict[str, Any]) -> None:
     assert Usage.parse(usage) == Usage()
+
+
+def test_a_whole_number_may_be_a_float() -> None:
+    assert Usage.parse({"prompt_tokens": 7.0, "completion_tokens": 0.0}) == Usage(tokens_in=7, tokens_out=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "usage", "merged"),
+    [
+        ({"prompt_tokens": 7}, {"completion_tokens": 5}, {"prompt_tokens": 7, "completion_tokens": 5}),
+        (
+            {"prompt_tokens": 7},
+            {"prompt_tokens": 0, "completion_tokens": 0},
+            {"prompt_tokens": 7, "completion_tokens": 0},
+        ),
+        ({"completion_tokens": 1}, {"completion_tokens": 2}, {"completion_tokens": 2}),
+        ({"d": {"cached_tokens": 3}}, {"d": {"text_tokens": 1}}, {"d": {"cached_tokens": 3, "text_tokens": 1}}),
+        ({"d": {"cached_tokens": 3}}, {"d": None}, {"d": {"cached_tokens": 3}}),
+        (
+            {"input_tokens": 7, "prompt_tokens": 7, "output_tokens": 1, "completion_tokens": 1},
+            {"output_tokens": 5},
+            {"input_tokens": 7, "prompt_tokens": 7, "output_tokens": 5, "completion_tokens": 5},
+        ),
+    ],
+    ids=["parts", "zeros at the end", "counted on", "details", "null details", "native names"],
+)
+def test_later_usage_counts_but_removes_nothing(
+    before: dict[str, Any], usage: dict[str, Any], merged: dict[str, Any]
+) -> None:
+    assert merge_usage(before, usage) == merged

@@ -36,4 +36,28 @@ def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(document: Mapping[str, Any], name: str) -> int | None:
     value = document.get(name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_OTHER_NAMES = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+"""DashScope's native names, and those of Anthropic and of OpenAI's Responses."""
+
+
+def merge_usage(before: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two usage objects of one answer say together, in OpenAI's names.
+
+    The later one counts, but an empty value never replaces a count: some providers split the usage, or end with zeros.
+    """
+    merged = dict(before)
+    for name, value in usage.items():
+        known = merged.get(name)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[name] = merge_usage(known, value)
+        elif value or name not in merged:
+            merged[name] = value
+    for other, name in _OTHER_NAMES.items():
+        if other in usage and not usage.get(name):
+            merged[name] = merged[other]
+    return merged

@@ -16,12 +16,17 @@ SAY_JSON = [{"role": "user", "content": [{"type": "text", "text": "Answer in JSO
 
 STREAM_ONLY = "qwen3-235b-a22b-thinking-2507"
 
+CALLED = [
+    {"role": "user", "content": "x"},
+    {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+]
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no messages at all": ({"messages": None}, "'messages' is a required property"),
     "empty messages": ({"messages": []}, "[] is too short - 'messages'"),
     "a message that is text": ({"messages": ["hi"]}, "'messages.0'"),
     "the role developer": ({"messages": [{"role": "developer", "content": "x"}]}, "'developer' is not one of"),
     "a role that cannot be compared": ({"messages": [{"role": ["user"], "content": "x"}]}, "is not one of"),
+    "empty arguments": ({"messages": CALLED}, "must be in JSON format"),
     "a cap above the limit": ({"max_tokens": 32_769}, "Range of max_tokens should be [1, 32768]"),
     "a cap above a smaller limit": ({"model": "qwen-max", "max_tokens": 8_193}, "should be [1, 8192]"),
     "the other cap above the limit": ({"max_completion_tokens": 40_000}, "Range of max_completion_tokens"),

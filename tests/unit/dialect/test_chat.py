@@ -249,3 +249,16 @@ def test_the_body_of_the_client_is_not_modified(fields: dict[str, Any], to: Mode
         adapt_request(body, to)
 
     assert body == before
+
+
+@pytest.mark.parametrize("to", [model(), None], ids=["catalog", "not in the catalog"])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [({"city": "Köln"}, '{"city":"K\\u00f6ln"}'), ({}, "{}"), ("", "{}"), ('{"a": 1}', '{"a": 1}'), (None, "{}")],
+)
+def test_arguments_of_earlier_tool_calls_are_json_text(to: Model | None, arguments: Any, text: Any) -> None:
+    def messages(value: Any) -> list[dict[str, Any]]:
+        call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": value}}
+        return [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call, 7]}]
+
+    assert adapt({"messages": messages(arguments)}, to)["messages"] == messages(text)

@@ -10,7 +10,18 @@ OFF = {"enable_thinking": False}
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"enable_thinking": None}, {"chat_template_kwargs": {"tools": 1}}, {"temperature": 1}], ids=str
+    "fields",
+    [
+        {},
+        {"enable_thinking": None},
+        {"chat_template_kwargs": {"tools": 1}},
+        {"temperature": 1},
+        {"reasoning_effort": ""},
+        {"reasoning": {"exclude": True}},
+        {"reasoning": {"effort": None}},
+        {"thinking": {}},
+    ],
+    ids=str,
 )
 def test_a_parameter_that_is_not_set_gets_its_default(fields: dict[str, Any]) -> None:
     assert apply_defaults(fields, OFF) == fields | OFF

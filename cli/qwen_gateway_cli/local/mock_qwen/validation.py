@@ -3,6 +3,7 @@
 Source: QwenCloud's page of error messages and bodies captured by third parties, November 2026.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,6 +62,15 @@ def _check_messages(request: ChatRequest, _model: Model) -> str | None:
         if message.get("role") not in ROLES:
             return f"{message.get('role')!r:.80} is not one of {list(ROLES)} - 'messages.{position}.role'"
     return None
+
+
+def _check_arguments(request: ChatRequest, _model: Model) -> str | None:
+    lists = [message.get("tool_calls") for message in request["messages"]]
+    calls = [call for each in lists if isinstance(each, list) for call in each if isinstance(call, dict)]
+    functions = [call["function"] for call in calls if isinstance(call.get("function"), dict)]
+    if all(_is_json_text(function.get("arguments")) for function in functions):
+        return None
+    return 'The "function.arguments" parameter of the code model must be in JSON format.'
 
 
 def _check_input_length(request: ChatRequest, model: Model) -> str | None:
@@ -139,6 +149,14 @@ def _check_json_object(request: ChatRequest, model: Model) -> str | None:
     return None
 
 
+def _is_json_text(value: object) -> bool:
+    try:
+        json.loads(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -149,6 +167,7 @@ def _is_integer(value: object, minimum: int, maximum: int) -> bool:
 
 RULES: tuple[Callable[[ChatRequest, Model], str | None], ...] = (
     _check_messages,
+    _check_arguments,
     _check_input_length,
     _check_max_tokens,
     _check_temperature,

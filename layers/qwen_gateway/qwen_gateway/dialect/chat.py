@@ -115,7 +115,7 @@ def adapt_request(
     Raises:
         RequestInvalid: the target cannot do what is asked, and leaving it out would change the answer or its price.
     """
-    complete = request_body.remove_empty_tools(dict(body))
+    complete = request_body.normalize_history(request_body.remove_empty_tools(dict(body)))
     adapted = _apply_quirks(complete, model) if model else complete
     changes = _replace_rejected_numbers(adapted, model) if model else {}
     limits = [limit for limit in (output_limit, model and model.output_tokens) if limit is not None]

@@ -16,12 +16,17 @@ def apply_defaults(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapp
     if not defaults:
         return body
     own = {name for name, value in body.items() if value is not None}
-    controls = {name for name in own if not _is_other_template_argument(name, body[name])}
+    controls = {name for name in own if _controls(name, body[name])}
     contradicted = {name for fields in _EQUIVALENT if not controls.isdisjoint(fields) for name in fields}
     return {**body, **{name: value for name, value in defaults.items() if name not in own | contradicted}}
 
 
-def _is_other_template_argument(name: str, value: Any) -> bool:
-    """Return whether the field has template arguments that do not control thinking."""
-    is_template = name == "chat_template_kwargs" and isinstance(value, Mapping)
-    return is_template and value.get("enable_thinking") is None
+_SWITCHES = {"chat_template_kwargs": ("enable_thinking",), "reasoning": ("enabled", "effort", "max_tokens")}
+"""The fields that are objects, each with what controls thinking in it. Other entries concern other things."""
+
+
+def _controls(name: str, value: Any) -> bool:
+    """Return whether a field controls anything: an empty one does not, nor an object without a switch."""
+    if isinstance(value, Mapping) and name in _SWITCHES:
+        return any(value.get(switch) not in (None, "") for switch in _SWITCHES[name])
+    return value not in ("", {})

@@ -1,5 +1,6 @@
 """Reading a chat request. A part that has the wrong form is skipped: the provider judges it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,32 @@ def remove_empty_tools(body: dict[str, Any]) -> dict[str, Any]:
         if name in body and not body[name]:
             removed |= {name, *references} if body[name] == [] else set(references)
     return {name: value for name, value in body.items() if name not in removed} if removed else body
+
+
+def normalize_history(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the request with the arguments of its tool calls as JSON text; `body` itself if they are.
+
+    Clients send back what they were given, and some models write nothing for a call without parameters.
+    """
+    if not any("tool_calls" in message for message in messages(body)):
+        return body
+    normalized = [_normalize_message(message) for message in body["messages"]]
+    return body if normalized == body["messages"] else body | {"messages": normalized}
+
+
+def _normalize_message(message: Any) -> Any:
+    calls = message.get("tool_calls") if isinstance(message, dict) else None
+    return {**message, "tool_calls": [_normalize_call(call) for call in calls]} if isinstance(calls, list) else message
+
+
+def _normalize_call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict):
+        return {**call, "function": {**function, "arguments": json.dumps(arguments, separators=(",", ":"))}}
+    return {**call, "function": {**function, "arguments": "{}"}} if arguments in ("", None) else call
 
 
 def forces_tool(body: Mapping[str, Any]) -> bool:

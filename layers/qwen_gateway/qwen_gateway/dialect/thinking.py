@@ -82,7 +82,10 @@ def adapt_thinking(body: Body, model: Model) -> Body:
 
 
 def _without_reasoning(body: Body) -> Body:
-    return {name: value for name, value in body.items() if name != _REASONING} if _REASONING in body else body
+    """Return the request without `reasoning` and a blank effort, with which clients say that there is none."""
+    is_blank = isinstance(body.get(_EFFORT), str) and not body[_EFFORT].strip()
+    removed = {_REASONING, _EFFORT} if is_blank else {_REASONING}
+    return body if removed.isdisjoint(body) else {name: value for name, value in body.items() if name not in removed}
 
 
 def _flatten_reasoning(body: Body) -> Body:
@@ -134,7 +137,8 @@ def _is_native(body: Body, asked: ThinkingRequest, model: Model) -> bool:
     if _bool(_template(body).get(_SWITCH)) is not None or _anthropic(body) or _reasoning(body):
         return False
     fields = {name for name in (_SWITCH, _EFFORT, _BUDGET) if body.get(name) is not None}
-    if not fields <= set(model.thinking.controls):
+    is_literal = body.get(_EFFORT) in (None, asked.effort) and not isinstance(body.get(_SWITCH), str)
+    if not is_literal or not fields <= set(model.thinking.controls):
         return False
     return _EFFORT not in fields or (len(fields) == 1 and _accepts_effort(model, asked.effort))
 
@@ -245,10 +249,13 @@ def _first[Value](values: Iterable[Value | None]) -> Value | None:
 
 
 def _effort(effort: object) -> str | None:
-    return effort if isinstance(effort, str) and effort in efforts() else None
+    text = effort.strip().lower() if isinstance(effort, str) else ""
+    return text if text in efforts() else None
 
 
 def _bool(value: object) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
     return value if isinstance(value, bool) else None
 
 

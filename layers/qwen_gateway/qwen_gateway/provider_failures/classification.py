@@ -14,16 +14,18 @@ from qwen_gateway.provider_failures.messages import EVENT
 from qwen_gateway.provider_failures.table import ACCESS_CODES, PROVIDER_FAILURES
 
 _REDIRECT, _FORBIDDEN = 300, 403
+_KEY = re.compile(r"\bsk-[\w*.-]{3,}")
 
 
 def quotable_message(error: ProviderError) -> str:
     """Return the provider's message if a client may read it.
 
-    Nothing of a 403 is quoted: it is about the account of the gateway's owner, and resellers name its balance.
+    Nothing of a 403 is quoted: it is about the account of the gateway's owner, and resellers name its balance. A key
+    in any other message is left out.
     """
     code = (error.code or "").lower()
     is_forbidden = error.status == _FORBIDDEN or any(fnmatchcase(code, pattern) for pattern in ACCESS_CODES)
-    return "" if is_forbidden else error.message
+    return "" if is_forbidden else _KEY.sub("sk-...", error.message)
 
 
 def classify(status: int | None, body: ErrorBody) -> type[ProviderError]:

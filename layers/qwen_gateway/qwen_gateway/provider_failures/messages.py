@@ -23,8 +23,28 @@ def _combine(statuses: tuple[str, ...], messages: tuple[str, ...]) -> tuple[Stat
 FREE_QUOTA_USED_UP = "free allocated quota exceeded"
 """DashScope's, with the codes of throttling."""
 
+RATE_LIMITED = _combine(
+    (EVENT,),
+    (
+        "rate limit",  # MiniMax, Baidu
+        "request limit reached",  # Baidu
+        "too many requests",
+    ),
+)
+
+KEY_REFUSED = _combine(
+    ("400", EVENT),
+    (
+        "api key not valid",  # Google
+        "incorrect api key provided",  # OpenAI
+        "invalid api key provided",
+        "invalid api-key provided",  # DashScope
+        "login fail",  # MiniMax
+    ),
+)
+
 CONTEXT_EXCEEDED = _combine(
-    ("400", "413", "422", EVENT),
+    ("400", "413", "422", "500", EVENT),
     (
         "range of input length should be",  # DashScope
         "total message token length exceed model limit",  # DashScope
@@ -38,6 +58,12 @@ CONTEXT_EXCEEDED = _combine(
         "context length exceeded",
         "context_length_exceeded",
         "context window exceed",  # MiniMax
+        "contextwindowexceedederror",  # LiteLLM
+        "maximum input length",
+        "too many tokens",  # Cohere
+        "input length*exceeds the maximum length",
+        "最大上下文",  # the largest context
+        "上下文长度",  # the length of the context
         "configured context size is",  # DS4
         "greater than the context length",  # LM Studio
         "input tokens exceed the configured limit",  # OpenAI
@@ -60,15 +86,18 @@ MODEL_MISSING = _combine(
         "model not exist",  # DashScope, also for retired models
         "model does not exist",  # SiliconFlow
         "model not found",
+        "the model `*` does not exist",  # OpenAI, vLLM
+        "is not a valid model id",  # OpenRouter
         "invalid model name passed",  # LiteLLM
     ),
 )
 
 OUT_OF_CREDIT = _combine(
-    ("401", "403", "429"),
+    ("401", "403", "429", "500", "503", EVENT),
     (
         "quota is not enough",  # one-api
         "insufficient*balance",  # sub2api, DeepSeek
+        "balance is insufficient",  # SiliconFlow
         "额度不足",  # new-api: not enough quota
         "额度已用尽",  # new-api: the quota is used up
         "剩余额度",  # new-api: the remaining quota

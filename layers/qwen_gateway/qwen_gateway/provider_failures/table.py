@@ -30,8 +30,10 @@ from qwen_gateway.provider_failures.messages import (
     CONTEXT_EXCEEDED,
     EVENT,
     FREE_QUOTA_USED_UP,
+    KEY_REFUSED,
     MODEL_MISSING,
     OUT_OF_CREDIT,
+    RATE_LIMITED,
     StatusWithMessage,
 )
 
@@ -114,7 +116,7 @@ def _http(status: int, code: str, kind: str = "server_error") -> HttpError:
     return HttpError(status, kind, code, should_retry=False)
 
 
-ACCESS_CODES = ("*accessdenied*", "access_denied", "allocationquota.freetieronly")
+ACCESS_CODES = ("*accessdenied*", "access_denied", "allocationquota.freetieronly", "permission*", "forbidden", "403")
 """Codes that providers send with status 403."""
 
 PROVIDER_FAILURES = (
@@ -124,6 +126,7 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.WITH_BACKOFF, cooldown=True),
         "{provider} throttles {model}: the account's requests or tokens per minute are spent.",
         codes=("throttling*", "limitrequests", "limit_requests"),
+        messages=RATE_LIMITED,
         event_codes=("rate_limit*", "too_many_requests", "insufficient_quota"),
         statuses=("429",),
         quotes_provider=True,
@@ -216,6 +219,8 @@ PROVIDER_FAILURES = (
             # OpenAI
             "billing_not_active",
             "billing_hard_limit_reached",
+            # Moonshot
+            "exceeded_current_quota*",
         ),
         messages=OUT_OF_CREDIT,
         statuses=("402",),
@@ -228,6 +233,7 @@ PROVIDER_FAILURES = (
         "{provider} refuses the gateway's key. Its owner sets a new one: "
         "qwen-gateway secrets set {provider} (qwen-gateway doctor finds the region that a key belongs to).",
         codes=("invalidapikey", "invalid_api_key"),
+        messages=KEY_REFUSED,
         statuses=("401",),
         owner_metric=True,
     ),

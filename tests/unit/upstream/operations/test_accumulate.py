@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.lib.streaming._deltas import accumulate_delta
 
-from qwen_gateway.upstream.operations.chat_answer import DONE, WholeChatReader
+from qwen_gateway.upstream.operations.chat_answer import WholeChatReader
+from qwen_gateway.upstream.operations.chunks import DONE
 from tests.builders import chunk, finish
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_gateway.errors import ProviderAnswerBroken
-from qwen_gateway.upstream.operations.chat_answer import DONE, ChatReader, WholeChatReader
+from qwen_gateway.upstream.operations.chat_answer import ChatReader, WholeChatReader
+from qwen_gateway.upstream.operations.chunks import DONE
 from qwen_gateway.usage import Usage
 from tests.builders import chunk, finish, text_chunks, usage
 
@@ -121,6 +122,8 @@ def test_an_answer_is_complete_when_every_requested_choice_is_finished(
         ({"content": "A"}, 1),
         ({"reasoning_content": "Hm"}, 1),
         ({"refusal": "No"}, 1),
+        ({"thinking": "Hm"}, 1),
+        ({"role": "assistant", "type": "text", "images": []}, 0),
         ({"tool_calls": [{"index": 0, "id": "call_1"}]}, 1),
     ],
     ids=json.dumps,
@@ -137,7 +140,7 @@ def test_a_role_alone_is_no_output(delta: dict[str, Any], outputs: int) -> None:
         {"choices": {"0": {}}},
         {"choices": [None]},
         {"choices": ["text"]},
-        {"choices": [{"index": "0"}]},
+        {"choices": [{"index": "first"}]},
         {"choices": [{"index": []}]},
         {"choices": [{"delta": "text"}]},
         {"choices": [{"delta": ["text"]}]},
@@ -147,7 +150,7 @@ def test_a_role_alone_is_no_output(delta: dict[str, Any], outputs: int) -> None:
         {"choices": [{"delta": {"tool_calls": [None]}}]},
         {"choices": [{"delta": {"tool_calls": [{"index": {}}]}}]},
         {"choices": [{"delta": {"tool_calls": [{"function": "weather"}]}}]},
-        {"choices": [{"delta": {"tool_calls": [{"id": 7}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"id": [7]}]}}]},
         {"choices": [{"delta": {"tool_calls": [{"function": {"name": ["weather"]}}]}}]},
         {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": 7}}]}}]},
         {"choices": [{"delta": {"function_call": "weather"}}]},
@@ -171,6 +174,8 @@ def test_a_part_of_the_wrong_type_breaks_the_answer(part: dict[str, Any]) -> Non
         {"choices": []},
         {"choices": [{}]},
         {"choices": [{"index": None, "delta": None, "logprobs": None, "finish_reason": None}]},
+        {"choices": [{"delta": [], "logprobs": [], "finish_reason": " None"}]},
+        {"choices": [{"finish_reason": False}]},
         {"choices": [{"delta": {"content": None, "tool_calls": None, "role": None, "audio": None}}]},
     ],
     ids=json.dumps,

@@ -7,7 +7,7 @@ values the last one is kept. Null and empty values never replace a value.
 from collections.abc import Mapping
 from typing import Any
 
-_IDENTIFIERS = frozenset({"id", "type", "role", "object", "format", "model"})
+IDENTIFIERS = frozenset({"id", "type", "role", "object", "format", "model"})
 """Texts that are never split. Some providers repeat them in each delta."""
 
 
@@ -40,7 +40,7 @@ def _join(key: str, before: Any, value: Any) -> Any:
     if is_empty(before):
         return _started(value)
     match before, value:
-        case _Text(), str() if key not in _IDENTIFIERS:
+        case _Text(), str() if key not in IDENTIFIERS:
             before.append(value)
             return before
         case dict(), dict():

@@ -11,7 +11,8 @@ from qwen_gateway.catalog import Model
 from qwen_gateway.config import Provider
 from qwen_gateway.dialect import AdaptedRequest, ChatRequirements, adapt_request
 from qwen_gateway.upstream.operations import Event
-from qwen_gateway.upstream.operations.chat_answer import ChatReader, Chunk, WholeChatReader, get_choices
+from qwen_gateway.upstream.operations.chat_answer import ChatReader, WholeChatReader
+from qwen_gateway.upstream.operations.chunks import Chunk, get_choices
 
 
 class RelayedChatReader(ChatReader):
@@ -42,7 +43,8 @@ class RelayedChatReader(ChatReader):
     def _remove_usage(self, event: Event) -> Event | None:
         is_usage_chunk = not get_choices(event.chunk)
         if isinstance(event.chunk["usage"], dict):
-            self._usage_event = event if is_usage_chunk else _encode({**event.chunk, "choices": []})
+            is_in_form = event.chunk.get("choices") == [] and event.chunk["usage"] == self._usage
+            self._usage_event = event if is_in_form else _encode({**event.chunk, "choices": [], "usage": self._usage})
         if is_usage_chunk:
             return None
         return _encode({name: value for name, value in event.chunk.items() if name != "usage"})

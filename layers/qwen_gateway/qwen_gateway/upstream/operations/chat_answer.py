@@ -1,103 +1,36 @@
-"""The answer to a chat call: its chunks (`chat.completion.chunk`), read strictly, its progress, and the whole answer.
-
-Null counts as missing. Each accessor raises ProviderAnswerBroken for a part of the wrong type.
-"""
+"""The answer to a chat call: its progress, and the whole answer that its chunks make up."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from qwen_gateway import strictjson
 from qwen_gateway.errors import ProviderAnswerBroken
-from qwen_gateway.provider_failures import classify, is_error_body, parse_error_body
-from qwen_gateway.upstream.operations.accumulate import accumulate, finished
+from qwen_gateway.upstream.operations.accumulate import IDENTIFIERS, accumulate, finished
+from qwen_gateway.upstream.operations.chunks import (
+    Chunk,
+    as_object,
+    as_objects,
+    as_text,
+    get_choices,
+    get_delta,
+    get_index,
+    is_done,
+    normalize_choice,
+    parse_chunk,
+)
 from qwen_gateway.upstream.operations.tool_calls import ToolCalls
-from qwen_gateway.usage import Usage
+from qwen_gateway.usage import Usage, merge_usage
 
-Chunk = dict[str, Any]
-
-DONE = b"[DONE]"
-"""The last event of a complete stream."""
 _ENVELOPE = ("id", "object", "created", "model")
 """What every chunk of an answer repeats."""
 
-_WRONG_FORM = "a chunk of the stream is not of the protocol's form"
-
-
-def parse_chunk(data: bytes) -> Chunk | None:
-    """Parse an event; return None if it has neither choices nor usage, like the pings of some providers.
-
-    Raises:
-        ProviderError: it is not a chunk, or it is an error of the provider.
-    """
-    if not data.strip():
-        return None
-    try:
-        chunk = strictjson.loads(data)
-    except ValueError:
-        chunk = None
-    if not isinstance(chunk, dict):
-        raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
-    has_content = bool(chunk.get("choices") or chunk.get("usage"))
-    if chunk.get("error") or (not has_content and is_error_body(chunk)):
-        body = parse_error_body(chunk)
-        raise classify(None, body)(body.message, param=body.param, code=body.code or None)
-    return chunk if has_content else None
-
-
-def get_choices(chunk: Chunk) -> list[Chunk]:
-    """Return the choices of a chunk."""
-    return as_objects(chunk.get("choices"))
-
-
-def get_delta(choice: Chunk) -> Chunk:
-    """Return the delta of a choice."""
-    return as_object(choice.get("delta"))
-
-
-def get_index(part: Chunk) -> int:
-    """Return the index of a choice or of a tool call, 0 if it has none."""
-    index = part.get("index")
-    return 0 if index is None else _check_type(index, int)
-
-
-def as_objects(value: object) -> list[Chunk]:
-    """Return a list of JSON objects."""
-    if value is None:
-        return []
-    items: list[Chunk] = _check_type(value, list)
-    for item in items:
-        if not isinstance(item, dict):
-            raise ProviderAnswerBroken(_WRONG_FORM)
-    return items
-
-
-def as_object(value: object) -> Chunk:
-    """Return a JSON object."""
-    return {} if value is None else _check_type(value, dict)
-
-
-def as_text(value: object) -> str:
-    """Return a string."""
-    return "" if value is None else _check_type(value, str)
-
-
-def _check_type[Type](value: object, expected: type[Type]) -> Type:
-    if not isinstance(value, expected):
-        raise ProviderAnswerBroken(_WRONG_FORM)
-    return value
-
-
-_OUTPUT_FIELDS: Mapping[str, Callable[[object], object]] = {
+_CHECKS: Mapping[str, Callable[[object], object]] = {
     "content": as_text,
     "reasoning_content": as_text,
-    "reasoning": bool,
-    "reasoning_details": bool,
     "refusal": as_text,
     "tool_calls": as_objects,
     "function_call": as_object,
-    "audio": bool,
 }
-"""The fields of a delta that are output of the model, each with the check of its type; `role` alone is no output."""
+"""The checks of the types of a delta's fields."""
+_ROLE = "assistant"
 
 
 class ChatReader:
@@ -105,6 +38,7 @@ class ChatReader:
 
     The forms in which providers differ become one: a whole answer becomes a chunk, each tool call has an index of its
     own, usage inside a choice becomes that of the chunk, and blank fields keep the values of earlier chunks.
+    `normalize_choice` has the rest.
 
     Args:
         choices: the number of choices that were requested.
@@ -113,7 +47,8 @@ class ChatReader:
     def __init__(self, choices: int) -> None:
         self._requested = choices
         self._started: set[int] = set()
-        self._finished: set[int] = set()
+        self._finished: dict[int, str] = {}
+        self._with_role: set[int] = set()
         self._tool_calls: dict[int, ToolCalls] = {}
         self._envelope: Chunk = {}
         self._usage: Chunk | None = None
@@ -124,7 +59,7 @@ class ChatReader:
 
     @property
     def usage(self) -> Usage | None:
-        """The last usage that the provider reported."""
+        """The usage that the provider reported."""
         return Usage.parse(self._usage) if self._usage else None
 
     def finish(self) -> None:
@@ -142,7 +77,7 @@ class ChatReader:
         Raises:
             ProviderError: it is no chunk, a part of it has the wrong type, or it is an error of the provider.
         """
-        if data == DONE:
+        if is_done(data):
             self.is_over = True
             return None, False
         chunk = parse_chunk(data)
@@ -163,27 +98,32 @@ class ChatReader:
 
     def _normalize(self, choice: Chunk, chunk: Chunk) -> bool:
         """Bring a choice into the form of a chunk; return whether that changed it."""
-        is_changed = False
-        if "delta" not in choice and isinstance(choice.get("message"), dict):
-            choice["delta"] = choice.pop("message")
-            chunk["object"] = "chat.completion.chunk"
-            is_changed = True
-        if choice.get("finish_reason") in ("null", ""):
+        is_changed = normalize_choice(choice, chunk)
+        index: int = choice["index"]
+        delta = get_delta(choice)
+        if choice.get("finish_reason") == "stop" and self._finished.get(index, "stop") != "stop":
+            # It would hide that tool calls or the output cap ended the answer.
             choice["finish_reason"] = None
             is_changed = True
-        if choice.get("usage"):
-            usage = choice.pop("usage")
-            chunk["usage"] = chunk.get("usage") or usage
-            is_changed = True
-        return self._normalize_delta(get_delta(choice), get_index(choice)) or is_changed
+        is_changed = self._normalize_role(delta, index) or is_changed
+        return self._normalize_calls(delta, index) or is_changed
 
-    def _normalize_delta(self, delta: Chunk, index: int) -> bool:
-        is_changed = False
-        if delta.get("role") == "":
-            del delta["role"]
-            is_changed = True
+    def _normalize_role(self, delta: Chunk, index: int) -> bool:
+        """Leave the role out where it is blank or repeated, because clients join texts; every other is `assistant`."""
+        if "role" not in delta:
+            return False
+        if delta["role"] == _ROLE and index not in self._with_role:
+            self._with_role.add(index)
+            return False
+        role = delta.pop("role")
+        if role and index not in self._with_role:
+            delta["role"] = _ROLE
+            self._with_role.add(index)
+        return True
+
+    def _normalize_calls(self, delta: Chunk, index: int) -> bool:
         if not (delta.get("tool_calls") or delta.get("function_call")):
-            return is_changed
+            return False
         calls = self._tool_calls.setdefault(index, ToolCalls())
         normalized = {
             "tool_calls": calls.normalize(as_objects(delta.get("tool_calls"))),
@@ -191,29 +131,31 @@ class ChatReader:
         }
         changed = {name: value for name, value in normalized.items() if value and value != delta[name]}
         delta.update(changed)
-        return is_changed or bool(changed)
+        return bool(changed)
 
     def _follow(self, chunk: Chunk) -> None:
         usage = chunk.get("usage")
         if usage and isinstance(usage, dict):
-            self._usage = usage
+            self._usage = merge_usage(self._usage or {}, usage)
         has_output = False
         for choice in get_choices(chunk):
             index = get_index(choice)
             self._started.add(index)
-            if as_text(choice.get("finish_reason")):
-                self._finished.add(index)
+            if reason := as_text(choice.get("finish_reason")):
+                self._finished[index] = reason
             has_output = _contains_output(get_delta(choice)) or has_output
         self.outputs += has_output
-        self._is_finished = bool(self._started) and self._started == self._finished
+        self._is_finished = bool(self._started) and self._started == self._finished.keys()
         self.is_complete = self._is_finished and len(self._started) >= self._requested
 
 
 def _contains_output(delta: Chunk) -> bool:
+    """Return whether a delta adds anything but identifiers such as its role: providers name their outputs freely."""
     has_output = False
     for name, value in delta.items():
-        if value and (check := _OUTPUT_FIELDS.get(name)):
-            check(value)
+        if value and name not in IDENTIFIERS:
+            if check := _CHECKS.get(name):
+                check(value)
             has_output = True
     return has_output
 
@@ -254,7 +196,7 @@ class _Choice:
 
     def add(self, choice: Chunk) -> None:
         accumulate(self._delta, get_delta(choice))
-        if choice.get("logprobs") is not None:
+        if choice.get("logprobs"):
             self._add_logprobs(as_object(choice["logprobs"]))
         others = {name: value for name, value in choice.items() if name not in {"index", "delta", "logprobs"}}
         self._fields |= {name: value for name, value in others.items() if value is not None}

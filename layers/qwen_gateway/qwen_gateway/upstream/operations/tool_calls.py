@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from qwen_gateway.errors import ProviderAnswerBroken
+from qwen_gateway.upstream.operations.chunks import as_object, parse_index
 
 type Piece = dict[str, Any]
 
@@ -18,8 +19,20 @@ class _Call:
         self.id = ""
         self.name = ""
         self.has_started = False
+        self.is_displaced = False
+        """Whether it began at the index of another call."""
         self.arguments: list[str] = []
-        """Empty for a call whose pieces have an index, because the index tells them apart."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the arguments are a whole JSON object, so that nothing can follow."""
+        if not (self.arguments and self.arguments[-1].rstrip().endswith("}")):
+            return False
+        try:
+            json.loads("".join(self.arguments))
+        except ValueError:
+            return False
+        return True
 
 
 class ToolCalls:
@@ -39,11 +52,9 @@ class ToolCalls:
         normalized = []
         current: list[_Call] = []
         for piece in pieces:
-            call = self._find(piece, current) or self._begin(piece.get("index"))
+            call = self._find(piece, current) or self._begin(_index(piece))
             current.append(call)
             normalized.append(_normalize(piece, call))
-            if piece.get("index") is None:
-                call.arguments.append(normalized[-1].get("function", {}).get("arguments") or "")
         return normalized
 
     def normalize_function(self, piece: Piece) -> Piece:
@@ -58,35 +69,63 @@ class ToolCalls:
 
     def _find(self, piece: Piece, current: list[_Call]) -> _Call | None:
         """Return the call that a piece continues, or None if it begins one. `current`: calls of the same chunk."""
-        call_id, index, name = _get(piece, "id", str), _get(piece, "index", int), _name(piece)
+        call_id, index = _id(piece), _index(piece)
         at_index = self._last_at.get(index) if index is not None else None
         if call_id:
-            if at_index and at_index.id in ("", call_id):
-                return at_index
-            known = next((call for call in self._calls if call.id == call_id), None)
-            begins_at_new_index = name and index is not None and index not in self._last_at
-            return None if begins_at_new_index else known
-        if index is not None:
-            return at_index
+            if at_index and (at_index.id in ("", call_id) or _continues(piece, at_index)):
+                return None if _is_other(piece, at_index) else at_index
+            known = next((call for call in reversed(self._calls) if call.id == call_id), None)
+            if known and (_is_other(piece, known) or (known in current and _repeats(piece, known))):
+                return None
+            is_new_index = index is not None and index not in self._last_at
+            return None if known and is_new_index and _differs(piece, known) else known
         last = self._calls[-1] if self._calls else None
-        return None if name and (last in current or _is_complete(last)) else last
+        if index is not None:
+            if at_index is None and last and last.is_displaced and _continues(piece, last):
+                # Only the first piece of the call had the index of the other one.
+                self._last_at[index] = last
+                return last
+            return None if at_index and _repeats(piece, at_index) else at_index
+        return None if _name(piece) and (last in current or last is None or last.is_complete) else last
 
     def _begin(self, index: int | None) -> _Call:
-        taken = {call.index for call in self._calls}
-        call = _Call(max(taken, default=-1) + 1 if index is None or index in taken else index)
+        # Clients use the index as a position, but some providers count from 1 or leave gaps.
+        call = _Call(len(self._calls))
+        call.is_displaced = index in self._last_at
         self._calls.append(call)
         self._last_at[call.index if index is None else index] = call
         return call
 
 
+def _continues(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece with another id continues a call: some servers make up an id for each piece."""
+    return bool(_arguments(piece)) and not _name(piece) and bool(call.name) and not call.is_complete
+
+
+def _repeats(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece with the index or id of a complete call can be a call of its own."""
+    return bool(_name(piece) and _arguments(piece)) and call.is_complete
+
+
+def _is_other(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece with the id of a complete call is another call: some servers give all calls one id."""
+    return _repeats(piece, call) and _name(piece) != call.name
+
+
 def _normalize(piece: Piece, call: _Call) -> Piece:
     normalized = {**piece, "index": call.index}
-    call_id = _get(piece, "id", str) or ""
-    if call.has_started and call_id in ("", call.id):
+    call_id = _id(piece)
+    if call_id:
+        normalized["id"] = call_id
+    if call.has_started and (not call_id or call.id):
         normalized.pop("id", None)
     call.id = call.id or call_id
+    if not call.has_started:
+        normalized["type"] = piece.get("type") or "function"
+    elif piece.get("type") in (None, "", "function"):
+        normalized.pop("type", None)
     if piece.get("function") is not None:
-        normalized["function"] = _normalize_function(_get(piece, "function", dict) or {}, call)
+        normalized["function"] = _normalize_function(_function(piece), call)
     call.has_started = True
     return normalized
 
@@ -94,14 +133,29 @@ def _normalize(piece: Piece, call: _Call) -> Piece:
 def _normalize_function(function: Piece, call: _Call) -> Piece:
     normalized = dict(function)
     name = _get(function, "name", str) or ""
-    if call.has_started and name in ("", call.name):
+    if call.has_started and name.startswith(call.name):
+        # The name so far is repeated, or comes after a beginning without a name.
+        name = name.removeprefix(call.name)
+        normalized["name"] = name
+    if call.has_started and not name:
         normalized.pop("name", None)
-    else:
-        call.name += name
+    call.name += name
     arguments = function.get("arguments")
     if arguments is not None:
-        normalized["arguments"] = _to_text(arguments)
+        text = _to_text(arguments)
+        # Some servers end with the whole call once more.
+        is_repeated = text.startswith("{") and call.is_complete and text == "".join(call.arguments)
+        normalized["arguments"] = "" if is_repeated else text
+        call.arguments += [normalized["arguments"]] if normalized["arguments"].strip() else []
     return normalized
+
+
+def _differs(piece: Piece, call: _Call) -> bool:
+    """Return whether a piece at a new index is another call than the known one with its id, and not the same again."""
+    name = _name(piece)
+    return bool(name) and (
+        name != call.name or (_repeats(piece, call) and _arguments(piece) != "".join(call.arguments))
+    )
 
 
 def _to_text(arguments: object) -> str:
@@ -113,18 +167,27 @@ def _to_text(arguments: object) -> str:
     return arguments
 
 
-def _is_complete(call: _Call | None) -> bool:
-    """Return whether the arguments of a call are a whole JSON document, so that nothing can follow."""
-    try:
-        json.loads("".join(call.arguments) if call else "{}")
-    except ValueError:
-        return False
-    return True
+def _id(piece: Piece) -> str:
+    """Return the id of a call, which some providers send as a number."""
+    call_id = piece.get("id")
+    is_number = isinstance(call_id, int) and not isinstance(call_id, bool)
+    return str(call_id) if is_number else _get(piece, "id", str) or ""
+
+
+def _index(piece: Piece) -> int | None:
+    return parse_index(piece.get("index"))
+
+
+def _arguments(piece: Piece) -> object:
+    return _function(piece).get("arguments")
 
 
 def _name(piece: Piece) -> str:
-    function = _get(piece, "function", dict) or {}
-    return _get(function, "name", str) or ""
+    return _get(_function(piece), "name", str) or ""
+
+
+def _function(piece: Piece) -> Piece:
+    return as_object(piece.get("function"))
 
 
 def _get[Type](piece: Piece, name: str, expected: type[Type]) -> Type | None:
