@@ -246,7 +246,7 @@ def test_prod_asks_unless_confirm_is_no(repository: Repository, arguments: list[
     assert done.status == 0, done.err
     _, deploy = done.calls
     assert deploy[:3] == ["deploy", "--config-env", "prod"]
-    assert [each for each in deploy if "confirm" in each] == option
+    assert [each for each in deploy if each.endswith("-changeset")] == option
     assert "confirm_changeset = true" in (ROOT / "samconfig.toml").read_text(encoding="utf-8").split("[prod.deploy")[1]
 
 
