@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from qwen_gateway import observability
+from qwen_gateway import metrics, observability
 from qwen_gateway.api import (
     DONE,
     MAX_IDLE_S,
@@ -18,6 +18,7 @@ from qwen_gateway.api import (
 )
 from qwen_gateway.aws import LONGEST_AWS_CALL_S
 from qwen_gateway.calls.background_task import BackgroundTask
+from qwen_gateway.calls.call_metrics import write_call_metrics
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
@@ -25,6 +26,7 @@ from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
@@ -156,7 +158,7 @@ class MeteredCall:
         relay = outcome.result
         try:
             if isinstance(relay, GatewayError):
-                yield error_event(relay, self._request.id)
+                yield error_event(relay, self._request.ids)
             else:
                 yield from self._relay(relay)
         finally:
@@ -169,7 +171,7 @@ class MeteredCall:
                 yield encode_events([event.data for event in batch])
         except GatewayError as error:
             self._report(error)
-            yield error_event(error, self._request.id)
+            yield error_event(error, self._request.ids)
         else:
             yield encode_events([event.data for event in relay.last_events()]) + DONE
 
@@ -191,16 +193,19 @@ class MeteredCall:
 
     def _report(self, result: object) -> None:
         if isinstance(result, InternalError):
-            observability.report(result.cause, self._request.id)
+            observability.report(result.cause, self._request.ids)
 
     def _record(self, call: Call, outcome: Outcome[Any]) -> None:
+        ids = self._request.ids
         record = build_usage_record(call, outcome)
         if not self._is_written(record):
-            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
-            observability.count("usage_record_lost")
-        _count_recovered_failures(outcome)
+            extra = {**ids.log_fields(), "usage_record": record_fields(record)}
+            observability.logger().error("usage record lost", extra=extra)
+            metrics.count("usage_record_lost", ids)
+        _count_recovered_failures(outcome, ids)
         if self._retirement(outcome):
-            observability.count("model_retires_soon")
+            metrics.count("model_retires_soon", ids)
+        write_call_metrics(record, ids)
 
     def _is_written(self, record: UsageRecord) -> bool:
         """Write a record; return whether that succeeded before the time for a log line about its loss."""
@@ -223,11 +228,11 @@ _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVI
 """The metrics of failures that only the owner can fix, by the cause of the attempt."""
 
 
-def _count_recovered_failures(outcome: Outcome[Any]) -> None:
+def _count_recovered_failures(outcome: Outcome[Any], ids: RequestIds) -> None:
     """Count the failures for the owner that the client does not see, because another target answered.
 
     The error of the response is counted with the response.
     """
     unseen = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
     for cause in sorted(unseen & _OWNER_METRICS.keys()):
-        observability.count(_OWNER_METRICS[cause])
+        metrics.count(_OWNER_METRICS[cause], ids)

@@ -37,7 +37,8 @@ class AttemptRecord(NamedTuple):
 class UsageRecord(NamedTuple):
     """One call of a client: `id` is its ULID, `created` its time in seconds since 1970.
 
-    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code.
+    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. `api_request_id` is
+    API Gateway's id of the request.
     """
 
     id: str
@@ -56,6 +57,7 @@ class UsageRecord(NamedTuple):
     end_user: str | None = None
     tags: Mapping[str, str] = {}
     client_retry_count: int | None = None
+    api_request_id: str | None = None
 
 
 class UsageLedger:
