@@ -20,7 +20,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
+
+bench-metrics: .venv ## compare the metrics of a call with Powertools' (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench metrics $(OPTIONS)
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .
