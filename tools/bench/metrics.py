@@ -48,7 +48,7 @@ _RECORD = UsageRecord(
 )
 _IMPORT = """
 import json, sys, time
-import qwen_gateway.aws, qwen_gateway.coldstart, qwen_gateway.ledger, qwen_gateway.upstream
+import qwen_gateway.aws, qwen_gateway.coldstart, qwen_gateway.ledger, qwen_gateway.request_ids, qwen_gateway.upstream
 taken = []
 for module in ("qwen_gateway.metrics", "aws_lambda_powertools.metrics"):
     before, started = set(sys.modules), time.perf_counter()
