@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from aws_lambda_powertools import Metrics
 
 from tests.emf import read_metric_line
 from tools.bench import metrics
@@ -37,7 +38,7 @@ def test_both_writers_write_the_same_metrics(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "qwen-gateway")
 
     metrics._write_own()
-    metrics._write_with_powertools(metrics.Metrics())
+    metrics._write_with_powertools(Metrics())
 
     own, powertools = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     line = read_metric_line(own)
