@@ -27,7 +27,9 @@ def list_metrics(alarm: dict[str, Any]) -> list[Metric]:
         return [_read_metric(alarm)]
     metrics = alarm["Metrics"]
     branches = metrics["Fn::If"][1:] if isinstance(metrics, dict) else [metrics]
-    return [_read_metric(each["MetricStat"]["Metric"]) for branch in branches for each in branch if "MetricStat" in each]
+    return [
+        _read_metric(each["MetricStat"]["Metric"]) for branch in branches for each in branch if "MetricStat" in each
+    ]
 
 
 def _read_metric(metric: dict[str, Any]) -> Metric:

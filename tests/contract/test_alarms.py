@@ -107,7 +107,9 @@ def test_each_alarm_names_its_paragraph_of_the_runbook(template: Template) -> No
 
     assert named.keys() == NAMES
     assert {name for name, match in named.items() if match is None or match[1] not in anchors} == set()
-    assert {anchor for anchor in anchors if anchor.startswith("alarm-")} == {match[1] for match in named.values() if match}
+    assert {anchor for anchor in anchors if anchor.startswith("alarm-")} == {
+        match[1] for match in named.values() if match
+    }
 
 
 def test_each_alarm_notifies_the_topic_and_takes_missing_data_for_no_failure(template: Template) -> None:
@@ -136,7 +138,7 @@ def test_each_metric_of_aws_has_the_dimensions_that_aws_publishes(template: Temp
             if metric.namespace != GATEWAY and not (metric[:2] in METRICS_OF_THE_ACCOUNT and not metric.dimensions):
                 assert metric.dimensions.keys() == DIMENSIONS_OF_AWS[metric[:2]]
                 assert all(
-                    value == "api" or value == THIS_STACK or value["Ref"] in template["Resources"]
+                    value in ("api", THIS_STACK) or value["Ref"] in template["Resources"]
                     for value in metric.dimensions.values()
                 )
 
@@ -201,9 +203,7 @@ def reject_the_provider_key(gateway: Gateway, provider: RunningMockQwen, monkeyp
     assert gateway.chat(chat_request()).error == (502, "server_error", "provider_auth_failed")
 
 
-def raise_an_unhandled_exception(
-    gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def raise_an_unhandled_exception(gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError
 
@@ -255,7 +255,9 @@ def test_the_dashboard_shows_every_alarm(template: Template) -> None:
 
 def test_the_dashboard_shows_every_provider_and_model(template: Template) -> None:
     text, widgets = read_dashboard(template)
-    expressions = re.findall(r"SEARCH\('\{QwenGateway,service,provider,model\} (.+?)', '\w+', 300\)", json.dumps(widgets))
+    expressions = re.findall(
+        r"SEARCH\('\{QwenGateway,service,provider,model\} (.+?)', '\w+', 300\)", json.dumps(widgets)
+    )
     shown = {re.fullmatch(r'service=\\"AWS::StackName\\" MetricName=\\"(\w+)\\"', each)[1] for each in expressions}  # type: ignore[index]
 
     names = {"requests", "tokens_in", "tokens_out", "tokens_cached", "latency_ms", "time_to_first_token_ms"}

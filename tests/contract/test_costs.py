@@ -16,7 +16,9 @@ def test_the_costs_in_the_documents_are_current(template: Template) -> None:
         assert document.read_text(encoding="utf-8") == text, f"{document.name} is stale: run `make docs`"
 
 
-@pytest.mark.parametrize("kind", ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret"])
+@pytest.mark.parametrize(
+    "kind", ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret"]
+)
 def test_one_more_resource_makes_the_documents_stale(template: Template, kind: str) -> None:
     changed = copy.deepcopy(template)
     (first, *_) = [each for each in changed["Resources"].values() if each["Type"] == kind]

@@ -63,14 +63,15 @@ def _format_costs(idle: IdleCost, prices: Prices) -> Iterator[str]:
     yield _format_storage(prices)
     cost = call_cost(prices, 512, 10)
     yield (
-        f"\nA million calls of 10 s at 512 MB cost {_usd(cost.compute)} USD of Lambda's time, {_usd(cost.api_gateway)} of API "
-        f"Gateway and\n{_usd(cost.rest)} for the rest (Lambda's requests, DynamoDB, log, traffic). USD for a million calls on "
-        "arm64:\n\n"
+        f"\nA million calls of 10 s at 512 MB cost {_usd(cost.compute)} USD of Lambda's time, "
+        f"{_usd(cost.api_gateway)} of API Gateway and\n{_usd(cost.rest)} for the rest (Lambda's requests, DynamoDB, log, "
+        "traffic). USD for a million calls on arm64:\n\n"
     )
     yield from _format_grid(lambda memory, seconds: f"{call_cost(prices, memory, seconds).total:.2f}")
     yield (
-        f"\nTwo Fargate tasks (0.5 vCPU, 1 GB, arm64) behind a load balancer cost {_usd(month)} USD a month, called or not, "
-        "without\npublic addresses and NAT gateways. They are cheaper above these millions of calls a month:\n\n"
+        f"\nTwo Fargate tasks (0.5 vCPU, 1 GB, arm64) behind a load balancer cost {_usd(month)} USD a month, called or "
+        "not, without\npublic addresses and NAT gateways. If they suffice for the load, they are cheaper above these "
+        "millions of calls a\nmonth:\n\n"
     )
     yield from _format_grid(lambda memory, seconds: f"{crossover(month, call_cost(prices, memory, seconds)):.2f}")
 
@@ -82,8 +83,8 @@ def _format_storage(prices: Prices) -> str:
         f"{get('cloudwatch', 'logs_gb_month')} in the logs. So are {get('cloudwatch', 'custom_metric_month')} USD\n"
         "for each metric of the gateway in a month in which it has data, "
         f"{get('secrets_manager', 'ten_thousand_calls')} for 10,000 reads of the secret, and "
-        f"{get('sns', 'hundred_thousand_emails')}\nfor 100,000 e-mails after the first {get('sns', 'free_emails')} of a "
-        "month.\n"
+        f"{get('sns', 'hundred_thousand_emails')}\nfor 100,000 e-mails after the first {get('sns', 'free_emails'):,} "
+        "of a month.\n"
     )
 
 
