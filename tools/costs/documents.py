@@ -64,8 +64,8 @@ def _format_costs(idle: IdleCost, prices: Prices) -> Iterator[str]:
     cost = call_cost(prices, 512, 10)
     yield (
         f"\nA million calls of 10 s at 512 MB cost {_usd(cost.compute)} USD of Lambda's time, "
-        f"{_usd(cost.api_gateway)} of API Gateway and\n{_usd(cost.rest)} for the rest (Lambda's requests, DynamoDB, log, "
-        "traffic). USD for a million calls on arm64:\n\n"
+        f"{_usd(cost.api_gateway)} of API Gateway and\n{_usd(cost.rest)} for the rest (Lambda's requests, DynamoDB, "
+        "log, traffic). USD for a million calls on arm64:\n\n"
     )
     yield from _format_grid(lambda memory, seconds: f"{call_cost(prices, memory, seconds).total:.2f}")
     yield (
