@@ -20,7 +20,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,9 +70,12 @@ events: .venv ## record the sample events of events/
 openapi: .venv ## generate docs/openapi.json from the code and the template
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.openapi > docs/openapi.json
 
-docs: .venv openapi ## generate the parts of docs/ that come from code
+docs: .venv openapi costs ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 	$(BIN)/python -m tools.cli_reference
+
+costs: .venv ## compute idle cost and cost per call into README.md and docs/performance.md
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.costs
 
 bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=--json)
 	@$(BIN)/python -m tools.bench $(OPTIONS)
