@@ -28,7 +28,7 @@ class ClaimsReport:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a test ended. A failure of a later phase replaces what the call showed."""
-        name = report.nodeid.rpartition("/")[2]
+        name = report.nodeid.partition("::")[2]
         if report.failed:
             self._outcomes[report.nodeid] = Outcome("failed", name)
         elif report.skipped:
@@ -58,7 +58,7 @@ class ClaimsReport:
         return [self._find_outcome(test, claim) for test, claims in self._claims.items() if claim in claims]
 
     def _find_outcome(self, test: str, claim: Claim) -> Outcome:
-        outcome = self._outcomes.get(test, Outcome("not run", test.rpartition("/")[2]))
+        outcome = self._outcomes.get(test, Outcome("not run", test.partition("::")[2]))
         if outcome.state != "passed":
             return outcome
         return outcome._replace(detail=self._measurements.get((test, claim.name), ""))

@@ -36,7 +36,7 @@ class FakeItem:
     """A collected test with its claims."""
 
     def __init__(self, name: str, *claims: Claim) -> None:
-        self.nodeid = f"tests/smoke/{name}"
+        self.nodeid = f"tests/smoke/test_x.py::{name}"
         self._claims = claims
 
     def iter_markers(self, name: str) -> list[pytest.Mark]:
@@ -47,7 +47,7 @@ def report(name: str, when: str, outcome: str, **rest: object) -> pytest.TestRep
     """Return the report of one phase of a test."""
     known = {"keywords": {}, "location": ("", 0, ""), "longrepr": None}
     return pytest.TestReport(
-        f"tests/smoke/{name}",
+        f"tests/smoke/test_x.py::{name}",
         when=cast("pytest.TestReport", when),
         outcome=outcome,
         **(known | rest),  # type: ignore[arg-type]
