@@ -21,23 +21,17 @@ STATUS = re.compile(r"^HTTP/1.1 (\d+)")
 type Environment = dict[str, str]
 
 
-@pytest.fixture
-def account(stack: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the environment of the emulated account."""
+@pytest.fixture(autouse=True)
+def _environment(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give this process and what it starts the emulated account, and nothing of the developer's."""
     for name in CALLER_ENV:
         monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-    }.items():
+    for name, value in account.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-def shown(stack: dict[str, Any], account: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def shown(stack: dict[str, Any], _environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Return the last lines of a deployment of the local stack, with the address that answers on this machine."""
     settings = f'[dev.deploy.parameters]\nstack_name = "{stack["stack_name"]}"\n'
     (tmp_path / "samconfig.toml").write_text(settings, encoding="utf-8")

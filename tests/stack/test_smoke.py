@@ -24,18 +24,6 @@ def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def account(stack: dict[str, Any]) -> dict[str, str]:
-    """Return the variables of the emulated account."""
-    return {
-        "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-    }
-
-
 @pytest.mark.thorough
 def test_a_stack_named_in_the_environment_passes(
     stack: dict[str, Any], account: dict[str, str], provider: object

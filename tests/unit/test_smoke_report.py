@@ -1,12 +1,15 @@
 """The claims that `make smoke` prints: what was not shown is never proven."""
 
-from typing import cast
+from typing import Any, Literal, cast
 
 import pytest
 
 from tests.smoke.claims import Claim, Outcome, judge
 from tests.smoke.report import LOCAL_NOTE, MOCK_NOTE, ClaimsReport
 from tests.smoke.target import Target
+
+type Phase = Literal["setup", "call", "teardown"]
+type State = Literal["passed", "failed", "skipped"]
 
 PASSED = Outcome("passed")
 ON_AWS = Target("https://api.execute-api.eu-central-1.amazonaws.com/api/v1", "key", None, None)
@@ -43,15 +46,10 @@ class FakeItem:
         return [pytest.mark.proves(*self._claims).mark] if name == "proves" else []
 
 
-def report(name: str, when: str, outcome: str, **rest: object) -> pytest.TestReport:
+def report(name: str, when: Phase, outcome: State, **rest: Any) -> pytest.TestReport:
     """Return the report of one phase of a test."""
-    known = {"keywords": {}, "location": ("", 0, ""), "longrepr": None}
-    return pytest.TestReport(
-        f"tests/smoke/test_x.py::{name}",
-        when=cast("pytest.TestReport", when),
-        outcome=outcome,
-        **(known | rest),  # type: ignore[arg-type]
-    )
+    known: dict[str, Any] = {"keywords": {}, "location": ("", 0, ""), "longrepr": None}
+    return pytest.TestReport(f"tests/smoke/test_x.py::{name}", when=when, outcome=outcome, **(known | rest))
 
 
 def collect(target: Target, *items: FakeItem) -> ClaimsReport:
