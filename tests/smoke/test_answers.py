@@ -18,7 +18,7 @@ ERRORS: dict[str, tuple[Send, int, str]] = {
     "no key": (
         lambda http: http.post(CHAT, json=chat_request(), headers={"authorization": ""}),
         401,
-        "invalid_api_key",
+        "missing_api_key",
     ),
     "a key of another service": (
         lambda http: http.post(CHAT, json=chat_request(), headers={"authorization": f"Bearer {garbage_token()}"}),
