@@ -23,7 +23,7 @@ export UV_NO_CONFIG := 1
 .PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## run the gateway on this machine, without Docker, account or key
 	@$(BIN)/qwen-gateway up
@@ -61,7 +61,7 @@ docker: .venv ## install Docker and the base image of `make test-sam-local` (roo
 sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
 	@$(BIN)/python -m tests.sam_local $(EVENT)
 
-smoke: .venv ## test a deployed gateway (STACK=name on AWS; by default the running local one)
+smoke: .venv ## test a deployed gateway and print what that proves (STACK=name on AWS; default: the local one)
 	@$(BIN)/python -m tests.smoke
 
 events: .venv ## record the sample events of events/
