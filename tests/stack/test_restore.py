@@ -18,8 +18,8 @@ from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway_cli import secrets
 from qwen_gateway_cli.local.sam import STACK_NAME
 from tests.contract.template import find_resources, transform
-from tests.emulated.emulated_stack import STATE, EmulatedStack, chat
-from tests.emulated.repository import ROOT, Repository
+from tests.stack.emulated_stack import STATE, EmulatedStack, chat
+from tests.stack.repository import ROOT, Repository
 from tools.deploy import _parse_overrides
 
 pytestmark = pytest.mark.thorough
