@@ -22,7 +22,7 @@ from tests.stack.emulated_stack import STATE, EmulatedStack, chat
 from tests.stack.repository import ROOT, Repository
 from tools.deploy import _parse_overrides
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]  # several deployments each
 
 RUNBOOK = ROOT / "docs/operations.md"
 STACK_OF_RUNBOOK = "qwen-gateway-prod"

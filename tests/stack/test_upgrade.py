@@ -17,7 +17,7 @@ from qwen_gateway_cli.local.sam import STACK_NAME
 from tests.stack.emulated_stack import STATE, EmulatedStack, chat
 from tests.stack.repository import Repository, wait_until
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]  # several deployments each
 
 RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("upgrade/*/template.yaml"))
 CODE_FOLDERS = {
