@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,15 @@ class EmulatedStack:
         """The status of the stack."""
         return self.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
 
-    def deploy(self, template: Path | None = None, **parameters: str) -> Deployment:
+    def deploy(self, template: Path | None = None, parameters: Mapping[str, str] | None = None) -> Deployment:
         """Deploy a built template, by default that of the repository, and return the stack."""
-        self._deploy(template, parameters)
+        self._deploy(template, parameters or {})
         return self.describe()
 
-    def _deploy(self, template: Path | None, parameters: dict[str, str]) -> None:
+    def _deploy(self, template: Path | None, parameters: Mapping[str, str]) -> None:
         known = sam.build_parameters(self.endpoint, build_mock_upstream(self.mock_url).gateway_config)
         template = template or self._layout.built_template
-        sam.deploy(self._layout, self._processes, self.endpoint, known | parameters, template)
+        sam.deploy(self._layout, self._processes, self.endpoint, known | dict(parameters), template)
 
     def kill_deployment(self, when: Callable[[], bool]) -> None:
         """Deploy, and kill `sam deploy` as soon as the condition holds."""

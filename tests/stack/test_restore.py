@@ -92,7 +92,7 @@ def test_restored_tables_have_the_settings_of_the_template_and_serve_the_stack(
     adopted = run_commands(read_commands("Restore the tables to a point in time"), emulated, tmp_path)
 
     check_settings(emulated, adopted)
-    deployed = emulated.deploy(**adopted)
+    deployed = emulated.deploy(parameters=adopted)
     assert {name: deployed.outputs[name] for name in STATE} == {
         "KeysTable": adopted["ExistingKeysTable"],
         "UsageTable": adopted["ExistingUsageTable"],
@@ -127,6 +127,6 @@ def test_a_new_stack_adopts_the_state_of_a_deleted_one(emulated: EmulatedStack, 
     adopted = run_commands(read_commands("Adopt the state of a deleted stack"), emulated, tmp_path)
 
     assert (adopted["ExistingKeysTable"], adopted["ExistingUsageTable"]) == (old["KeysTable"], old["UsageTable"])
-    deployed = emulated.deploy(**adopted)
+    deployed = emulated.deploy(parameters=adopted)
     assert not set(STATE) & deployed.resources.keys()
     check_adopted(emulated, token, adopted["ExistingUsageTable"])

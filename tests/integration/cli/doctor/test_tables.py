@@ -1,5 +1,7 @@
 """What the doctor finds of the stack's tables."""
 
+from typing import Any
+
 import pytest
 
 from qwen_gateway_cli.doctor.tables import EXPIRY_ATTRIBUTE
@@ -28,7 +30,7 @@ def test_a_missing_table_fails(doctor_env: DoctorEnvironment, table: str) -> Non
 
 def test_a_usage_table_that_keeps_its_records_is_a_warning(doctor_env: DoctorEnvironment) -> None:
     """DynamoDB restores a table without this setting."""
-    off = {"Enabled": False, "AttributeName": EXPIRY_ATTRIBUTE}
+    off: Any = {"Enabled": False, "AttributeName": EXPIRY_ATTRIBUTE}
     doctor_env.aws.dynamodb.update_time_to_live(TableName="UsageTable", TimeToLiveSpecification=off)
     row = doctor_env.rows()["stack", "usage table"]
 
