@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
+from tools.adoption import find_problems
+
 ROOT = Path(__file__).parents[1]
 LAYER = "QwenGatewayLayer"
 
@@ -75,15 +77,19 @@ def deploy(root: Path, settings: Settings) -> None:
     """Build, then run `sam deploy` with the same architecture and the stage's other parameters.
 
     Raises:
-        DeploymentRefused: as for `build`; or the stage is not one for AWS.
+        DeploymentRefused: as for `build`; or the stage is not one for AWS; or it adopts what it cannot use.
     """
     overrides = _read_overrides(root, settings.stage)
-    if settings.stage == "local" or dict(_parse_overrides(overrides, root)).get("Stage") == "local":
+    given = dict(_parse_overrides(overrides, root))
+    if settings.stage == "local" or given.get("Stage") == "local":
         raise DeploymentRefused(
             f"STAGE={settings.stage} is the local stack, which only `make up` starts: use STAGE=dev."
         )
     if settings.confirm not in _CONFIRM_OPTIONS:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
+    connection = {name: _read_setting(root, settings.stage, name, None) for name in ("region", "profile")}
+    if problems := find_problems(root / "template.yaml", given, connection):
+        raise DeploymentRefused("\n".join(problems))
     build(root, settings)
     parameters = root / ".aws-sam/parameters.yaml"
     # sam reads this file as YAML, a superset of JSON. Of two values of a parameter it takes the later one.
@@ -137,13 +143,18 @@ def read_machine(path: Path) -> int | None:
 
 def _read_overrides(root: Path, stage: str) -> Any:
     """Return the parameter overrides of a stage as samconfig.toml has them: a text, a list or a table."""
+    return _read_setting(root, stage, "parameter_overrides", [])
+
+
+def _read_setting(root: Path, stage: str, name: str, default: Any) -> Any:
+    """Return an option of `sam deploy` for a stage from samconfig.toml."""
     with (root / "samconfig.toml").open("rb") as file:
         stages = {name: value for name, value in tomllib.load(file).items() if isinstance(value, dict)}
     deployable = [name for name, commands in stages.items() if "deploy" in commands and name != "local"]
     if stage != "local" and stage not in deployable:
         raise DeploymentRefused(f"samconfig.toml has no stage {stage!r} to deploy. It has: {', '.join(deployable)}.")
     sections = [stages[stage].get(command, {}).get("parameters", {}) for command in ("deploy", "global")]
-    return next((section["parameter_overrides"] for section in sections if "parameter_overrides" in section), [])
+    return next((section[name] for section in sections if name in section), default)
 
 
 def _flatten(overrides: Any, folder: Path) -> Iterator[Any]:

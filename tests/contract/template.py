@@ -22,6 +22,41 @@ def transform(
     return transformed
 
 
+def apply_conditions(template: Template, parameters: Mapping[str, str]) -> Template:
+    """Return the template that CloudFormation deploys with these parameters: without conditions and `Fn::If`."""
+    values = {name: each.get("Default") for name, each in template["Parameters"].items()} | dict(parameters)
+
+    def holds(condition: Any) -> bool:
+        match condition:
+            case {"Fn::Equals": [left, right]}:
+                return str(get_value(left)) == str(get_value(right))
+            case {"Fn::Not": [negated]}:
+                return not holds(negated)
+            case {"Condition": str(name)}:
+                return holds(template["Conditions"][name])
+        raise ValueError(f"cannot evaluate {condition}")
+
+    def get_value(operand: Any) -> Any:
+        return values[operand["Ref"]] if isinstance(operand, dict) else operand
+
+    def choose(value: Any) -> Any:
+        match value:
+            case {"Fn::If": [str(name), then, otherwise]}:
+                return choose(then if holds({"Condition": name}) else otherwise)
+            case dict():
+                return {name: choose(each) for name, each in value.items()}
+            case list():
+                return [choose(each) for each in value]
+        return value
+
+    resources = {
+        name: choose(each)
+        for name, each in template["Resources"].items()
+        if "Condition" not in each or holds({"Condition": each["Condition"]})
+    }
+    return {**template, "Resources": resources, "Outputs": choose(template["Outputs"])}
+
+
 def find_resources(template: Template, kind: str) -> dict[str, Any]:
     """Return the properties of all resources of a type, by logical id."""
     resources = template["Resources"].items()

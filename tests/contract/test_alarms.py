@@ -260,7 +260,7 @@ def test_the_dashboard_shows_every_provider_and_model(template: Template) -> Non
     )
     shown = {re.fullmatch(r'service=\\"AWS::StackName\\" MetricName=\\"(\w+)\\"', each)[1] for each in expressions}  # type: ignore[index]
 
-    names = {"requests", "tokens_in", "tokens_out", "tokens_cached", "latency_ms", "time_to_first_token_ms"}
+    names = {"requests", "tokens_in", "tokens_out", "tokens_cached", "latency_ms", "first_token_ms"}
     assert shown == names
     inserted = {name.removesuffix(".Arn") for name in re.findall(r"\$\{([\w:.]+)\}", text)}
     assert inserted - {"AWS::StackName", "AWS::Region"} <= template["Resources"].keys()

@@ -12,6 +12,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics, parse_rest_api
+from tests.contract.adopted import ADOPTED, SECRET
 from tests.contract.template import (
     ROOT,
     Template,
@@ -23,6 +24,7 @@ from tests.contract.template import (
     transform,
 )
 
+MAX_DESCRIPTION = 256
 UNVERSIONED_PROPERTIES = ("ReservedConcurrentExecutions",)
 """Properties of the function as a whole: a change takes effect at once, without a new version."""
 
@@ -93,7 +95,17 @@ def get_version_identity(template: Template, function: str, values: dict[str, st
     """Return the logical id of a version and its description; a change of either makes CloudFormation replace it."""
     name = find_versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
-    return name, Intrinsics(template, values).resolve(description)
+    return name, DescriptionIntrinsics(template, values).resolve(description)
+
+
+class DescriptionIntrinsics(Intrinsics):
+    """Resolves a version's description, which contains the last part of an ARN."""
+
+    def resolve(self, value: Any) -> str:
+        match value:
+            case {"Fn::Select": [int(index), {"Fn::Split": [str(separator), text]}]}:
+                return self.resolve(text).split(separator)[index]
+        return super().resolve(value)
 
 
 def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -> None:
@@ -105,8 +117,28 @@ def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -
         version = template["Resources"][find_versions(template)[function]]["Properties"]
         assert find_parameters(template, version["Description"]) == parameters
         for name in parameters:
-            changed = get_version_identity(template, function, {name: "changed"})
+            changed = get_version_identity(template, function, {name: ADOPTED.get(name, "changed")})
             assert changed != get_version_identity(template, function, {})
+
+
+def test_another_secret_makes_a_version(template: Template) -> None:
+    for other in (SECRET[:-1] + "0", SECRET.replace(":secret:", ":secret:other/")):
+        first, second = (
+            get_version_identity(template, "ChatFunction", {"ExistingProviderKeysSecret": arn})
+            for arn in (SECRET, other)
+        )
+        assert first != second
+
+
+def test_the_description_of_a_version_has_room_for_a_configuration(template: Template) -> None:
+    """Lambda rejects a longer description. Names are those that CloudFormation gives to a stack's own resources."""
+    for function in find_functions(template):
+        lengths = [
+            len(get_version_identity(template, function, {**values, "MemorySize": "10240"})[1])
+            for values in ({}, ADOPTED)
+        ]
+        assert lengths[0] <= MAX_DESCRIPTION - 150
+        assert lengths[1] <= MAX_DESCRIPTION - 50
 
 
 def test_a_version_is_replaced_when_its_description_changes() -> None:

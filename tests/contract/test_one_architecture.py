@@ -59,7 +59,8 @@ class Repository:
         for name in ("Makefile", "samconfig.toml", "template.yaml"):
             shutil.copy(ROOT / name, root)
         (root / "tools").mkdir()
-        shutil.copy(ROOT / "tools/deploy.py", root / "tools")
+        for name in ("adoption.py", "deploy.py"):
+            shutil.copy(ROOT / "tools" / name, root / "tools")
         (root / "tools/next_steps.py").write_text(FAKE_NEXT_STEPS, encoding="utf-8")
         self.sam = root / "fake-sam"
         self.sam.write_text(FAKE_SAM, encoding="utf-8")

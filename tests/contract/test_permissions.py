@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.contract.template import Template, find_functions
+from tests.contract.template import Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import import_fresh
@@ -45,6 +45,12 @@ def get_logical_id(resource: Mapping[str, Any]) -> str:
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Ref": str(name)}:
             return name
     raise ValueError(f"no resource of the template: {resource}")
+
+
+@pytest.fixture
+def defaults(template: Template) -> Template:
+    """Return the template as it is deployed with the default parameters: the stack has its own state."""
+    return apply_conditions(template, {})
 
 
 def list_lambda_permissions(template: Template, function: str) -> set[Permission]:
@@ -121,21 +127,21 @@ def test_every_function_has_scenarios(template: Template) -> None:
 
 @pytest.mark.parametrize("function", SCENARIOS)
 def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, PLR0917 - fixtures of a whole stack
-    template: Template,
+    defaults: Template,
     deployed: str,
     provider: RunningMockQwen,
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
     function: str,
 ) -> None:
-    set_environment(template, function, provider, monkeypatch)
-    handler = import_fresh(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
+    set_environment(defaults, function, provider, monkeypatch)
+    handler = import_fresh(find_functions(defaults)[function]["Handler"].rpartition(".")[0], monkeypatch)
 
     for event, status in SCENARIOS[function](deployed, provider):
         assert handler.lambda_handler(event, Context())["statusCode"] == status
 
-    assert calls | list_lambda_permissions(template, function) == list_allowed(template, function)
-    assert not calls & list_lambda_permissions(template, function)
+    assert calls | list_lambda_permissions(defaults, function) == list_allowed(defaults, function)
+    assert not calls & list_lambda_permissions(defaults, function)
 
 
 def test_the_operations_of_the_layers_build_are_those_that_the_roles_allow(template: Template) -> None:
