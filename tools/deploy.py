@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
+from tools import rules
+
 ROOT = Path(__file__).parents[1]
 LAYER = "QwenGatewayLayer"
 
@@ -75,7 +77,7 @@ def deploy(root: Path, settings: Settings) -> None:
     """Build, then run `sam deploy` with the same architecture and the stage's other parameters.
 
     Raises:
-        DeploymentRefused: as for `build`; or the stage is not one for AWS.
+        DeploymentRefused: as for `build`; or the stage is not one for AWS, or its parameters violate a rule.
     """
     overrides = _read_overrides(root, settings.stage)
     if settings.stage == "local" or dict(_parse_overrides(overrides, root)).get("Stage") == "local":
@@ -84,6 +86,7 @@ def deploy(root: Path, settings: Settings) -> None:
         )
     if settings.confirm not in _CONFIRM_OPTIONS:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
+    _check_rules(root, settings, dict(_parse_overrides(overrides, root)))
     build(root, settings)
     parameters = root / ".aws-sam/parameters.yaml"
     # sam reads this file as YAML, a superset of JSON. Of two values of a parameter it takes the later one.
@@ -91,6 +94,12 @@ def deploy(root: Path, settings: Settings) -> None:
     parameters.write_text(json.dumps(all_overrides), encoding="utf-8")
     command = [settings.sam, "deploy", "--config-env", settings.stage, *_CONFIRM_OPTIONS[settings.confirm]]
     _run(root, [*command, "--parameter-overrides", f"file://{parameters}"])
+
+
+def _check_rules(root: Path, settings: Settings, parameters: Mapping[str, str]) -> None:
+    violations = rules.find_violations(rules.load_template(root / "template.yaml"), parameters)
+    if violations:
+        raise DeploymentRefused(f"Parameters of stage {settings.stage} in samconfig.toml: {' '.join(violations)}")
 
 
 def find_architecture(root: Path, settings: Settings) -> str:
