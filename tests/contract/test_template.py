@@ -92,7 +92,7 @@ def test_the_api_admits_tls_1_2_and_later(template: Template) -> None:
     api = find_resource(template, "AWS::ApiGateway::RestApi")
 
     # A policy that begins with SecurityPolicy_ needs the endpoint access mode, or the deployment fails.
-    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (MODERN_TLS, "STRICT")
+    assert (api["SecurityPolicy"], resolve(template, api["EndpointAccessMode"])) == (MODERN_TLS, "STRICT")
 
 
 def test_only_the_listed_routes_invoke_a_function(template: Template) -> None:

@@ -11,7 +11,9 @@ from qwen_gateway.config import MAX_BODY_BYTES
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
 from tests.builders import chat_event, models_event, proxy_event
 
-SIGNATURE = "AWS4-HMAC-SHA256 Credential=AKIA/20261127/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0"
+SIGNATURE = (
+    "AWS4-HMAC-SHA256 Credential=AKIA/20261127/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0"
+)
 
 
 def parse_event(event: dict[str, Any]) -> HttpRequest:
@@ -107,7 +109,7 @@ def test_the_token_of_a_bearer_header_is_returned(header: str) -> None:
 
 @pytest.mark.parametrize("header", ["", "sk-1", "Bearer", "Bearer ", "Basic c2stMQ==", "Token sk-1"])
 def test_another_authorization_header_is_a_missing_key(header: str) -> None:
-    with pytest.raises(KeyMissing, match="Authorization: Bearer .* x-api-key"):
+    with pytest.raises(KeyMissing, match=r"Authorization: Bearer .* x-api-key"):
         api_key_token({"authorization": header})
 
 

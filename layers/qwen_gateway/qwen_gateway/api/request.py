@@ -60,7 +60,11 @@ def api_key_token(headers: Mapping[str, str]) -> str:
         KeyMissing: no header has a key.
     """
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    candidates = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""), headers.get("api-key", ""))
+    candidates = (
+        bearer if scheme.lower() == "bearer" else "",
+        headers.get("x-api-key", ""),
+        headers.get("api-key", ""),
+    )
     token = next((text for each in candidates if (text := each.strip())), "")
     if not token:
         message = (
