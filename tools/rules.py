@@ -64,7 +64,7 @@ def load_template(file: Path) -> dict[str, Any]:
     return template
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     pass
 
 
