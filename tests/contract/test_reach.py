@@ -1,7 +1,7 @@
 """Who can reach the gateway: web ACL, addresses, custom domain, private endpoint, IAM authorization.
 
-Nothing here was deployed: the emulated AWS has no web ACLs and enforces no policy. The tests read the transformed
-template with each parameter set and unset.
+The tests read the transformed template with each parameter set and unset: the emulated AWS has no web ACLs and checks
+neither policies nor signatures.
 """
 
 from typing import Any
