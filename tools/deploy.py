@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
+from tools import rules
 from tools.adoption import find_problems
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +78,8 @@ def deploy(root: Path, settings: Settings) -> None:
     """Build, then run `sam deploy` with the same architecture and the stage's other parameters.
 
     Raises:
-        DeploymentRefused: as for `build`; or the stage is not one for AWS; or it adopts what it cannot use.
+        DeploymentRefused: as for `build`; or the stage is not one for AWS, its parameters violate a rule of the template,
+            or it adopts what it cannot use.
     """
     overrides = _read_overrides(root, settings.stage)
     given = dict(_parse_overrides(overrides, root))
@@ -87,6 +89,7 @@ def deploy(root: Path, settings: Settings) -> None:
         )
     if settings.confirm not in _CONFIRM_OPTIONS:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
+    _check_rules(root, settings, given)
     connection = {name: _read_setting(root, settings.stage, name, None) for name in ("region", "profile")}
     if problems := find_problems(root / "template.yaml", given, connection):
         raise DeploymentRefused("\n".join(problems))
@@ -97,6 +100,12 @@ def deploy(root: Path, settings: Settings) -> None:
     parameters.write_text(json.dumps(all_overrides), encoding="utf-8")
     command = [settings.sam, "deploy", "--config-env", settings.stage, *_CONFIRM_OPTIONS[settings.confirm]]
     _run(root, [*command, "--parameter-overrides", f"file://{parameters}"])
+
+
+def _check_rules(root: Path, settings: Settings, parameters: Mapping[str, str]) -> None:
+    violations = rules.find_violations(rules.load_template(root / "template.yaml"), parameters)
+    if violations:
+        raise DeploymentRefused(f"Parameters of stage {settings.stage} in samconfig.toml: {' '.join(violations)}")
 
 
 def find_architecture(root: Path, settings: Settings) -> str:

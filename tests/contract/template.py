@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
+
 ROOT = Path(__file__).parents[2]
 
 Template = dict[str, Any]
@@ -80,6 +82,21 @@ def find_versions(template: Template) -> dict[str, str]:
         alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0]
         for alias in find_resources(template, "AWS::Lambda::Alias").values()
     }
+
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": "gateway",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+def resolve(template: Template, value: Any, parameters: dict[str, str] | None = None) -> Any:
+    """Return a value of the template as a stack with these parameters has it; a resource's `Ref` is its logical id."""
+    resources = {name: name for name in template["Resources"]}
+    return Intrinsics(template, PSEUDO_PARAMETERS | resources | (parameters or {})).resolve(value)
 
 
 def find_parameters(template: Template, value: Any) -> set[str]:

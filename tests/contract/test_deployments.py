@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics, parse_rest_api
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
+from qwen_gateway_cli.local.apigateway.rest_api import parse_rest_api
 from tests.contract.adopted import ADOPTED, SECRET
 from tests.contract.template import (
     ROOT,
@@ -21,12 +22,20 @@ from tests.contract.template import (
     find_resource,
     find_resources,
     find_versions,
+    resolve,
     transform,
 )
 
 MAX_DESCRIPTION = 256
 UNVERSIONED_PROPERTIES = ("ReservedConcurrentExecutions",)
 """Properties of the function as a whole: a change takes effect at once, without a new version."""
+CHANGES = {
+    "AllowedCidrs": "203.0.113.0/24",
+    "AllowedOrigin": "https://app.example.com",
+    "ApiAuth": "AWS_IAM",
+    "VpcEndpointIds": "vpce-0123456789abcdef0",
+}
+"""Another value for each parameter of the API's body."""
 
 
 @pytest.fixture
@@ -47,15 +56,16 @@ def find_deployment(template: Template) -> str:
 def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -> None:
     body = find_resource(template, "AWS::ApiGateway::RestApi")["Body"]
     parameters = find_parameters(template, body)
-    assert "AllowedOrigin" in parameters
+    assert parameters == CHANGES.keys()
 
-    for name in parameters:
-        value = {name: "https://app.example.com"}
-        before, after = transform(at=1_764_000_000), transform(parameters=value, at=1_764_000_060)
-        # The same template with another value changes the body; the new deployment has that body.
-        assert parse_rest_api(before, {}) != parse_rest_api(before, value)
-        assert parse_rest_api(after, value) == parse_rest_api(before, value)
+    for name, changed in CHANGES.items():
+        before, after = transform(at=1_764_000_000), transform(parameters={name: changed}, at=1_764_000_060)
+        assert resolve_body(before, {}) != resolve_body(after, {name: changed})
         assert find_deployment(before) != find_deployment(after)
+
+
+def resolve_body(template: Template, values: dict[str, str]) -> Any:
+    return resolve(template, find_resource(template, "AWS::ApiGateway::RestApi")["Body"], values)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,7 @@ def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -
     [
         pytest.param("ResponseTransferMode: RESPONSE_STREAM", "ResponseTransferMode: BUFFERED", id="address and mode"),
         pytest.param("TimeoutInMillis: 900000", "TimeoutInMillis: 600000", id="timeout"),
-        pytest.param("EndpointConfiguration: {Type: REGIONAL}", "EndpointConfiguration: {Type: EDGE}", id="endpoint"),
+        pytest.param("Type: !If [IsPrivate, PRIVATE, REGIONAL]", "Type: EDGE", id="endpoint"),
     ],
 )
 def test_a_changed_streaming_setting_makes_a_deployment(copy: Path, now: str, then: str) -> None:

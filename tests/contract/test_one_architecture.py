@@ -59,7 +59,7 @@ class Repository:
         for name in ("Makefile", "samconfig.toml", "template.yaml"):
             shutil.copy(ROOT / name, root)
         (root / "tools").mkdir()
-        for name in ("adoption.py", "deploy.py"):
+        for name in ("adoption.py", "deploy.py", "rules.py"):
             shutil.copy(ROOT / "tools" / name, root / "tools")
         (root / "tools/next_steps.py").write_text(FAKE_NEXT_STEPS, encoding="utf-8")
         self.sam = root / "fake-sam"
@@ -264,3 +264,17 @@ def test_the_build_alone_uploads_nothing(repository: Repository) -> None:
 
     assert (done.status, done.uploaded) == (0, False)
     assert "next steps" not in done.out
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_parameters_that_violate_a_rule_of_the_template_stop_before_the_build(
+    repository: Repository, stage: str
+) -> None:
+    file = repository.root / "samconfig.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f'"Stage={stage}"', f'"Stage={stage}", "DomainName=llm.example.com"'), "utf-8")
+
+    done = repository.make("deploy", f"STAGE={stage}")
+
+    check_refused(done, f"stage {stage} in samconfig.toml", "DomainName is set without CertificateArn")
+    assert done.calls == []

@@ -7,7 +7,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
 from tests.contract.template import Template, apply_conditions, find_functions

@@ -14,7 +14,15 @@ from qwen_gateway.config import Environment
 from qwen_gateway.runtime.support import WRAPPER
 from qwen_gateway_cli.local.apigateway.rest_api import DEFAULT_TIMEOUT_MS, ProxyIntegration, parse_rest_api
 from qwen_gateway_cli.upstream import build_mock_upstream
-from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources, find_versions
+from tests.contract.template import (
+    ROOT,
+    Template,
+    find_functions,
+    find_resource,
+    find_resources,
+    find_versions,
+    resolve,
+)
 
 READ_BY_LIBRARIES = {
     "AWS_ENDPOINT_URL",
@@ -73,7 +81,8 @@ def test_the_code_reads_exactly_the_variables_of_the_template(template: Template
 
 
 def test_the_api_is_regional_and_has_one_stage(template: Template) -> None:
-    assert find_resource(template, "AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    endpoint = find_resource(template, "AWS::ApiGateway::RestApi")["EndpointConfiguration"]
+    assert resolve(template, endpoint) == {"Types": ["REGIONAL"]}
     assert find_resource(template, "AWS::ApiGateway::Stage")["StageName"] == "api"
     # A deployment with a stage name makes SAM create an additional stage named `Stage`.
     assert "StageName" not in find_resource(template, "AWS::ApiGateway::Deployment")
@@ -83,7 +92,7 @@ def test_the_api_admits_tls_1_2_and_later(template: Template) -> None:
     api = find_resource(template, "AWS::ApiGateway::RestApi")
 
     # A policy that begins with SecurityPolicy_ needs the endpoint access mode, or the deployment fails.
-    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (MODERN_TLS, "STRICT")
+    assert (api["SecurityPolicy"], resolve(template, api["EndpointAccessMode"])) == (MODERN_TLS, "STRICT")
 
 
 def test_only_the_listed_routes_invoke_a_function(template: Template) -> None:
