@@ -57,4 +57,4 @@ def _read_base_url(stack_id: str) -> str:
 
 
 def _connect(base_url: str) -> httpx2.Client:
-    return httpx2.Client(base_url=base_url, timeout=httpx2.Timeout(30, connect=5))
+    return httpx2.Client(base_url=base_url, timeout=httpx2.Timeout(20, connect=5))
