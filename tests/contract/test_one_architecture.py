@@ -323,7 +323,7 @@ def test_the_region_of_samconfig_is_asked(repository: Repository, cloudformation
     ("variables", "words"),
     [
         ({"AWS_ACCESS_KEY_ID": ""}, ["credentials"]),
-        ({"AWS_DEFAULT_REGION": ""}, ["region"]),
+        ({"AWS_DEFAULT_REGION": "", "AWS_ENDPOINT_URL": ""}, ["No AWS region"]),
         ({"AWS_PROFILE": "missing"}, ["missing"]),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, ["127.0.0.1"]),
     ],
