@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import boto3.session
 import yaml
+from botocore.exceptions import NoRegionError
 
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s"']*)"""
 _OVERRIDE = re.compile(rf"(?:^|\s)(?:ParameterKey=(\w+),ParameterValue=|(\w+)=){_VALUE}")
@@ -29,7 +30,10 @@ class Stage(NamedTuple):
 
     def create_session(self) -> boto3.session.Session:
         """Return a session for the account and the region of the stack. Raises errors of botocore."""
-        return boto3.session.Session(profile_name=self.profile or None, region_name=self.region or None)
+        session = boto3.session.Session(profile_name=self.profile or None, region_name=self.region or None)
+        if not session.region_name:  # botocore takes an empty variable for a region
+            raise NoRegionError
+        return session
 
 
 def read_stage(root: Path, name: str) -> Stage:
