@@ -20,7 +20,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs rollback lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 o
 
 deploy: .venv aws-operations ## build and deploy to AWS (STAGE=dev or prod; CONFIRM=no asks nothing)
 	@$(BUILD_SETTINGS) $(BIN)/python -m tools.deploy deploy
+
+rollback: .venv ## move the functions on AWS back to the release before (STAGE=dev or prod)
+	@STAGE="$(STAGE)" $(BIN)/python -m tools.rollback
 
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
+from tools.stage import Stage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -31,9 +32,7 @@ type KeySchema = list[tuple[str, str, str]]
 """Name, key type and attribute type of each key attribute."""
 
 
-def find_problems(
-    template_file: Path, parameters: Mapping[str, str], connection: Mapping[str, str | None]
-) -> list[str]:
+def find_problems(template_file: Path, parameters: Mapping[str, str], stage: Stage) -> list[str]:
     """Return a line for each table and secret that cannot be adopted: its parameter, what is there, what is expected.
 
     Nothing is sent to AWS when no parameter adopts anything.
@@ -41,7 +40,7 @@ def find_problems(
     Args:
         template_file: the template, which has the patterns of the parameters and the key schemas of the tables.
         parameters: the parameters of the deployment.
-        connection: `region` and `profile` of the stage, where samconfig.toml has them.
+        stage: its account and region are asked.
     """
     adopted = {name: value for name, value in parameters.items() if name.startswith(PREFIX) and value}
     if not adopted:
@@ -50,8 +49,7 @@ def find_problems(
     if malformed := list(_find_malformed(template["Parameters"], adopted)):
         return malformed
     try:
-        session = boto3.session.Session(region_name=connection.get("region"), profile_name=connection.get("profile"))
-        checks = _Checks(session, template["Resources"])
+        checks = _Checks(stage.create_session(), template["Resources"])
     except AWS_ERRORS as error:
         return [f"{', '.join(adopted)} cannot be checked: {explain_aws_error(error)}"]
     return [f"{name}={value}: {problem}" for name, value in adopted.items() if (problem := checks.run(name, value))]

@@ -12,6 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 Template = dict[str, Any]
 
+HOOKS = frozenset({"SmokeHookFunction"})
+"""Functions that CodeDeploy invokes by their name. They have neither alias nor route."""
+
 
 def transform(
     template: Path = ROOT / "template.yaml", parameters: Mapping[str, str] | None = None, at: int = 1_764_000_000

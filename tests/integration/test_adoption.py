@@ -1,15 +1,15 @@
 """What `make deploy` finds of the tables and the secret that a deployment adopts."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.integration.emulated_aws import TEMPLATE, Aws
 from tests.integration.mock_server import serve_response
 from tools.adoption import find_problems
+from tools.stage import Stage
 
-REGION = {"region": "us-east-1"}
+STAGE = Stage("dev", "qwen-gateway-dev", "us-east-1", "", [])
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ProviderKeysSecret-AbCdEf"
 OWN_KEY = "alias/aws/secretsmanager"
 
@@ -18,8 +18,8 @@ def find_arn(aws: Aws) -> str:
     return aws.secretsmanager.describe_secret(SecretId=aws.provider_keys_secret)["ARN"]
 
 
-def find(connection: Any = REGION, **parameters: str) -> list[str]:
-    return find_problems(TEMPLATE, parameters, connection)
+def find(stage: Stage = STAGE, /, **parameters: Any) -> list[str]:
+    return find_problems(TEMPLATE, parameters, stage)
 
 
 def test_tables_and_secret_of_a_stack_can_be_adopted(aws: Aws) -> None:
@@ -158,8 +158,8 @@ def test_the_profile_and_the_region_are_those_of_the_stage(
 ) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
 
-    (problem,) = find({"region": "us-east-1", "profile": "production"}, ExistingKeysTable="keys")
+    (problem,) = find(STAGE._replace(profile="production"), ExistingKeysTable="keys")
     assert problem.startswith("ExistingKeysTable cannot be checked:")
     assert "production" in problem
-    (problem,) = find({"region": "eu-west-1", "profile": None}, ExistingKeysTable=aws.keys_table)
+    (problem,) = find(STAGE._replace(region="eu-west-1"), ExistingKeysTable=aws.keys_table)
     assert "in region eu-west-1" in problem

@@ -20,7 +20,7 @@ from qwen_gateway_cli.local.sam import STACK_NAME
 from tests.contract.template import find_resources, transform
 from tests.stack.emulated_stack import STATE, EmulatedStack, chat
 from tests.stack.repository import ROOT, Repository
-from tools.deploy import _parse_overrides
+from tools.stage import parse_overrides
 
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]  # several deployments each
 
@@ -73,7 +73,7 @@ def run_commands(commands: str, emulated: EmulatedStack, folder: Path) -> dict[s
     assert done.returncode == 0, done.stderr
     *_, printed = done.stdout.splitlines()
     overrides = tomllib.loads(f"parameter_overrides = [{printed}]")["parameter_overrides"]
-    return dict(_parse_overrides(overrides, folder))
+    return dict(parse_overrides(overrides, folder))
 
 
 def check_adopted(emulated: EmulatedStack, token: str, usage_table: str) -> None:
