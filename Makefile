@@ -8,6 +8,8 @@ STAGE ?= dev
 # Empty: the stage's in samconfig.toml, else the template's default.
 ARCHITECTURE ?=
 CONFIRM ?=
+# Empty: the target's default.
+OUTPUT ?=
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
 PYTEST = $(BIN)/pytest -n auto
@@ -20,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy changes teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +113,9 @@ build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 o
 
 deploy: .venv aws-operations ## build and deploy to AWS (STAGE=dev or prod; CONFIRM=no asks nothing)
 	@$(BUILD_SETTINGS) $(BIN)/python -m tools.deploy deploy
+
+changes: .venv aws-operations ## show what a deployment of STAGE would change, as Markdown (OUTPUT=.local/changes.md)
+	@$(BUILD_SETTINGS) OUTPUT="$(OUTPUT)" $(BIN)/python -m tools.changes
 
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)

@@ -77,6 +77,15 @@ def deploy(root: Path, settings: Settings) -> None:
     Raises:
         DeploymentRefused: as for `build`; or the stage is not one for AWS.
     """
+    _run(root, prepare_deployment(root, settings))
+
+
+def prepare_deployment(root: Path, settings: Settings) -> list[str]:
+    """Build, and return the command line of `sam deploy`.
+
+    Raises:
+        DeploymentRefused: as for `deploy`.
+    """
     overrides = _read_overrides(root, settings.stage)
     if settings.stage == "local" or dict(_parse_overrides(overrides, root)).get("Stage") == "local":
         raise DeploymentRefused(
@@ -90,7 +99,7 @@ def deploy(root: Path, settings: Settings) -> None:
     all_overrides = [*_flatten(overrides, root), {"Architecture": find_architecture(root, settings)}]
     parameters.write_text(json.dumps(all_overrides), encoding="utf-8")
     command = [settings.sam, "deploy", "--config-env", settings.stage, *_CONFIRM_OPTIONS[settings.confirm]]
-    _run(root, [*command, "--parameter-overrides", f"file://{parameters}"])
+    return [*command, "--parameter-overrides", f"file://{parameters}"]
 
 
 def find_architecture(root: Path, settings: Settings) -> str:
