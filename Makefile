@@ -75,6 +75,7 @@ openapi: .venv ## generate docs/openapi.json from the code and the template
 docs: .venv openapi ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 	$(BIN)/python -m tools.cli_reference
+	$(BIN)/python -m tools.iam_policies
 
 bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=--json)
 	@$(BIN)/python -m tools.bench $(OPTIONS)
@@ -98,8 +99,8 @@ lint: .venv ## style, direction of imports, templates
 # Both tools read the template as written and as SAM transforms it: each shows what the other hides.
 lint-templates: .venv .tools/checkov/ready
 	.tools/sam/bin/python tests/transform.py template.yaml > .tools/transformed.json
-	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json & lint=$$!; \
-	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json || failed=1; \
+	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json .github/aws-role.yaml & lint=$$!; \
+	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json .github/aws-role.yaml || failed=1; \
 	wait $$lint || failed=1; exit $$failed
 
 types: .venv ## strict type check
