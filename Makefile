@@ -22,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy changes teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates lint-workflows types build deploy changes teardown sbom advisories lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=functions $(BIN)/lint-imports
-	$(MAKE) --no-print-directory lint-templates
+	$(MAKE) --no-print-directory lint-templates lint-workflows
 	$(PYTEST) -m "not thorough" tests/unit
 
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
@@ -94,7 +94,7 @@ lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff check .
 	PYTHONPATH=functions $(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml
-	$(MAKE) --no-print-directory lint-templates
+	$(MAKE) --no-print-directory lint-templates lint-workflows
 
 # Both tools read the template as written and as SAM transforms it: each shows what the other hides.
 lint-templates: .venv .tools/checkov/ready
@@ -102,6 +102,9 @@ lint-templates: .venv .tools/checkov/ready
 	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json .github/aws-role.yaml & lint=$$!; \
 	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json .github/aws-role.yaml || failed=1; \
 	wait $$lint || failed=1; exit $$failed
+
+lint-workflows: .tools/zizmor/ready
+	.tools/zizmor/bin/zizmor --offline --quiet .github/workflows
 
 types: .venv ## strict type check
 	$(BIN)/mypy
@@ -121,10 +124,16 @@ changes: .venv aws-operations ## show what a deployment of STAGE would change, a
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)
 
+sbom: .venv .tools/sbom/ready ## write what the layer contains as CycloneDX JSON (OUTPUT=.local/sbom.json)
+	@OUTPUT="$(OUTPUT)" $(BIN)/python -m tools.sbom
+
+advisories: .venv .tools/advisories/ready ## look for known vulnerabilities in the locked packages; needs the internet
+	@$(BIN)/python -m tools.advisories
+
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack checkov uv node plain; do \
+	for tool in runtime sam ministack checkov zizmor sbom advisories uv node plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt
