@@ -28,7 +28,13 @@ _IS_EMPTY = re.compile("didn't contain changes|No updates are to be performed")
 _RETAINED = frozenset({"Retain", "ReplaceAndRetain"})
 _ALWAYS_REPLACED = "AWS::ApiGateway::Deployment"
 """With `AlwaysDeploy`, each deployment of the template makes a new one in place of the last."""
-_ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove", "Import": "import", "Dynamic": "decided while deploying"}
+_ACTIONS = {
+    "Add": "add",
+    "Modify": "modify",
+    "Remove": "remove",
+    "Import": "import",
+    "Dynamic": "decided while deploying",
+}
 _REPLACEMENTS = {"True": "**yes**", "Conditional": "perhaps", "False": "no"}
 
 
@@ -45,7 +51,9 @@ def summarize_deployment(root: Path, settings: Settings) -> str:
         profile_name=parameters.get("profile"), region_name=parameters.get("region")
     ).client("cloudformation")
     if not _is_deployed(cloudformation, stack):
-        return f"{_format_title(stack)}The stack does not exist yet: the deployment creates it with all its resources.\n"
+        return (
+            f"{_format_title(stack)}The stack does not exist yet: the deployment creates it with all its resources.\n"
+        )
     earlier = _list_change_sets(cloudformation, stack)
     # Of an empty change set sam prints no name, so it is found in the list.
     subprocess.run([*command, "--no-execute-changeset"], check=False, cwd=root, stdout=sys.stderr)

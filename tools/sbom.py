@@ -61,7 +61,9 @@ def _find_licenses(name: str, version: str) -> Iterator[dict[str, Any]]:
     """
     package = importlib.metadata.metadata(name)
     if package["Version"] != version:
-        sys.exit(f"{name} {version} is locked and {package['Version']} is installed: run `make lock`, then `make .venv`.")
+        sys.exit(
+            f"{name} {version} is locked and {package['Version']} is installed: run `make lock`, then `make .venv`."
+        )
     if "License-Expression" in package:
         yield {"expression": package["License-Expression"], "acknowledgement": "declared"}
         return

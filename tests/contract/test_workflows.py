@@ -134,7 +134,9 @@ case "$*" in *--paginate*) printf '%s' "{found}";; esac
     ids=["first push", "later push"],
 )
 def test_the_changes_are_one_comment_that_is_updated(tmp_path: Path, found: str, call: str) -> None:
-    (script,) = (step["run"] for step in read("check.yml")["jobs"]["changes"]["steps"] if "comment" in step.get("name", ""))
+    (script,) = (
+        step["run"] for step in read("check.yml")["jobs"]["changes"]["steps"] if "comment" in step.get("name", "")
+    )
     gh, calls = tmp_path / "gh", tmp_path / "calls"
     gh.write_text(FAKE_GH.format(calls=calls, found=found), encoding="utf-8")
     gh.chmod(0o755)
