@@ -9,7 +9,10 @@ from tools.iam_policies import read_policies
 ACTIONS: Mapping[str, str] = {
     "apigateway:GetAccount": "apigateway:GET",
     "lambda:GetLayerVersionByArn": "lambda:GetLayerVersion",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:HeadObject": "s3:GetObject",
+    "s3:UploadPart": "s3:PutObject",
 }
 """The IAM actions of the operations that are named otherwise (AWS Service Authorization Reference)."""
 

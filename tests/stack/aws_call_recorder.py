@@ -36,16 +36,21 @@ class Call(NamedTuple):
 
 
 class AwsCallRecorder:
-    """Records calls until the patches are undone."""
+    """Records the calls of programs whose environment has `variables`, and of this process after `patch`."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path) -> None:
         self._file = folder / "calls"
-        code = RECORDER.format(file=str(self._file))
-        (folder / SITE).write_text(code + INSTALL, encoding="utf-8")
-        patch.setenv("PYTHONPATH", str(folder))
+        self._code = RECORDER.format(file=str(self._file))
+        self.variables = {"PYTHONPATH": str(folder)}
+        (folder / SITE).write_text(self._code + INSTALL, encoding="utf-8")
+
+    def patch(self, patch: pytest.MonkeyPatch) -> None:
+        """Record the calls of this process and of its programs until the patches are undone."""
         module: dict[str, Any] = {}
-        exec(code, module)  # noqa: S102 - the same recorder in this process
+        exec(self._code, module)  # noqa: S102 - the same recorder as in other processes
         patch.setattr(botocore.client.BaseClient, "_make_api_call", module["recorded"])
+        for name, value in self.variables.items():
+            patch.setenv(name, value)
 
     def take(self) -> list[Call]:
         """Return the calls since the last time."""

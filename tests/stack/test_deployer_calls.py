@@ -1,6 +1,6 @@
 """The policies of those who deploy, against the calls that `make deploy`, `make changes` and `make teardown` make.
 
-CloudFormation's own calls with the deployer's rights are not seen here: tests/contract/test_deployer_policy.py has them.
+CloudFormation's own calls with the deployer's rights are not seen here (tests/contract/test_deployer_policy.py).
 """
 
 import os
@@ -13,17 +13,19 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 
-from tests.contract.policies import find_action, find_denied, find_unused, list_permissions
+from tests.contract.policies import VALUES, find_action, find_denied, find_unused, list_permissions
 from tests.stack.aws_call_recorder import AwsCallRecorder, Call
 from tests.stack.repository import ROOT, Repository
 from tools import changes, deploy
 
-pytestmark = pytest.mark.thorough  # two deployments take half a minute
+pytestmark = pytest.mark.thorough  # several deployments take half a minute
 
 STACK = "qwen-gateway-dev"
 SETTINGS = deploy.Settings("dev", "", "no", str(ROOT / ".tools/sam/bin/sam"))
 REGION = "eu-central-1"
 """Not the region of the shared stack: sam has no bucket there yet, as in a new account."""
+ACCOUNT = "000000000000"
+"""The account of ministack."""
 
 
 class Deployed(NamedTuple):
@@ -50,7 +52,8 @@ def deployed(repository: Repository, stack: dict[str, Any], tmp_path_factory: py
         shutil.copy(ROOT / name, root)
     shutil.copytree(repository.local / "build", root / ".aws-sam/build")
     with pytest.MonkeyPatch.context() as patch:
-        recorder = AwsCallRecorder(tmp_path_factory.mktemp("calls"), patch)
+        recorder = AwsCallRecorder(tmp_path_factory.mktemp("calls"))
+        recorder.patch(patch)
         set_environment(patch, stack["aws_endpoint_url"])
         # The layer was built for this machine, and `make changes` reads nothing of it.
         patch.setattr(deploy, "build", lambda *_: None)
@@ -68,6 +71,7 @@ def deployed(repository: Repository, stack: dict[str, Any], tmp_path_factory: py
             for each in boto3.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
         ]
         recorder.take()
+        deploy.deploy(root, SETTINGS)
         delete = [SETTINGS.sam, "delete", "--config-env", "dev", "--no-prompts"]
         subprocess.run(delete, cwd=root, check=True, capture_output=True)
         calls += recorder.take()
@@ -108,15 +112,19 @@ def find_permissions(calls: Iterable[Call]) -> set[tuple[str, str]]:
     if any(call.operation == "CreateChangeSet" and call.parameters["StackName"] == STACK for call in calls):
         transform = f"arn:aws:cloudformation:{REGION}:aws:transform/Serverless-2016-10-31"
         found.add(("cloudformation:CreateChangeSet", transform))
-    return {(action, arn.replace(REGION, "us-east-1")) for action, arn in found}
+    filled = {REGION: VALUES["REGION"], ACCOUNT: VALUES["ACCOUNT_ID"]}
+    for name, value in filled.items():
+        found = {(action, arn.replace(name, value)) for action, arn in found}
+    return found
 
 
 def find_arn(call: Call) -> str:
     if call.service == "s3":
         return f"arn:aws:s3:::{call.parameters['Bucket']}/{call.parameters['Key']}"
     assert call.service == "cloudformation", call
-    # A change set that is named by its ARN belongs to the stack of this test.
-    return f"arn:aws:cloudformation:{REGION}:123456789012:stack/{call.parameters.get('StackName', STACK)}/a-uuid"
+    # A change set that is named by its ARN alone belongs to the stack of this test.
+    name = call.parameters.get("StackName", STACK)
+    return name if name.startswith("arn:") else f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/a-uuid"
 
 
 def test_the_deployers_policy_is_what_sam_calls(deployed: Deployed) -> None:
