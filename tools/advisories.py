@@ -30,7 +30,15 @@ def audit(lock: str, url: str) -> dict[str, Any]:
     Raises:
         NotKnown: it is not known whether there are vulnerabilities.
     """
-    command = [_PIP_AUDIT, "--requirement", ROOT / lock, "--disable-pip", "--require-hashes", "--format", "json"]
+    command: list[str | Path] = [
+        _PIP_AUDIT,
+        "--requirement",
+        ROOT / lock,
+        "--disable-pip",
+        "--require-hashes",
+        "--format",
+        "json",
+    ]
     command += ["--progress-spinner", "off", "--desc", "off", "--vulnerability-service", "osv", "--osv-url", url]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     try:

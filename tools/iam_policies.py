@@ -21,7 +21,7 @@ _PLACEHOLDERS = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
     """Loader that replaces `!Sub` and leaves other intrinsic functions out: no policy contains one."""
 
 

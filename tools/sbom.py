@@ -26,7 +26,14 @@ _OSI = "License :: OSI Approved :: "
 
 def build_sbom() -> dict[str, Any]:
     """Return the SBOM as a CycloneDX document."""
-    command = [_CYCLONEDX, "requirements", "--output-reproducible", "--pyproject", LAYER / "pyproject.toml", "-"]
+    command: list[str | Path] = [
+        _CYCLONEDX,
+        "requirements",
+        "--output-reproducible",
+        "--pyproject",
+        LAYER / "pyproject.toml",
+        "-",
+    ]
     # Without warnings: the tool asks for the dependencies that are added below.
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
     locked = "\n".join(list_locked())
