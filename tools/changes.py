@@ -107,7 +107,7 @@ def _read_parameters(root: Path, stage: str) -> dict[str, Any]:
     """Return the settings of `sam deploy` that select the stack."""
     with (root / "samconfig.toml").open("rb") as file:
         commands = tomllib.load(file)[stage]
-    return commands.get("global", {}).get("parameters", {}) | commands["deploy"]["parameters"]
+    return {**commands.get("global", {}).get("parameters", {}), **commands["deploy"]["parameters"]}
 
 
 def _is_deployed(cloudformation: "CloudFormationClient", stack: str) -> bool:

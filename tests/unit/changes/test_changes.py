@@ -1,5 +1,6 @@
 """The summary of a change set: what is lost comes first, and nothing is executed or left behind."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def summarize(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: list[li
 
         monkeypatch.setattr(boto3.session.Session, "client", lambda *_: cloudformation)
         monkeypatch.setattr(changes, "prepare_deployment", lambda _, settings: ["sam", "deploy", settings.confirm])
-        monkeypatch.setattr(changes.subprocess, "run", run_sam)
+        monkeypatch.setattr(subprocess, "run", run_sam)
         return changes.summarize_deployment(tmp_path, SETTINGS)
 
     return run
