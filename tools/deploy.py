@@ -45,6 +45,9 @@ class DeploymentRefused(Exception):
     """The build or the deployment cannot be carried out; nothing was uploaded. The message states the remedy."""
 
 
+REFUSALS = (DeploymentRefused, StageRefused, StackBlocked)
+
+
 class Settings(NamedTuple):
     """The variables of make."""
 
@@ -84,6 +87,15 @@ def deploy(root: Path, settings: Settings) -> None:
         StageRefused: the stage is not one for AWS.
         StackBlocked: the stack cannot be updated.
     """
+    _run(root, prepare_deployment(root, settings))
+
+
+def prepare_deployment(root: Path, settings: Settings) -> list[str]:
+    """Build, and return the command line of `sam deploy`.
+
+    Raises:
+        DeploymentRefused, StageRefused, StackBlocked: as for `deploy`.
+    """
     stage = read_aws_stage(root, settings.stage)
     if settings.confirm not in _CONFIRM_OPTIONS:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
@@ -100,7 +112,7 @@ def deploy(root: Path, settings: Settings) -> None:
     all_overrides = [*flatten(stage.overrides, root), {"Architecture": find_architecture(root, settings)}]
     parameters.write_text(json.dumps(all_overrides), encoding="utf-8")
     command = [settings.sam, "deploy", "--config-env", settings.stage, *_CONFIRM_OPTIONS[settings.confirm]]
-    _run(root, [*command, "--parameter-overrides", f"file://{parameters}"])
+    return [*command, "--parameter-overrides", f"file://{parameters}"]
 
 
 def _check_rules(root: Path, settings: Settings, parameters: Mapping[str, str]) -> None:
@@ -169,7 +181,7 @@ def main() -> None:
     settings = Settings.read(os.environ)
     try:
         action(ROOT, settings)
-    except (DeploymentRefused, StageRefused, StackBlocked) as error:
+    except REFUSALS as error:
         _exit_with_message(str(error))
     except AWS_ERRORS as error:
         _exit_with_message(explain_aws_error(error))

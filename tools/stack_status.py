@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _FAILED_CREATION = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
-_NOT_STARTED = "REVIEW_IN_PROGRESS"
+NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
 """A change set was made and not executed. The next deployment makes a new one."""
 
 
@@ -34,7 +34,7 @@ def check_deployable(stage: Stage, status: str | None) -> None:
     Raises:
         StackBlocked: it cannot.
     """
-    if status in {None, _NOT_STARTED}:
+    if status in {None, NEVER_DEPLOYED}:
         return
     name = stage.stack
     option = f" --region {stage.region}" if stage.region else ""

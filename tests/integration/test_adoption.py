@@ -1,6 +1,7 @@
 """What `make deploy` finds of the tables and the secret that a deployment adopts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
