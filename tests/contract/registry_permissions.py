@@ -36,7 +36,6 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
     "AWS::Lambda::Alias": {
         "lambda:*tProvisionedConcurrencyConfig": _VERSION_SETTINGS,
         "lambda:DeleteProvisionedConcurrencyConfig": _VERSION_SETTINGS,
-        "codedeploy:*": "no alias has a CodeDeploy update policy",
     },
     "AWS::DynamoDB::Table": {
         "dynamodb:*Item": _DATA,
@@ -102,6 +101,18 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
                 "s3tables:*",
             ),
             "sam's bucket has versions, encryption, a policy and tags, and nothing else",
+        ),
+    },
+    "AWS::SNS::Topic": {
+        "iam:*": "the topic has no delivery logs",
+        "sns:*DataProtectionPolicy": "the topic has no data protection policy",
+    },
+    "AWS::CodeDeploy::DeploymentGroup": {"codedeploy:RegisterOnPremisesInstance": "functions are no servers"},
+    "AWS::WAFv2::WebACLAssociation": {
+        "wafv2:*PermissionPolicy": "the web ACL is not shared between accounts",
+        **dict.fromkeys(
+            ("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*", "ec2:*", "elastic*"),
+            "the web ACL is for an API",
         ),
     },
     "AWS::S3::BucketPolicy": {"s3:DeleteBucketPolicy": "no deployment deletes sam's bucket"},

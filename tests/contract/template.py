@@ -12,6 +12,14 @@ ROOT = Path(__file__).parents[2]
 
 Template = dict[str, Any]
 
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": "gateway",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
 HOOKS = frozenset({"SmokeHookFunction"})
 """Functions that CodeDeploy invokes by their name. They have neither alias nor route."""
 
@@ -29,25 +37,12 @@ def transform(
 
 def apply_conditions(template: Template, parameters: Mapping[str, str]) -> Template:
     """Return the template that CloudFormation deploys with these parameters: without conditions and `Fn::If`."""
-    values = {name: each.get("Default") for name, each in template["Parameters"].items()} | dict(parameters)
-
-    def holds(condition: Any) -> bool:
-        match condition:
-            case {"Fn::Equals": [left, right]}:
-                return str(get_value(left)) == str(get_value(right))
-            case {"Fn::Not": [negated]}:
-                return not holds(negated)
-            case {"Condition": str(name)}:
-                return holds(template["Conditions"][name])
-        raise ValueError(f"cannot evaluate {condition}")
-
-    def get_value(operand: Any) -> Any:
-        return values[operand["Ref"]] if isinstance(operand, dict) else operand
+    intrinsics = Intrinsics(template, PSEUDO_PARAMETERS | dict(parameters))
 
     def choose(value: Any) -> Any:
         match value:
             case {"Fn::If": [str(name), then, otherwise]}:
-                return choose(then if holds({"Condition": name}) else otherwise)
+                return choose(then if intrinsics.resolve({"Condition": name}) else otherwise)
             case dict():
                 return {name: choose(each) for name, each in value.items()}
             case list():
@@ -57,9 +52,14 @@ def apply_conditions(template: Template, parameters: Mapping[str, str]) -> Templ
     resources = {
         name: choose(each)
         for name, each in template["Resources"].items()
-        if "Condition" not in each or holds({"Condition": each["Condition"]})
+        if "Condition" not in each or intrinsics.resolve({"Condition": each["Condition"]})
     }
-    return {**template, "Resources": resources, "Outputs": choose(template["Outputs"])}
+    outputs = {
+        name: choose(each)
+        for name, each in template["Outputs"].items()
+        if "Condition" not in each or intrinsics.resolve({"Condition": each["Condition"]})
+    }
+    return {**template, "Resources": resources, "Outputs": outputs}
 
 
 def find_resources(template: Template, kind: str) -> dict[str, Any]:
@@ -85,15 +85,6 @@ def find_versions(template: Template) -> dict[str, str]:
         alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0]
         for alias in find_resources(template, "AWS::Lambda::Alias").values()
     }
-
-
-PSEUDO_PARAMETERS = {
-    "AWS::AccountId": "111122223333",
-    "AWS::Partition": "aws",
-    "AWS::Region": "eu-central-1",
-    "AWS::StackName": "gateway",
-    "AWS::URLSuffix": "amazonaws.com",
-}
 
 
 def resolve(template: Template, value: Any, parameters: dict[str, str] | None = None) -> Any:

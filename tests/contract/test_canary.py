@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.template import HOOKS, Template, find_functions, find_resource, find_resources, transform
+from tests.contract.template import HOOKS, Template, find_functions, find_resources, transform
 
 SWITCHED_OFF = {
     "SmokeHookFunction",
@@ -77,7 +77,7 @@ def test_alarms_and_failures_roll_back(gradual: Template) -> None:
 
 
 def test_the_alarm_counts_errors_of_the_new_versions(gradual: Template) -> None:
-    metrics = {each["Id"]: each for each in find_resource(gradual, "AWS::CloudWatch::Alarm")["Metrics"]}
+    metrics = {each["Id"]: each for each in gradual["Resources"]["CanaryErrorsAlarm"]["Properties"]["Metrics"]}
     versions = find_resources(gradual, "AWS::Lambda::Version")
 
     assert metrics.keys() == {"errors", "chat", "models", "internal"}

@@ -6,13 +6,14 @@ tests/stack/test_deployer_calls.py checks the calls of sam itself.
 import json
 import subprocess
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from tests.contract.policies import list_permissions
 from tests.contract.registry_permissions import UNUSED, find_needed_actions, find_stale_patterns
-from tests.contract.template import ROOT, Template, find_resources
+from tests.contract.template import ROOT, Template, find_resources, transform
 from tools.iam_policies import FOLDER, format_files, read_policies
 
 MAX_POLICY_LENGTH = 6_144
@@ -22,6 +23,10 @@ ANY_RESOURCE = {
     "lambda:GetAccountSettings": "it concerns the account and has no resource",
     "logs:DescribeLogGroups": "CloudFormation lists groups by prefix",
     "logs:DescribeResourcePolicies": "it concerns the account and has no resource",
+    **dict.fromkeys(
+        ("logs:DeleteQueryDefinition", "logs:DescribeQueryDefinitions", "logs:PutQueryDefinition"),
+        "saved queries have no ARN",
+    ),
 }
 """Actions that are allowed on every resource, with the reason."""
 
@@ -29,6 +34,8 @@ ANY_STACK = {
     "apigateway": "the ARN of an API has a generated id instead of a name",
     "secretsmanager": "CloudFormation names a secret by its logical id, without the stack's name",
     "lambda:*LayerVersion": "SAM names a layer by its logical id",
+    "codedeploy:GetDeploymentConfig": "the configuration is one of AWS's own",
+    "wafv2": "the web ACL is the owner's",
     "s3": "sam has one bucket for all stacks of an account and region",
 }
 """Services and actions whose resources have no stack name, with the reason."""
@@ -46,11 +53,14 @@ def sam_bucket_template() -> Template:
 @pytest.fixture(scope="session")
 def types(template: Template, sam_bucket_template: Template) -> set[str]:
     """Return every resource type that a deployment can create, under any condition."""
-    return {each["Type"] for each in [*template["Resources"].values(), *sam_bucket_template["Resources"].values()]}
+    # SAM itself reads this parameter.
+    gradual = transform(parameters={"Canary": "true"})
+    templates = (template, gradual, sam_bucket_template)
+    return {each["Type"] for each in chain.from_iterable(each["Resources"].values() for each in templates)}
 
 
 def test_every_action_that_a_resource_type_needs_is_allowed(types: set[str]) -> None:
-    allowed = {action for action, _ in list_permissions("ResourcesPolicy")}
+    allowed = {action for action, _ in list_permissions("ResourcesPolicy", "FeaturesPolicy")}
     missing = {name: sorted(find_needed_actions(name) - allowed) for name in sorted(types)}
 
     assert {name: actions for name, actions in missing.items() if actions} == {}, (
@@ -62,7 +72,7 @@ def test_every_action_that_a_resource_type_needs_is_allowed(types: set[str]) -> 
 def test_no_action_is_allowed_that_no_resource_type_needs(types: set[str]) -> None:
     needed = {action for name in types for action in find_needed_actions(name)}
 
-    assert sorted({action for action, _ in list_permissions("ResourcesPolicy")} - needed) == []
+    assert sorted({action for action, _ in list_permissions("ResourcesPolicy", "FeaturesPolicy")} - needed) == []
 
 
 def test_each_unused_action_is_one_of_a_type_of_the_template(types: set[str]) -> None:

@@ -165,6 +165,7 @@ def test_the_smoke_hook_uses_exactly_the_permissions_of_its_role(
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    template = apply_conditions(template, {"Canary": "true"})
     set_environment(template, "SmokeHookFunction", provider, monkeypatch)
     handler = import_fresh("smoke_hook.handler", monkeypatch)
     transport = httpx2.MockTransport(lambda _: httpx2.Response(500))
