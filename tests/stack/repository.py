@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("qwen-gateway")
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 CALLER_ENV = {
     "AWS_PROFILE": "production",

@@ -149,7 +149,7 @@ def test_a_server_without_authentication_is_called_without_a_key(
 def test_one_provider_alone(doctor_env: DoctorEnvironment) -> None:
     doctor_env.keys(dashscope=KEYS[SINGAPORE])
     subjects = {subject for subject, _ in doctor_env.rows("--provider", SINGAPORE)}
-    assert subjects == {"aws", SINGAPORE, "this machine"}
+    assert subjects == {"aws", "stack", SINGAPORE, "this machine"}
 
     assert states(doctor_env.rows("--provider", RESELLER), RESELLER) == {"key": "failed"}
     unknown = doctor_env.ends("--provider", "openai")
