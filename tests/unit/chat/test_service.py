@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat.service import ChatService
+from qwen_gateway import config
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
@@ -24,6 +25,7 @@ from qwen_gateway.errors import (
     RequestInvalid,
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.pricing import Prices
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
 from qwen_gateway.upstream.operations import Operation
@@ -93,7 +95,7 @@ class FakeDependencies:
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t", **(headers or {})}, raw)
-        calls = MeteredCalls(self, self, self, TIMEOUTS, self)
+        calls = MeteredCalls(self, self, self, TIMEOUTS, self, Prices(config.parse("")))
         return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
@@ -104,7 +106,7 @@ def test_a_call_runs_its_steps_in_order() -> None:
 
     assert dependencies.steps == ["format", "key", "route", "call", "record"]
     assert dependencies.calls == [RoutedRequest("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
-    assert response.body == ANSWER
+    assert response.body == {**ANSWER, "usage": {**ANSWER["usage"], "cost": 0.0000315, "cost_currency": "USD"}}
     assert response.headers == {
         "x-gateway-provider": "dashscope",
         "x-gateway-model": "qwen4-max",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from qwen_gateway.api import HttpRequest, http_error_for
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, parse_tags
+from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
 
@@ -40,8 +41,9 @@ class Call(NamedTuple):
     response_started: bool = False
 
 
-def build_usage_record(call: Call, outcome: Outcome[Any]) -> UsageRecord:
+def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced) -> UsageRecord:
     """Return the record of a call, answered or not."""
+    priced = cost if isinstance(cost, Cost) else None
     failure = http_error_for(outcome.result) if isinstance(outcome.result, GatewayError) else None
     last = outcome.attempts[-1] if outcome.attempts else None
     body = call.routed.body
@@ -59,6 +61,11 @@ def build_usage_record(call: Call, outcome: Outcome[Any]) -> UsageRecord:
         provider=last.target.provider if last else None,
         attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
         usage=outcome.usage or Usage(),
+        cost=priced.amount if priced else None,
+        cost_currency=priced.currency if priced else None,
+        exchange_rate=priced.rate if priced else None,
+        price=priced.price if priced else None,
+        unpriced=cost.reason if isinstance(cost, Unpriced) else None,
         end_user=_text(body.get("user")),
         tags=parse_tags(body.get("metadata")),
         client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
