@@ -29,6 +29,7 @@ class Price(NamedTuple):
     Attributes:
         version: names it in records: `list/model@date`, the date of the price or else that on which it was read.
         source: who says so.
+        as_of: the date on which it was read there.
         effective: seconds since 1970.
         currency: of the prices.
         tiers: the input of the request chooses one of them for the whole request.
@@ -38,6 +39,7 @@ class Price(NamedTuple):
 
     version: str
     source: str
+    as_of: str
     effective: float
     currency: str
     tiers: tuple[Tier, ...]
@@ -86,10 +88,11 @@ class PriceList:
         return tuple(latest.values())
 
     def _parse(self, model: str, entry: Mapping[str, Any]) -> Price:
-        date = entry.get("effective")
+        date, as_of = entry.get("effective"), entry.get("as_of", self.as_of)
         return Price(
-            version=f"{self.name}/{model}@{date or entry.get('as_of', self.as_of)}",
+            version=f"{self.name}/{model}@{date or as_of}",
             source=entry.get("source", self.source),
+            as_of=as_of,
             effective=parse_date(date) if date else 0,
             currency=self.currency,
             tiers=tuple(Tier(tier.get("up_to"), _pico(tier, TOKEN_UNITS)) for tier in entry["tiers"]),
