@@ -14,6 +14,7 @@ from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.doctor.command import doctor
 from qwen_gateway_cli.local.commands import down, logs, status, up
 from qwen_gateway_cli.prices import command as prices
+from qwen_gateway_cli.requests import command as requests
 from qwen_gateway_cli.routes import routes
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ for command in (up, down, status, logs, routes, batch, doctor):
 app.add_typer(keys.app, name="keys")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(prices.app, name="prices")
+app.add_typer(requests.app, name="requests")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from qwen_gateway.calls.usage_record import Call
+from qwen_gateway.calls.usage_record import Call, count_searches
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.routing import Target
@@ -23,13 +23,8 @@ class Prices(Protocol):
 
 
 def price_answer(prices: Prices, call: Call, target: Target, usage: Usage | None) -> Cost | Unpriced:
-    """Return the cost of a complete answer; the price is that of the call's start.
-
-    A request that enables the web search counts as one search if the provider does not report how many there were.
-    """
-    if usage and usage.searches is None and call.routed.body.get("enable_search"):
-        usage = usage._replace(searches=1)
-    return prices.cost(target, usage, call.start.epoch)
+    """Return the cost of a complete answer; the price is that of the call's start."""
+    return prices.cost(target, usage and count_searches(usage, call.routed.body), call.start.epoch)
 
 
 def price_call(prices: Prices, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:

@@ -1,6 +1,7 @@
 """The usage record of a call."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.api import HttpRequest, http_error_for
@@ -60,7 +61,7 @@ def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced)
         model_used=last.target.model if last else None,
         provider=last.target.provider if last else None,
         attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
-        usage=outcome.usage or Usage(),
+        usage=count_searches(outcome.usage or Usage(), body),
         cost=priced.amount if priced else None,
         cost_currency=priced.currency if priced else None,
         exchange_rate=priced.rate if priced else None,
@@ -70,6 +71,12 @@ def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced)
         tags=parse_tags(body.get("metadata")),
         client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
     )
+
+
+def count_searches(usage: Usage, body: Mapping[str, Any]) -> Usage:
+    """Return the usage with one web search if the request enabled it and the provider does not report how many."""
+    is_unknown = usage.searches is None and usage.tokens_in is not None
+    return usage._replace(searches=1) if is_unknown and body.get("enable_search") else usage
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:
