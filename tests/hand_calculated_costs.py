@@ -35,7 +35,8 @@ def tokens(tokens_in: int, tokens_out: int, *, thinking: int = 0, **prompt: Any)
     return usage
 
 
-SINGAPORE, GLOBAL, BEIJING = "dashscope", "dashscope-virginia", "dashscope-beijing"
+DEFAULT_PROVIDER = SINGAPORE = "dashscope"
+GLOBAL, BEIJING = "dashscope-virginia", "dashscope-beijing"
 EXPLICIT: dict[str, Any] = {"cache_type": "ephemeral"}
 
 CASES = [
