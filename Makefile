@@ -20,10 +20,10 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## run the gateway on this machine, without Docker, account or key
 	@$(BIN)/qwen-gateway up
@@ -61,7 +61,7 @@ docker: .venv ## install Docker and the base image of `make test-sam-local` (roo
 sam-local: .venv ## run the gateway under `sam local`, or invoke it once (EVENT=events/chat/answered.json)
 	@$(BIN)/python -m tests.sam_local $(EVENT)
 
-smoke: .venv ## test a deployed gateway (STACK=name on AWS; by default the running local one)
+smoke: .venv ## test a deployed gateway and print what that proves (STACK=name on AWS; default: the local one)
 	@$(BIN)/python -m tests.smoke
 
 events: .venv ## record the sample events of events/
@@ -70,9 +70,12 @@ events: .venv ## record the sample events of events/
 openapi: .venv ## generate docs/openapi.json from the code and the template
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.openapi > docs/openapi.json
 
-docs: .venv openapi ## generate the parts of docs/ that come from code
+docs: .venv openapi costs ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 	$(BIN)/python -m tools.cli_reference
+
+costs: .venv ## compute idle cost and cost per call into README.md and docs/performance.md
+	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.costs
 
 bench: .venv ## compare the chat function with a plain handler (Linux; OPTIONS=--json)
 	@$(BIN)/python -m tools.bench $(OPTIONS)
@@ -85,6 +88,9 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
+
+bench-metrics: .venv ## compare the metrics of a call with Powertools' (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench metrics $(OPTIONS)
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .

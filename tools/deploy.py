@@ -191,10 +191,16 @@ def _run(root: Path, command: list[str], **variables: str) -> None:
 def main() -> None:
     """Build, or build and deploy, as the argument says."""
     action = {"build": build, "deploy": deploy}[sys.argv[1]]
+    settings = Settings.read(os.environ)
     try:
-        action(ROOT, Settings.read(os.environ))
+        action(ROOT, settings)
     except DeploymentRefused as error:
         _exit_with_message(str(error))
+    if action is deploy:
+        # boto3 takes seconds to import on a small machine, and a refused deployment needs none.
+        from tools.next_steps import show_next_steps  # noqa: PLC0415
+
+        show_next_steps(ROOT, settings.stage)
 
 
 def _exit_with_message(message: str) -> NoReturn:

@@ -51,7 +51,26 @@ def require_stack(name: str | None) -> Stack:
 
 def find_stack(name: str | None) -> Stack | None:
     """Return the stack as `require_stack` does, or None without a name and a running local stack."""
-    return _find_local_stack() if name is None else _find_aws_stack(name)
+    return _find_local_stack() if name is None else find_aws_stack(name, boto3.session.Session())
+
+
+def find_aws_stack(name: str, session: boto3.session.Session) -> Stack:
+    """Return a stack on AWS, and print its name and region on standard error.
+
+    Raises:
+        CommandRefused: there is no such stack.
+    """
+    clients = create_clients(session)
+    note(f"stack {name} on AWS, region {session.region_name}")
+    try:
+        description = _describe_stack(clients.cloudformation, name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        refuse(
+            f"There is no stack {name!r} in region {session.region_name}. Check the name, the region and the account."
+        )
+    return _build_stack(description, clients)
 
 
 def find_repository_root() -> Path:
@@ -67,21 +86,6 @@ def find_repository_root() -> Path:
     return refuse(
         "Neither this folder nor the installed command is inside the gateway's repository. Change into it, or clone it."
     )
-
-
-def _find_aws_stack(name: str) -> Stack:
-    session = boto3.session.Session()
-    clients = create_clients(session)
-    note(f"stack {name} on AWS, region {session.region_name}")
-    try:
-        description = _describe_stack(clients.cloudformation, name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-        refuse(
-            f"There is no stack {name!r} in region {session.region_name}. Check the name, the region and the account."
-        )
-    return _build_stack(description, clients)
 
 
 def _find_local_stack() -> Stack | None:

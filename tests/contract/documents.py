@@ -2,7 +2,9 @@
 
 A document names things in code: in `spans`, in fenced blocks and in indented blocks. Each kind has one rule:
 
-- command: `make TARGET`, where the Makefile has the target; `qwen-gateway SUBCOMMAND`, where the command has it.
+- command: `make TARGET VARIABLE=...`, where the Makefile has the target and the variable; `qwen-gateway SUBCOMMAND
+  --option`, where the command has both; `aws SERVICE OPERATION --option` of the AWS CLI, where the service has the
+  operation and the parameter.
 - path: a span with a known suffix, a slash at its end, or a folder of the repository at its start, relative to one of
   `ROOTS`. What Git ignores is not checked, because it exists only after a build. In a block, words that end in `.py`
   are paths.
@@ -23,8 +25,12 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import typer
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
 from typer.main import get_command
 
 from qwen_gateway_cli.main import app
@@ -42,8 +48,13 @@ OTHER_TOOLS = ("sam ",)
 _SPAN = re.compile(r"`([^`]+)`")
 _BLOCK = re.compile(r"^```[\s\S]*?^```$|(?:^ {4}.*\n)+", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-_MAKE = re.compile(r"(?:^|\s)make((?: +[\w.=-]+)+)")
-_COMMAND = re.compile(r"(?:^|[\s/])qwen-gateway((?: +[a-z]+)+)")
+_MAKE = re.compile(r"(?:^|\s)make((?: +[\w.=/-]+)+)")
+_COMMAND = re.compile(r"(?:^|[\s/])qwen-gateway((?: +[^\s|;&()`]+)+)")
+_AWS = re.compile(r"(?:^|[\s(])aws((?: +[^\s|;&()`]+)+)")
+_AWS_CLI_OPTIONS = ("--output", "--query", "--region", "--profile", "--no-cli-pager")
+"""Options of the AWS CLI itself, for every operation."""
+_MAKE_VARIABLES = ("STACK",)
+"""Variables that the program of a target reads from its environment."""
 _MODULE = re.compile(r"(?:^|\s)(qwen_gateway\.\w+)(?=\s|$)")
 _MODULE_FILE = re.compile(r"(?:^|\s)([\w/]+\.py)(?=\s|$)")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -91,20 +102,59 @@ def _check_commands(code: str) -> Iterator[str]:
     for line in code.splitlines():
         command = line.split("#")[0]
         for words in _MAKE.findall(command):
-            yield from (f"make {name}" for name in words.split() if "=" not in name and name not in _list_targets())
+            yield from _check_make(words.split())
         for words in _COMMAND.findall(command):
             yield from _check_subcommand(words.split())
+        for words in _AWS.findall(command):
+            yield from _check_aws(words.split())
+
+
+def _check_make(words: list[str]) -> Iterator[str]:
+    for word in words:
+        variable, assigned, _ = word.partition("=")
+        if not assigned and word not in _list_targets():
+            yield f"make {word}"
+        if assigned and variable not in _list_variables():
+            yield f"make {variable}="
 
 
 def _check_subcommand(words: list[str]) -> Iterator[str]:
-    command = get_command(app)
-    for position, word in enumerate(words):
-        if not isinstance(command, typer.core.TyperGroup):
-            return  # The other words are arguments.
+    command = _load_command()
+    names = ["qwen-gateway"]
+    for word in words:
+        if not isinstance(command, typer.core.TyperGroup) or not re.fullmatch("[a-z]+", word):
+            break  # The other words are options and arguments.
+        names.append(word)
         if word not in command.commands:
-            yield f"qwen-gateway {' '.join(words[: position + 1])}"
+            yield " ".join(names)
             return
         command = command.commands[word]
+    known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
+    yield from (f"{' '.join(names)} {word}" for word in words if word.startswith("-") and word not in known)
+
+
+def _check_aws(words: list[str]) -> Iterator[str]:
+    """Check a command of the AWS CLI, whose operations and options are spelled as in botocore, with hyphens."""
+    command = " ".join(words[:2])
+    options = _list_aws_options(*words[:2])
+    if options is None:
+        yield f"aws {command}"
+    else:
+        yield from (f"aws {command} {word}" for word in words[2:] if word.startswith("--") and word not in options)
+
+
+@functools.cache
+def _list_aws_options(service: str, operation: str = "") -> frozenset[str] | None:
+    """Return the options of an operation, None if the service or the operation does not exist."""
+    try:
+        model = botocore.session.get_session().get_service_model(service)
+    except UnknownServiceError:
+        return None
+    name = next((name for name in model.operation_names if xform_name(name, "-") == operation), None)
+    if name is None:
+        return None
+    shape = model.operation_model(name).input_shape
+    return frozenset((*_AWS_CLI_OPTIONS, *(f"--{xform_name(each, '-')}" for each in (shape.members if shape else ()))))
 
 
 @functools.cache
@@ -113,8 +163,20 @@ def _list_targets() -> frozenset[str]:
     return frozenset(re.findall(r"^([a-z.][\w.-]*):", makefile, re.MULTILINE))
 
 
+@functools.cache
+def _load_command() -> Any:
+    return get_command(app)
+
+
+@functools.cache
+def _list_variables() -> frozenset[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assigned = re.findall(r"^([A-Z]+) \?=", makefile, re.MULTILINE)
+    return frozenset((*assigned, *re.findall(r"\$\(([A-Z]+)\)", makefile), *_MAKE_VARIABLES))
+
+
 def _is_command(span: str) -> bool:
-    return span.startswith(("make ", "qwen-gateway", *OTHER_TOOLS))
+    return span.startswith(("make ", "qwen-gateway", "aws ", *OTHER_TOOLS))
 
 
 def _is_path(span: str) -> bool:

@@ -27,6 +27,10 @@ if arguments[0] == "build":
     (package / "jiter.so").write_bytes(b"\\x7fELF" + bytes(14) + machine.to_bytes(2, "little"))
 sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
 """
+FAKE_NEXT_STEPS = """\
+def show_next_steps(root, stage):
+    print("next steps of", stage)
+"""
 PARSE = """\
 import json, sys
 from samcli.cli.types import CfnParameterOverridesType
@@ -35,10 +39,11 @@ print(json.dumps(CfnParameterOverridesType().convert((sys.argv[1],), None, None)
 
 
 class Done(NamedTuple):
-    """How make ended, the command lines of sam, and the error output."""
+    """How make ended, the command lines of sam, and both outputs."""
 
     status: int
     calls: list[list[str]]
+    out: str
     err: str
 
     @property
@@ -55,6 +60,7 @@ class Repository:
             shutil.copy(ROOT / name, root)
         (root / "tools").mkdir()
         shutil.copy(ROOT / "tools/deploy.py", root / "tools")
+        (root / "tools/next_steps.py").write_text(FAKE_NEXT_STEPS, encoding="utf-8")
         self.sam = root / "fake-sam"
         self.sam.write_text(FAKE_SAM, encoding="utf-8")
         self.sam.chmod(0o755)
@@ -67,7 +73,7 @@ class Repository:
         done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
         calls = self.root / "calls"
         lines = calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
-        return Done(done.returncode, [json.loads(line) for line in lines], done.stderr)
+        return Done(done.returncode, [json.loads(line) for line in lines], done.stdout, done.stderr)
 
     def configure(self, overrides: str) -> None:
         """Replace the parameters of the stage dev in samconfig.toml."""
@@ -109,6 +115,7 @@ def check_refused(done: Done, *words: str) -> None:
     """Check that nothing was uploaded, and that the message is one line and no traceback."""
     assert done.status != 0
     assert not done.uploaded
+    assert "next steps" not in done.out
     message, *of_make = [line for line in done.err.splitlines() if line]
     assert all("make" in line and "Error" in line for line in of_make)
     assert all(word in message for word in words), message
@@ -244,6 +251,7 @@ def test_prod_asks_unless_confirm_is_no(repository: Repository, arguments: list[
     done = repository.make("deploy", "STAGE=prod", *arguments)
 
     assert done.status == 0, done.err
+    assert "next steps of prod" in done.out.splitlines()
     _, deploy = done.calls
     assert deploy[:3] == ["deploy", "--config-env", "prod"]
     assert [each for each in deploy if each.endswith("-changeset")] == option
@@ -254,3 +262,4 @@ def test_the_build_alone_uploads_nothing(repository: Repository) -> None:
     done = repository.make("build", "ARCHITECTURE=x86_64")
 
     assert (done.status, done.uploaded) == (0, False)
+    assert "next steps" not in done.out

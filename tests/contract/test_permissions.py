@@ -83,7 +83,8 @@ def set_environment(
 ) -> None:
     """Set the function's variables of the template: logical ids for resources, defaults for parameters."""
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
-    values = {name: name for name in template["Resources"]} | {"GatewayConfig": json.dumps(config)}
+    values = {name: name for name in (*template["Resources"], "AWS::StackName")}
+    values["GatewayConfig"] = json.dumps(config)
     intrinsics = Intrinsics(template, values)
     for name, value in find_functions(template)[function]["Environment"]["Variables"].items():
         monkeypatch.setenv(name, intrinsics.resolve(value))

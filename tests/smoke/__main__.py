@@ -1,6 +1,7 @@
 """`python -m tests.smoke`: test a deployed gateway. It fails if there is none, instead of skipping the tests.
 
-Arguments are pytest's, for example `-k unknown`.
+At its end it prints which of the project's claims it has proven, and which not. Arguments are pytest's, for example
+`-k unknown`.
 """
 
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.console import CommandRefused
+from tests.smoke.report import ClaimsReport
 from tests.smoke.target import TARGET, Target, TargetMissing, find_target
 
 
@@ -27,9 +29,8 @@ if __name__ == "__main__":
     try:
         with find_target() as found:
             print(f"testing {found.base_url}", flush=True)
-            status = pytest.main(
-                [str(Path(__file__).parent), "--verbose", *sys.argv[1:]], plugins=[TargetPlugin(found)]
-            )
+            plugins = [TargetPlugin(found), ClaimsReport(found)]
+            status = pytest.main([str(Path(__file__).parent), "--verbose", *sys.argv[1:]], plugins=plugins)
     except (TargetMissing, CommandRefused) as refused:
         sys.exit(str(refused))
     except AWS_ERRORS as failure:

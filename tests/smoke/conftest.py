@@ -9,9 +9,11 @@ import openai
 import pytest
 
 from qwen_gateway.ledger.dynamodb import from_item
+from tests.smoke.claims import Claim
 from tests.smoke.target import TARGET, Account, Target
 
 type ReadRecord = Callable[[str], dict[str, Any]]
+type Measure = Callable[[str, Claim], None]
 
 RECORD_TIMEOUT_S = 20
 """The record is written after the last event of a stream."""
@@ -53,6 +55,12 @@ def http(target: Target) -> httpx2.Client:
 
 
 @pytest.fixture
+def measure(record_property: Callable[[str, object], None]) -> Measure:
+    """Return a function that adds a measurement to the line of a claim."""
+    return lambda text, claim: record_property(claim.name, text)
+
+
+@pytest.fixture
 def set_pace(target: Target) -> Callable[[int, int], None]:
     """Return a function that sets the number of chunks of an answer and the gap between them in milliseconds.
 
@@ -61,10 +69,18 @@ def set_pace(target: Target) -> Callable[[int, int], None]:
 
     def configure(pieces: int, gap_ms: int) -> None:
         if target.provider_url:
-            control = {"chunks": pieces, "chunk_gap_ms": gap_ms}
-            httpx2.put(f"{target.provider_url}/_control", json=control).raise_for_status()
+            _control(target.provider_url, {"chunks": pieces, "chunk_gap_ms": gap_ms})
 
     return configure
+
+
+@pytest.fixture
+def fail_once(target: Target) -> Callable[[str], None]:
+    """Return a function that makes the mock provider fail the next call of a model; skip without a mock provider."""
+    url = target.provider_url
+    if url is None:
+        pytest.skip("a real provider does not fail on demand")
+    return lambda model: _control(url, {"faults": [{"model": model, "status": 429, "code": "limit_burst_rate"}]})
 
 
 @pytest.fixture
@@ -92,3 +108,7 @@ def read_record(target: Target, account: Account) -> ReadRecord:
         return only
 
     return wait_for_record
+
+
+def _control(provider_url: str, settings: dict[str, Any]) -> None:
+    httpx2.put(f"{provider_url}/_control", json=settings, timeout=10).raise_for_status()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
+import httpx2
 import pytest
 
 from qwen_gateway.ledger.administration import KeyAdministration
@@ -22,6 +23,12 @@ from qwen_gateway_cli.stack import Stack
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+
+
+FUNCTIONS = ("ChatFunction", "ModelsFunction")
+"""Logical ids of the functions."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Account(NamedTuple):
@@ -32,6 +39,14 @@ class Account(NamedTuple):
     functions: "LambdaClient"
     provider_url: str | None = None
 
+    def read_configuration(self, function: str) -> "FunctionConfigurationResponseTypeDef":
+        """Return the configuration of the version that the alias of a function, a logical id, points to."""
+        resource = self.stack.clients.cloudformation.describe_stack_resource(
+            StackName=self.name, LogicalResourceId=function
+        )
+        name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        return self.functions.get_function_configuration(FunctionName=name, Qualifier="live")
+
 
 class Target(NamedTuple):
     """A gateway. `base_url` ends in /v1; if `provider_url` is None, it calls the real Qwen."""
@@ -40,6 +55,22 @@ class Target(NamedTuple):
     api_key: str
     account: Account | None
     provider_url: str | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the gateway, or the AWS of its account, is emulated on this machine."""
+        urls = [self.base_url]
+        if self.account:
+            urls.append(self.account.stack.clients.cloudformation.meta.endpoint_url)
+        return any(httpx2.URL(url).host in LOOPBACK for url in urls)
+
+    @property
+    def place(self) -> str:
+        """Where the gateway is, for the report. Without access to its account, AWS is known by the host name only."""
+        if self.is_local:
+            return "on the local stack"
+        host = httpx2.URL(self.base_url).host
+        return "on AWS" if self.account or host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else f"at {host}"
 
 
 TARGET = pytest.StashKey[Target]()

@@ -11,21 +11,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.smoke.target import Account
+from tests.smoke.claims import Claim, proves
+from tests.smoke.target import FUNCTIONS, Account
 
 PACKAGE = Path(__file__).parents[2] / "layers/qwen_gateway/qwen_gateway"
 PACKAGE_IN_LAYER = Path("python/qwen_gateway")
 """The folder of the package in the layer."""
-FUNCTIONS = ("ChatFunction", "ModelsFunction")
 
 
+@proves(Claim.LAYER)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_alias_uses_the_layer_of_this_repository(account: Account, function: str) -> None:
-    resource = account.stack.clients.cloudformation.describe_stack_resource(
-        StackName=account.name, LogicalResourceId=function
-    )
-    name = resource["StackResourceDetail"]["PhysicalResourceId"]
-    (layer,) = account.functions.get_function_configuration(FunctionName=name, Qualifier="live")["Layers"]
+    (layer,) = account.read_configuration(function)["Layers"]
     location = account.functions.get_layer_version_by_arn(Arn=layer["Arn"])["Content"]["Location"]
 
     with zipfile.ZipFile(io.BytesIO(httpx2.get(location, timeout=60).raise_for_status().content)) as deployed:

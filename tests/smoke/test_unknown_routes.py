@@ -3,7 +3,10 @@
 import httpx2
 import pytest
 
+from tests.smoke.claims import Claim, proves
 from tests.smoke.target import Target
+
+pytestmark = proves(Claim.UNKNOWN_ROUTES)
 
 ROUTES = [
     ("GET", ""),
@@ -63,7 +66,9 @@ def test_a_doubled_version_is_explained(target: Target, stage_url: str) -> None:
 def check_not_found(answer: httpx2.Response, key: str) -> None:
     assert key not in answer.text + str(answer.headers)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    # A function's ids start with req_: this one is API Gateway's.
     assert answer.headers["x-request-id"]
+    assert not answer.headers["x-request-id"].startswith("req_")
     assert answer.headers["access-control-allow-origin"]
     if answer.request.method != "HEAD":
         body = answer.json()

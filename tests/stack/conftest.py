@@ -1,5 +1,6 @@
 """Fixtures of the stack tests: one shared stack, and a private repository for the life-cycle tests."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,18 @@ def welcome(repository: Repository) -> Iterator[str]:
 def stack(repository: Repository, welcome: str) -> dict[str, Any]:
     """Return stack.json of the shared stack."""
     return repository.stack
+
+
+@pytest.fixture(scope="session")
+def account(stack: dict[str, Any]) -> dict[str, str]:
+    """Return the variables of the emulated account, for commands that address a stack on AWS."""
+    return {
+        "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,20 @@
 """`make smoke`, against the local stack, with the same AWS calls as against a deployed one."""
 
 import os
+import re
 import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from tests.smoke.claims import Claim
+from tests.smoke.report import LOCAL_NOTE, MOCK_NOTE
 from tests.stack.repository import CALLER_ENV, ROOT
 
 MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 """An outer make would pass its settings on."""
+NOT_PROVEN_LOCALLY = {claim for claim in Claim if claim.not_automated} | {Claim.THROTTLING}
 
 
 def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
@@ -17,18 +22,6 @@ def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "smoke"], cwd=ROOT, env=caller | target, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-@pytest.fixture
-def account(stack: dict[str, Any]) -> dict[str, str]:
-    """Return the variables of the emulated account."""
-    return {
-        "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-    }
 
 
 @pytest.mark.thorough
@@ -41,7 +34,34 @@ def test_a_stack_named_in_the_environment_passes(
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
-    assert "skipped" not in result.stdout
+    lines = result.stdout.splitlines()
+    assert LOCAL_NOTE in lines
+    assert MOCK_NOTE in lines
+    for claim in Claim:
+        (line,) = [line for line in lines if claim.text in line]
+        expected = "not proven: " if claim in NOT_PROVEN_LOCALLY else "proven on the local stack: "
+        assert line.startswith(expected), line
+    assert not [line for line in lines if "on AWS:" in line]
+    assert re.search(r"end of a stream \(\d\.\d s of \d\.\d s\)", result.stdout)
+
+
+def test_claims_without_all_their_tests_are_not_proven(stack: dict[str, Any], account: dict[str, str]) -> None:
+    places = {"BASE_URL": stack["base_url"], "PROVIDER_URL": stack["provider_url"]}
+    caller = {name: value for name, value in os.environ.items() if name not in CALLER_ENV}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.smoke", "-k", "preflight or large"],
+        cwd=ROOT,
+        env=caller | {"STACK": stack["stack_name"]} | places | account,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    proven = [line for line in result.stdout.splitlines() if line.startswith("proven")]
+    assert proven == [f"proven on the local stack: {Claim.PREFLIGHTS.text}"]
 
 
 def test_an_unknown_stack_is_rejected(stack: dict[str, Any], account: dict[str, str]) -> None:

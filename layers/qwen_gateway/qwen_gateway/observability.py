@@ -1,6 +1,6 @@
-"""Logging and metrics of a function. Prompts, completions, providers' messages and keys are never logged.
+"""Logging of a function. Prompts, completions, providers' messages and keys are never logged.
 
-Only failures are logged and counted, so Powertools is imported with the first failure and adds nothing to a cold start.
+Only failures are logged, so Powertools is imported with the first failure and adds nothing to a cold start.
 """
 
 import functools
@@ -8,8 +8,10 @@ import logging
 import traceback
 from typing import TYPE_CHECKING
 
+from qwen_gateway.request_ids import RequestIds
+
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Logger
 
 
 def mute_third_party_loggers() -> None:
@@ -29,21 +31,8 @@ def logger() -> "Logger":
     return Logger()
 
 
-@functools.cache
-def _metrics() -> "Metrics":
-    from aws_lambda_powertools import Metrics  # noqa: PLC0415 - see the module docstring
-
-    return Metrics()
-
-
-def report(error: Exception, request_id: str) -> None:
+def report(error: Exception, ids: RequestIds) -> None:
     """Log the type and the frames of an unhandled exception, without its message, which may quote a prompt or a key."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    extra = {"request_id": request_id, "error_type": type(error).__name__, "frames": frames}
+    extra = {**ids.log_fields(), "error_type": type(error).__name__, "frames": frames}
     logger().error("unhandled exception", extra=extra)
-
-
-def count(name: str) -> None:
-    """Add 1 to a CloudWatch metric by writing a log line in the embedded metric format."""
-    _metrics().add_metric(name=name, unit="Count", value=1)
-    _metrics().flush_metrics()

@@ -85,6 +85,15 @@ def test_a_trace_id_of_the_client_is_kept_or_else_a_new_one_is_created(gateway: 
     assert event_of(gateway, "/v1/echo", "{}")["headers"]["x-amzn-trace-id"].startswith("Root=1-")
 
 
+def test_a_uuid_of_the_client_is_the_request_id_and_other_text_is_not(gateway: RunningGateway) -> None:
+    own = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    kept, replaced = (gateway.ask("/v1/echo", "{}", {"x-amzn-requestid": sent}) for sent in (own, "req_1"))
+
+    assert kept.headers["x-amzn-requestid"] == kept.json["event"]["requestContext"]["requestId"] == own
+    assert replaced.headers["x-amzn-requestid"] != "req_1"
+
+
 def test_text_arrives_as_text(gateway: RunningGateway) -> None:
     text = '{"text": "通义千问 🙂 \\ud83d"}'
 

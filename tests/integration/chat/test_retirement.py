@@ -19,7 +19,7 @@ EXPECTED = {
     "sunset": "Fri, 09 Oct 2026 16:00:00 GMT",
     "link": '<../models/qwen3.7-max>; rel="successor-version"',
 }
-METRIC = '"model_retires_soon":[1.0]'
+METRIC = '"model_retires_soon":1,'
 ROUTES = {
     "pair": [{"model": "qwen3-max"}, {"model": "qwen-flash"}],
     "last": [{"model": "qwq-plus"}, {"model": "qwen3-max"}],

@@ -9,11 +9,12 @@ from qwen_gateway import config
 from qwen_gateway.api import HttpRequest, bearer_token, request
 from qwen_gateway.config import MAX_BODY_BYTES
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
+from qwen_gateway.request_ids import RequestIds
 from tests.builders import chat_event, models_event, proxy_event
 
 
 def parse_event(event: dict[str, Any]) -> HttpRequest:
-    return request.parse_event(event, "req_1")
+    return request.parse_event(event, RequestIds("req_1"))
 
 
 def test_headers_and_body_are_parsed() -> None:
@@ -63,7 +64,7 @@ def test_half_a_surrogate_pair_becomes_bytes_that_are_not_utf8() -> None:
     ],
 )
 def test_missing_and_null_fields_are_empty(missing: dict[str, Any]) -> None:
-    assert parse_event(missing) == HttpRequest("req_1", {}, b"", {})
+    assert parse_event(missing) == HttpRequest(RequestIds("req_1"), {}, b"", {})
 
 
 @pytest.mark.parametrize("text", ["@@@@", "abc", "YWJj\n", "é", "\ud800"])

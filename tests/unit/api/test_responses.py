@@ -74,7 +74,7 @@ def test_any_model_name_fits_into_a_header(name: str, header: str) -> None:
 
 def test_the_request_has_the_id_of_the_response() -> None:
     with HttpExchange(models_event()) as exchange:
-        exchange.respond(JsonResponse({"id": exchange.request.id}))
+        exchange.respond(JsonResponse({"id": exchange.request.ids.request_id}))
 
     response = proxy_response(exchange)
     assert json.loads(response["body"])["id"] == response["headers"]["x-request-id"]
@@ -82,7 +82,7 @@ def test_the_request_has_the_id_of_the_response() -> None:
 
 def test_an_event_that_cannot_be_parsed_is_answered_with_the_error() -> None:
     with HttpExchange(models_event() | {"body": "@", "isBase64Encoded": True}) as exchange:
-        exchange.respond(JsonResponse({"id": exchange.request.id}))
+        exchange.respond(JsonResponse({"id": exchange.request.ids.request_id}))
 
     assert proxy_response(exchange)["statusCode"] == 400
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from qwen_gateway.api import DONE, encode_events, error_event
 from qwen_gateway.errors import ProviderFault, ProviderRefused
+from qwen_gateway.request_ids import RequestIds
 from tests.unit.conftest import Logged
 
 LINE_ENDS = ("\r\n", "\r", "\n")
@@ -42,7 +43,7 @@ def test_the_last_event_is_done() -> None:
 
 
 def test_an_error_is_one_event_in_openais_form_and_is_counted(logged: Logged) -> None:
-    event = error_event(ProviderRefused("Mind your\r\nwords.", param="messages"), "req_1")
+    event = error_event(ProviderRefused("Mind your\r\nwords.", param="messages"), RequestIds("req_1"))
 
     (data,) = parse_events(event)
     assert json.loads(data) == {
@@ -53,10 +54,10 @@ def test_an_error_is_one_event_in_openais_form_and_is_counted(logged: Logged) ->
             "code": "provider_refused",
         }
     }
-    assert [line["provider_refused"] for line in logged() if "provider_refused" in line] == [[1.0]]
+    assert [line["provider_refused"] for line in logged() if "provider_refused" in line] == [1]
 
 
 def test_half_a_surrogate_pair_in_an_error_is_replaced(logged: Logged) -> None:
-    (data,) = parse_events(error_event(ProviderFault("\ud83d"), "req_1"))
+    (data,) = parse_events(error_event(ProviderFault("\ud83d"), RequestIds("req_1")))
 
     assert json.loads(data)["error"]["message"] == "�"

@@ -8,6 +8,7 @@ from qwen_gateway.api import HttpRequest
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
 from qwen_gateway.pricing import Cost, Unpriced
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
@@ -26,7 +27,7 @@ def build_record(
     **fields: Any,
 ) -> UsageRecord:
     body = chat_request(**fields)
-    request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", headers or {}, b"")
+    request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), headers or {}, b"")
     call = Call(request, api_key(), RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
     succeeded = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
     return build_usage_record(call, Outcome((succeeded,), {}, usage), cost)

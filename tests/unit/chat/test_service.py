@@ -26,6 +26,7 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.pricing import Prices
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
 from qwen_gateway.upstream.operations import Operation
@@ -35,6 +36,7 @@ from tests.builders import api_key, chat_request
 from tests.unit.conftest import Logged
 
 TIMEOUTS = Timeouts()
+IDS = RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
 TARGET = Target("dashscope", "qwen4-max")
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3}
 ANSWER = {"object": "chat.completion", "choices": [], "usage": USAGE}
@@ -97,7 +99,7 @@ class FakeDependencies:
 
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
-        request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t", **(headers or {})}, raw)
+        request = HttpRequest(IDS, {"authorization": "Bearer t", **(headers or {})}, raw)
         calls = MeteredCalls(self, self, self, TIMEOUTS, self, Prices(config.parse("")))
         return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
@@ -214,8 +216,10 @@ def test_a_record_that_cannot_be_written_is_logged_completely_and_counted(logged
 
     assert dependencies.serve(chat_request(user="end user", metadata={"team": "blue"})).body == PRICED_ANSWER
 
-    line, metric = logged()  # The record is in the log even if the function is killed now.
-    assert metric["usage_record_lost"] == [1.0]
+    line, metric, _ = logged()  # The record is in the log even if the function is killed now.
+    assert metric["usage_record_lost"] == 1
+    for each in (line, metric):
+        assert (each["request_id"], each["api_request_id"]) == IDS
     assert (line["level"], line["message"]) == ("ERROR", "usage record lost")
     lost = line["usage_record"]
     assert (lost["pk"], lost["sk"]) == (f"KEY#{api_key().id}", "USE#01ARZ3NDEKTSV4RRFFQ69G5FAV")

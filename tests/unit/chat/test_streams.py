@@ -17,6 +17,7 @@ from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
 from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.pricing import Prices
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
 from tests.builders import api_key, chat_request, chunk, encode_chunks, error_event, finish, split_at, usage
@@ -74,7 +75,7 @@ class FakeDependencies:
         upstream = Upstream(settings, self, cast("Transport", self))
         service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self, Prices(settings)))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
-        request = HttpRequest("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", {"authorization": "Bearer t"}, body)
+        request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": "Bearer t"}, body)
         response = service.complete(request, remaining_s=20)
         if isinstance(response, EventStreamResponse):
             return StreamResponse(200, HEADERS, b"".join(response.events).decode())
@@ -133,6 +134,7 @@ def answers(draw: st.DrawFn) -> list[ProviderEvent]:
 def _no_metrics() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qwen_gateway.api.responses.count", lambda *_: None)
+        patch.setattr("qwen_gateway.metrics.write", lambda *_: None)
         yield
 
 

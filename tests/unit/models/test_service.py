@@ -9,6 +9,7 @@ from qwen_gateway import config
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.errors import KeyMissing, KeyUnknown, ModelUnknown
 from qwen_gateway.ledger import ApiKey
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Routes
 from tests.builders import api_key, garbage_token
 
@@ -40,11 +41,11 @@ def make_service(overrides: str = "") -> ModelsService:
 
 
 def list_models(service: ModelsService, headers: dict[str, str] = HEADERS) -> Any:
-    return service.list(HttpRequest("req_1", headers, b"")).body
+    return service.list(HttpRequest(RequestIds("req_1"), headers, b"")).body
 
 
 def retrieve(service: ModelsService, name: str, headers: dict[str, str] = HEADERS) -> Any:
-    return service.retrieve(HttpRequest("req_1", headers, b""), name).body
+    return service.retrieve(HttpRequest(RequestIds("req_1"), headers, b""), name).body
 
 
 def test_every_route_is_listed_once_with_openais_fields_and_its_limits() -> None:

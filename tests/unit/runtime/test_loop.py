@@ -27,6 +27,27 @@ def test_the_process_exits_without_output_when_the_runtime_api_disconnects(run: 
     assert (result.status, result.stdout, result.stderr) == (1, "", "")
 
 
+def test_a_broken_log_does_not_fail_a_call(run: Run) -> None:
+    result = run(
+        """
+import os, sys
+from qwen_gateway import metrics
+from qwen_gateway.request_ids import RequestIds
+
+def handle(event, context):
+    unread, log = os.pipe()
+    os.close(unread)
+    sys.stdout = os.fdopen(log, "w", buffering=1)
+    metrics.count("request_refused", RequestIds("req_1"))
+    return event
+""",
+        Invocation({"n": 1}),
+        Invocation({"n": 2}),
+    )
+
+    assert [post.json for post in result.posts] == [{"n": 1}, {"n": 2}]
+
+
 def test_the_process_exits_while_a_handler_thread_is_running(run: Run) -> None:
     result = run(
         "import threading\ndef handle(event, context):\n    threading.Thread(target=threading.Event().wait).start()\n",

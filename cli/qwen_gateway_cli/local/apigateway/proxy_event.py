@@ -31,6 +31,7 @@ _ANONYMOUS_IDENTITY = {
     "userArn": None,
 }
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TRACE = re.compile(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;[A-Za-z]+=[0-9A-Za-z:?]*)*")
 
 
@@ -46,14 +47,16 @@ class RequestMetadata(NamedTuple):
 
     @classmethod
     def create(cls, headers: Headers) -> "RequestMetadata":
-        """Assign ids to a request that arrives now. A valid trace id of the client is kept."""
+        """Assign ids to a request that arrives now. A valid trace id, or UUID as request id, of the client is kept."""
         epoch_s = time.time()
         client_trace = headers.get("x-amzn-trace-id", "")
         trace_id = (
             client_trace if _TRACE.fullmatch(client_trace) else f"Root=1-{int(epoch_s):08x}-{uuid.uuid4().hex[:24]}"
         )
+        client_id = headers.get("x-amzn-requestid", "")
+        request_id = client_id if _UUID.fullmatch(client_id) else str(uuid.uuid4())
         extended = base64.b64encode(uuid.uuid4().bytes[:11]).decode()
-        return cls(str(uuid.uuid4()), str(uuid.uuid4()), extended, trace_id, epoch_s)
+        return cls(request_id, str(uuid.uuid4()), extended, trace_id, epoch_s)
 
 
 class DeployedApi(NamedTuple):

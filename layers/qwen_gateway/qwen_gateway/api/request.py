@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from qwen_gateway import strictjson
 from qwen_gateway.config import environment
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
+from qwen_gateway.request_ids import RequestIds
 
 MAX_CONTAINERS = 200_000
 """Arrays and objects of one body. An empty one takes 3 bytes of JSON and up to 100 bytes of memory, so a body of 5.5 MB
@@ -24,18 +25,15 @@ it is complete."""
 
 
 class HttpRequest(NamedTuple):
-    """An HTTP request. `id` is that of the response's `x-request-id`.
+    """An HTTP request. Header names are in lower case; of a repeated header the last value counts."""
 
-    Header names are in lower case; of a repeated header the last value counts.
-    """
-
-    id: str
+    ids: RequestIds
     headers: dict[str, str]
     body: bytes
     path_parameters: Mapping[str, str] = {}
 
 
-def parse_event(event: Mapping[str, Any], request_id: str) -> HttpRequest:
+def parse_event(event: Mapping[str, Any], ids: RequestIds) -> HttpRequest:
     """Return the request of an event; a missing or null field is empty.
 
     Raises:
@@ -44,7 +42,7 @@ def parse_event(event: Mapping[str, Any], request_id: str) -> HttpRequest:
     """
     headers = _headers(event)
     return HttpRequest(
-        id=request_id,
+        ids=ids,
         headers=headers,
         body=_check_size(_reject_encoding(_read_body(event), headers.get("content-encoding", ""))),
         path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},

@@ -2,12 +2,11 @@
 
 import math
 import string
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from qwen_gateway import observability, strictjson, ulid
+from qwen_gateway import metrics, observability, strictjson
 from qwen_gateway.api.request import HttpRequest, parse_event
 from qwen_gateway.config import environment
 from qwen_gateway.errors import (
@@ -19,6 +18,7 @@ from qwen_gateway.errors import (
     RequestRefused,
 )
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.runtime import EventStream, ProxyResponse
 
 HTTP_ERRORS: Mapping[type[GatewayError], HttpError] = {
@@ -48,7 +48,7 @@ class HttpExchange:
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
-        self._request_id = f"req_{ulid.new(time.time_ns() // 1_000_000)}"
+        self._ids = RequestIds.create(event)
         self.response: ProxyResponse | EventStream = {}
         """The response in the form that the Lambda runtime takes, set at the end of `with`."""
 
@@ -59,40 +59,40 @@ class HttpExchange:
         Raises:
             RequestInvalid: its body is not what the event announces.
         """
-        return parse_event(self._event, self._request_id)
+        return parse_event(self._event, self._ids)
 
     def respond(self, response: JsonResponse | EventStreamResponse) -> None:
         """Set the response."""
-        self.response = _to_lambda(response, self._request_id)
+        self.response = _to_lambda(response, self._ids)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
         if isinstance(error, GatewayError):
-            self.response = _error_response(error, self._request_id)
+            self.response = _error_response(error, self._ids)
         elif isinstance(error, Exception):
-            observability.report(error, self._request_id)
-            self.response = _error_response(InternalError(error), self._request_id)
+            observability.report(error, self._ids)
+            self.response = _error_response(InternalError(error), self._ids)
         return isinstance(error, Exception)
 
 
-def _to_lambda(response: JsonResponse | EventStreamResponse, request_id: str) -> ProxyResponse | EventStream:
-    headers = {**response.headers, "x-request-id": request_id}
+def _to_lambda(response: JsonResponse | EventStreamResponse, ids: RequestIds) -> ProxyResponse | EventStream:
+    headers = {**response.headers, "x-request-id": ids.request_id}
     if isinstance(response, EventStreamResponse):
         # `no-cache` keeps proxies from buffering events.
         stream_headers = _headers("text/event-stream; charset=utf-8", {"cache-control": "no-cache", **headers})
         return EventStream(200, stream_headers, response.events, response.ping)
     if isinstance(response.body, GatewayError):
-        return _error_response(response.body, request_id, response.headers)
+        return _error_response(response.body, ids, response.headers)
     return _proxy_response(200, response.body, headers)
 
 
-def _error_response(error: GatewayError, request_id: str, headers: Mapping[str, str] = {}) -> ProxyResponse:
+def _error_response(error: GatewayError, ids: RequestIds, headers: Mapping[str, str] = {}) -> ProxyResponse:
     """Return the response for an error, and count it."""
     http_error = http_error_for(error)
-    count(error, request_id)
-    extra = {"x-request-id": request_id, **headers}
+    count(error, ids)
+    extra = {"x-request-id": ids.request_id, **headers}
     if error.retry_after is not None:
         extra["retry-after"] = str(math.ceil(error.retry_after))
     if http_error.should_retry is not None:
@@ -101,16 +101,16 @@ def _error_response(error: GatewayError, request_id: str, headers: Mapping[str, 
     return _proxy_response(http_error.status, {"type": "error", "error": error_object(error)}, extra)
 
 
-def count(error: GatewayError, request_id: str) -> None:
+def count(error: GatewayError, ids: RequestIds) -> None:
     """Count an error that a client gets, and log it unless its cause is the request."""
     http_error = http_error_for(error)
     if isinstance(error, RequestRefused | KeyRefused):
-        observability.count("request_refused")
+        metrics.count("request_refused", ids)
     else:
-        observability.count(http_error.code)
+        metrics.count(http_error.code, ids)
         observability.logger().warning(
             "call failed",
-            extra={"request_id": request_id, "cause": type(error).__name__, "status": http_error.status},
+            extra={**ids.log_fields(), "cause": type(error).__name__, "status": http_error.status},
         )
 
 
@@ -160,7 +160,7 @@ def encode_events(chunks: Iterable[bytes]) -> bytes:
     return b"".join([b"data: " + chunk.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ") + b"\n\n" for chunk in chunks])
 
 
-def error_event(error: GatewayError, request_id: str) -> bytes:
+def error_event(error: GatewayError, ids: RequestIds) -> bytes:
     """Return the event for an error after the start of the response, and count the error."""
-    count(error, request_id)
+    count(error, ids)
     return encode_events([json_text({"error": error_object(error)}).encode()])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from qwen_gateway import observability
+from qwen_gateway import metrics, observability
 from qwen_gateway.api import (
     DONE,
     MAX_IDLE_S,
@@ -19,6 +19,7 @@ from qwen_gateway.api import (
 from qwen_gateway.aws import LONGEST_AWS_CALL_S
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.call_cost import Prices, add_cost, price_answer, price_call, usage_fields
+from qwen_gateway.calls.call_metrics import write_call_metrics
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
@@ -27,6 +28,7 @@ from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
 from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
+from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
@@ -162,7 +164,7 @@ class MeteredCall:
         relay = outcome.result
         try:
             if isinstance(relay, GatewayError):
-                yield error_event(relay, self._request.id)
+                yield error_event(relay, self._request.ids)
             else:
                 yield from self._relay(call, relay)
         finally:
@@ -175,7 +177,7 @@ class MeteredCall:
                 yield encode_events([event.data for event in batch])
         except GatewayError as error:
             self._report(error)
-            yield error_event(error, self._request.id)
+            yield error_event(error, self._request.ids)
         else:
             cost = price_answer(self._calls.prices, call, relay.target, relay.usage)
             yield encode_events([event.data for event in relay.last_events(usage_fields(cost))]) + DONE
@@ -198,18 +200,21 @@ class MeteredCall:
 
     def _report(self, result: object) -> None:
         if isinstance(result, InternalError):
-            observability.report(result.cause, self._request.id)
+            observability.report(result.cause, self._request.ids)
 
     def _record(self, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:
         """Write the usage record, and return the cost in it."""
+        ids = self._request.ids
         cost = price_call(self._calls.prices, call, outcome)
         record = build_usage_record(call, outcome, cost)
         if not self._is_written(record):
-            observability.logger().error("usage record lost", extra={"usage_record": record_fields(record)})
-            observability.count("usage_record_lost")
-        _count_recovered_failures(outcome)
+            extra = {**ids.log_fields(), "usage_record": record_fields(record)}
+            observability.logger().error("usage record lost", extra=extra)
+            metrics.count("usage_record_lost", ids)
+        _count_recovered_failures(outcome, ids)
         if self._retirement(outcome):
-            observability.count("model_retires_soon")
+            metrics.count("model_retires_soon", ids)
+        write_call_metrics(record, ids)
         return cost
 
     def _is_written(self, record: UsageRecord) -> bool:
@@ -233,11 +238,11 @@ _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVI
 """The metrics of failures that only the owner can fix, by the cause of the attempt."""
 
 
-def _count_recovered_failures(outcome: Outcome[Any]) -> None:
+def _count_recovered_failures(outcome: Outcome[Any], ids: RequestIds) -> None:
     """Count the failures for the owner that the client does not see, because another target answered.
 
     The error of the response is counted with the response.
     """
     unseen = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
     for cause in sorted(unseen & _OWNER_METRICS.keys()):
-        observability.count(_OWNER_METRICS[cause])
+        metrics.count(_OWNER_METRICS[cause], ids)

@@ -49,7 +49,7 @@ def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced)
     last = outcome.attempts[-1] if outcome.attempts else None
     body = call.routed.body
     return UsageRecord(
-        id=call.request.id.removeprefix("req_"),
+        id=call.request.ids.ulid,
         key_id=call.key.id,
         created=int(call.start.epoch),
         model_asked=call.routed.model,
@@ -70,6 +70,7 @@ def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced)
         end_user=_text(body.get("user")),
         tags=parse_tags(body.get("metadata")),
         client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
+        api_request_id=call.request.ids.api_request_id,
     )
 
 

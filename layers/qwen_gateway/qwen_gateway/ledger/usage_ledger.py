@@ -37,9 +37,9 @@ class AttemptRecord(NamedTuple):
 class UsageRecord(NamedTuple):
     """One call of a client: `id` is its ULID, `created` its time in seconds since 1970.
 
-    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. `cost` is in
-    pico-units of `cost_currency`, `price` the version of the price, `exchange_rate` what one unit of the price's
-    currency costs in it; `unpriced` says why there is no cost.
+    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. `api_request_id` is
+    API Gateway's id of the request. `cost` is in pico-units of `cost_currency`, `price` the version of the price,
+    `exchange_rate` what one unit of the price's currency costs in it; `unpriced` says why there is no cost.
     """
 
     id: str
@@ -63,6 +63,7 @@ class UsageRecord(NamedTuple):
     end_user: str | None = None
     tags: Mapping[str, str] = {}
     client_retry_count: int | None = None
+    api_request_id: str | None = None
 
 
 class UsageLedger:

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
 from qwen_gateway.runtime.invocation_error import InvocationError
@@ -125,6 +126,7 @@ def _set_trace_id(trace_id: str | None) -> None:
 
 
 def _flush() -> None:
-    # Lambda may freeze the process as soon as the response is posted.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    # Lambda may freeze the process as soon as the response is posted. A lost log line does not fail the call.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
