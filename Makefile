@@ -8,6 +8,8 @@ STAGE ?= dev
 # Empty: the stage's in samconfig.toml, else the template's default.
 ARCHITECTURE ?=
 CONFIRM ?=
+# Empty: the target's default.
+OUTPUT ?=
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
 PYTEST = $(BIN)/pytest -n auto
@@ -20,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs rollback lint-workflows changes sbom advisories lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +38,7 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=functions $(BIN)/lint-imports
-	$(MAKE) --no-print-directory lint-templates
+	$(MAKE) --no-print-directory lint-templates lint-workflows
 	$(PYTEST) -m "not thorough" tests/unit
 
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
@@ -73,6 +75,7 @@ openapi: .venv ## generate docs/openapi.json from the code and the template
 docs: .venv openapi costs ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 	$(BIN)/python -m tools.cli_reference
+	$(BIN)/python -m tools.iam_policies
 
 costs: .venv ## compute idle cost and cost per call into README.md and docs/performance.md
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.costs
@@ -97,14 +100,17 @@ lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff check .
 	PYTHONPATH=functions $(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml
-	$(MAKE) --no-print-directory lint-templates
+	$(MAKE) --no-print-directory lint-templates lint-workflows
 
 # Both tools read the template as written and as SAM transforms it: each shows what the other hides.
 lint-templates: .venv .tools/checkov/ready
 	.tools/sam/bin/python tests/transform.py template.yaml > .tools/transformed.json
-	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json & lint=$$!; \
-	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json || failed=1; \
+	@failed=0; $(BIN)/cfn-lint template.yaml .tools/transformed.json .github/aws-role.yaml & lint=$$!; \
+	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .tools/transformed.json .github/aws-role.yaml || failed=1; \
 	wait $$lint || failed=1; exit $$failed
+
+lint-workflows: .tools/zizmor/ready
+	.tools/zizmor/bin/zizmor --offline --quiet .github/workflows
 
 types: .venv ## strict type check
 	$(BIN)/mypy
@@ -118,13 +124,25 @@ build: .venv aws-operations ## build for AWS into .aws-sam (ARCHITECTURE=arm64 o
 deploy: .venv aws-operations ## build and deploy to AWS (STAGE=dev or prod; CONFIRM=no asks nothing)
 	@$(BUILD_SETTINGS) $(BIN)/python -m tools.deploy deploy
 
+rollback: .venv ## move the functions on AWS back to the release before (STAGE=dev or prod)
+	@STAGE="$(STAGE)" $(BIN)/python -m tools.rollback
+
+changes: .venv aws-operations ## show what a deployment of STAGE would change, as Markdown (OUTPUT=.local/changes.md)
+	@$(BUILD_SETTINGS) OUTPUT="$(OUTPUT)" $(BIN)/python -m tools.changes
+
 teardown: .venv ## delete the stack of STAGE; tables and the key secret stay (README)
 	$(SAM) delete --config-env $(STAGE)
+
+sbom: .venv .tools/sbom/ready ## write what the layer contains as CycloneDX JSON (OUTPUT=.local/sbom.json)
+	@OUTPUT="$(OUTPUT)" $(BIN)/python -m tools.sbom
+
+advisories: .venv .tools/advisories/ready ## look for known vulnerabilities in the locked packages; needs the internet
+	@$(BIN)/python -m tools.advisories
 
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack checkov uv node plain; do \
+	for tool in runtime sam ministack checkov zizmor sbom advisories uv node plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt

@@ -1,4 +1,6 @@
-"""Print the AWS operations that the roles of the template allow: `make aws-operations`.
+"""Print the AWS operations that the roles of the API's functions allow: `make aws-operations`.
+
+Other functions have no cold start to save, and use clients of boto3 with all operations.
 
 It reads the transformed template from standard input. The layer's build needs the operations, but runs in a copy of the
 layer's folder, without the template and without a YAML parser.
@@ -24,8 +26,20 @@ def format_operations(template: Mapping[str, Any]) -> str:
     return json.dumps(operations, indent=2) + "\n"
 
 
+def find_api_functions(template: Mapping[str, Any]) -> set[str]:
+    """Return the logical ids of the functions that API Gateway invokes."""
+    resources = template["Resources"]
+    permissions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
+    aliases = {each["FunctionName"]["Ref"] for each in permissions if each["Principal"] == "apigateway.amazonaws.com"}
+    return {resources[alias]["Properties"]["FunctionName"]["Ref"] for alias in aliases}
+
+
 def _list_actions(template: Mapping[str, Any]) -> set[str]:
-    roles = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    resources = template["Resources"]
+    roles = [
+        resources[resources[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        for name in find_api_functions(template)
+    ]
     policies = [policy["PolicyDocument"] for role in roles for policy in role["Policies"]]
     actions = [statement["Action"] for policy in policies for statement in policy["Statement"]]
     return {name for named in actions for name in ([named] if isinstance(named, str) else named)}

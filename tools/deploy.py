@@ -7,16 +7,21 @@ samconfig.toml by one on its command line. So the deployment always names the ar
 
 import json
 import os
-import re
 import struct
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import yaml
+
+from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
+from tools import rules
+from tools.adoption import find_problems
+from tools.next_steps import show_next_steps
+from tools.stack_status import StackBlocked, check_deployable, read_status
+from tools.stage import StageRefused, flatten, parse_overrides, read_aws_stage, read_stage
 
 ROOT = Path(__file__).parents[1]
 LAYER = "QwenGatewayLayer"
@@ -34,12 +39,13 @@ class Target(NamedTuple):
 TARGETS = {"arm64": Target("aarch64-manylinux2014", 183), "x86_64": Target("x86_64-manylinux2014", 62)}
 _NAMES = {target.machine: name for name, target in TARGETS.items()}
 _CONFIRM_OPTIONS = {"": [], "yes": ["--confirm-changeset"], "no": ["--no-confirm-changeset"]}
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s"']*)"""
-_OVERRIDE = re.compile(rf"(?:^|\s)(?:ParameterKey=(\w+),ParameterValue=|(\w+)=){_VALUE}")
 
 
 class DeploymentRefused(Exception):
     """The build or the deployment cannot be carried out; nothing was uploaded. The message states the remedy."""
+
+
+REFUSALS = (DeploymentRefused, StageRefused, StackBlocked)
 
 
 class Settings(NamedTuple):
@@ -63,6 +69,7 @@ def build(root: Path, settings: Settings) -> None:
 
     Raises:
         DeploymentRefused: a setting is invalid, or the build failed or is not for this architecture.
+        StageRefused: the stage is unknown.
     """
     architecture = find_architecture(root, settings)
     command = [settings.sam, "build", "--cached", "--parallel"]
@@ -75,31 +82,53 @@ def deploy(root: Path, settings: Settings) -> None:
     """Build, then run `sam deploy` with the same architecture and the stage's other parameters.
 
     Raises:
-        DeploymentRefused: as for `build`; or the stage is not one for AWS.
+        DeploymentRefused: as for `build`; or the stage's parameters violate a rule of the template, or adopt what
+            cannot be used.
+        StageRefused: the stage is not one for AWS.
+        StackBlocked: the stack cannot be updated.
     """
-    overrides = _read_overrides(root, settings.stage)
-    if settings.stage == "local" or dict(_parse_overrides(overrides, root)).get("Stage") == "local":
-        raise DeploymentRefused(
-            f"STAGE={settings.stage} is the local stack, which only `make up` starts: use STAGE=dev."
-        )
+    _run(root, prepare_deployment(root, settings))
+
+
+def prepare_deployment(root: Path, settings: Settings) -> list[str]:
+    """Build, and return the command line of `sam deploy`.
+
+    Raises:
+        DeploymentRefused, StageRefused, StackBlocked: as for `deploy`.
+    """
+    stage = read_aws_stage(root, settings.stage)
     if settings.confirm not in _CONFIRM_OPTIONS:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
+    find_architecture(root, settings)
+    # Checked before the build, which takes a minute.
+    given = dict(parse_overrides(stage.overrides, root))
+    _check_rules(root, settings, given)
+    check_deployable(stage, read_status(stage.create_session().client("cloudformation"), stage.stack))
+    if problems := find_problems(root / "template.yaml", given, stage):
+        raise DeploymentRefused("\n".join(problems))
     build(root, settings)
     parameters = root / ".aws-sam/parameters.yaml"
     # sam reads this file as YAML, a superset of JSON. Of two values of a parameter it takes the later one.
-    all_overrides = [*_flatten(overrides, root), {"Architecture": find_architecture(root, settings)}]
+    all_overrides = [*flatten(stage.overrides, root), {"Architecture": find_architecture(root, settings)}]
     parameters.write_text(json.dumps(all_overrides), encoding="utf-8")
     command = [settings.sam, "deploy", "--config-env", settings.stage, *_CONFIRM_OPTIONS[settings.confirm]]
-    _run(root, [*command, "--parameter-overrides", f"file://{parameters}"])
+    return [*command, "--parameter-overrides", f"file://{parameters}"]
+
+
+def _check_rules(root: Path, settings: Settings, parameters: Mapping[str, str]) -> None:
+    violations = rules.find_violations(rules.load_template(root / "template.yaml"), parameters)
+    if violations:
+        raise DeploymentRefused(f"Parameters of stage {settings.stage} in samconfig.toml: {' '.join(violations)}")
 
 
 def find_architecture(root: Path, settings: Settings) -> str:
     """Return the architecture to build and to deploy.
 
     Raises:
-        DeploymentRefused: the stage or the architecture is unknown.
+        DeploymentRefused: the architecture is unknown.
+        StageRefused: the stage is unknown.
     """
-    configured = dict(_parse_overrides(_read_overrides(root, settings.stage), root)).get("Architecture", "")
+    configured = dict(parse_overrides(read_stage(root, settings.stage).overrides, root)).get("Architecture", "")
     architecture = settings.architecture or configured or _read_default(root)
     if architecture not in TARGETS:
         source = (
@@ -135,48 +164,6 @@ def read_machine(path: Path) -> int | None:
     return int(struct.unpack("<H", header[18:20])[0]) if header[:4] == b"\x7fELF" else None
 
 
-def _read_overrides(root: Path, stage: str) -> Any:
-    """Return the parameter overrides of a stage as samconfig.toml has them: a text, a list or a table."""
-    with (root / "samconfig.toml").open("rb") as file:
-        stages = {name: value for name, value in tomllib.load(file).items() if isinstance(value, dict)}
-    deployable = [name for name, commands in stages.items() if "deploy" in commands and name != "local"]
-    if stage != "local" and stage not in deployable:
-        raise DeploymentRefused(f"samconfig.toml has no stage {stage!r} to deploy. It has: {', '.join(deployable)}.")
-    sections = [stages[stage].get(command, {}).get("parameters", {}) for command in ("deploy", "global")]
-    return next((section["parameter_overrides"] for section in sections if "parameter_overrides" in section), [])
-
-
-def _flatten(overrides: Any, folder: Path) -> Iterator[Any]:
-    """Yield texts and tables, with absolute paths of files: sam would resolve them from the file that is written."""
-    for each in overrides if isinstance(overrides, list) else [overrides]:
-        if isinstance(each, list):
-            yield from _flatten(each, folder)
-        elif isinstance(each, str) and each.startswith("file://"):
-            yield f"file://{folder / each.removeprefix('file://')}"
-        else:
-            yield each
-
-
-def _parse_overrides(overrides: Any, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield names and values in sam's order; the last value of a name wins."""
-    for each in _flatten(overrides, folder):
-        if isinstance(each, Mapping):
-            yield from ((str(name), str(value)) for name, value in each.items())
-        elif each.startswith("file://"):
-            path = Path(each.removeprefix("file://"))
-            yield from _parse_overrides(_read_file(path), path.parent)
-        else:
-            yield from ((key or name, value.strip("\"'")) for key, name, value in _OVERRIDE.findall(each))
-
-
-def _read_file(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as failure:
-        raise DeploymentRefused(f"samconfig.toml names {path}, which cannot be read: {failure.strerror}.") from None
-    return tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-
-
 def _read_default(root: Path) -> str:
     template = yaml.load((root / "template.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - strings
     return str(template["Parameters"]["Architecture"]["Default"])
@@ -194,13 +181,12 @@ def main() -> None:
     settings = Settings.read(os.environ)
     try:
         action(ROOT, settings)
-    except DeploymentRefused as error:
+    except REFUSALS as error:
         _exit_with_message(str(error))
+    except AWS_ERRORS as error:
+        _exit_with_message(explain_aws_error(error))
     if action is deploy:
-        # boto3 takes seconds to import on a small machine, and a refused deployment needs none.
-        from tools.next_steps import show_next_steps  # noqa: PLC0415
-
-        show_next_steps(ROOT, settings.stage)
+        show_next_steps(read_aws_stage(ROOT, settings.stage))
 
 
 def _exit_with_message(message: str) -> NoReturn:

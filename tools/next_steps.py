@@ -5,10 +5,7 @@ does not fail the deployment, which has happened before.
 """
 
 import time
-import tomllib
 from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple
 
 import boto3.session
 
@@ -18,54 +15,24 @@ from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.console import CommandRefused, note, show
 from qwen_gateway_cli.examples import KEY_VARIABLE, format_examples
 from qwen_gateway_cli.stack import Stack, find_aws_stack
+from tools.stage import Stage
 
 
-class Deployment(NamedTuple):
-    """A stage's settings of samconfig.toml that say where its stack is. None: those of the shell."""
-
-    stack_name: str
-    region: str | None
-    profile: str | None
-
-    @classmethod
-    def read(cls, root: Path, stage: str) -> "Deployment":
-        """Read the settings of a stage; those of `deploy` precede those of `global`."""
-        with (root / "samconfig.toml").open("rb") as file:
-            commands = tomllib.load(file)[stage]
-        settings = commands.get("global", {}).get("parameters", {}) | commands["deploy"]["parameters"]
-        return cls(settings["stack_name"], settings.get("region"), settings.get("profile"))
-
-    def open_session(self) -> boto3.session.Session:
-        """Return a session with the credentials and the region of the deployment."""
-        return boto3.session.Session(region_name=self.region, profile_name=self.profile)
-
-    def format_command(self, arguments: str) -> str:
-        """Return a line that runs the operator's command on this stack in the shell of the deployment."""
-        shell = boto3.session.Session()
-        variables = ""
-        if self.profile and self.profile != shell.profile_name:
-            variables += f"AWS_PROFILE={self.profile} "
-        if self.region and self.region != shell.region_name:
-            variables += f"AWS_DEFAULT_REGION={self.region} "
-        return f"{variables}.venv/bin/qwen-gateway {arguments} --stack {self.stack_name}"
-
-
-def show_next_steps(root: Path, stage: str) -> None:
+def show_next_steps(stage: Stage) -> None:
     """Print the address of the stage's gateway, the missing steps and the examples."""
     try:
-        deployment = Deployment.read(root, stage)
-        stack = find_aws_stack(deployment.stack_name, deployment.open_session())
-        steps = (_format_secret_step(deployment, stack), _format_key_step(deployment, stack))
-        show(format_next_steps(deployment, stack.base_url, steps))
+        stack = find_aws_stack(stage.stack, stage.create_session())
+        steps = (_format_secret_step(stage, stack), _format_key_step(stage, stack))
+        show(format_next_steps(stage, stack.base_url, steps))
     except (CommandRefused, ConfigurationError) as error:
         note(f"The next steps cannot be shown: {error}")
     except AWS_ERRORS as error:
         note(f"The next steps cannot be shown: {explain_aws_error(error)}")
 
 
-def format_next_steps(deployment: Deployment, base_url: str, steps: Iterable[str]) -> str:
+def format_next_steps(stage: Stage, base_url: str, steps: Iterable[str]) -> str:
     """Return the whole text, with the given steps before the examples."""
-    doctor = deployment.format_command("doctor")
+    doctor = _format_command(stage, "doctor")
     return "\n\n".join(
         (
             f"\nThe gateway answers at {base_url}",
@@ -77,27 +44,38 @@ def format_next_steps(deployment: Deployment, base_url: str, steps: Iterable[str
     )
 
 
-def _format_secret_step(deployment: Deployment, stack: Stack) -> str:
+def _format_command(stage: Stage, arguments: str) -> str:
+    """Return a line that runs the operator's command on the stack of a stage, in the shell of the deployment."""
+    shell = boto3.session.Session()
+    variables = ""
+    if stage.profile and stage.profile != shell.profile_name:
+        variables += f"AWS_PROFILE={stage.profile} "
+    if stage.region and stage.region != shell.region_name:
+        variables += f"AWS_DEFAULT_REGION={stage.region} "
+    return f"{variables}.venv/bin/qwen-gateway {arguments} --stack {stage.stack}"
+
+
+def _format_secret_step(stage: Stage, stack: Stack) -> str:
     configuration = parse(stack.gateway_config)
     provider = configuration.default_provider
     if not configuration.providers[provider].needs_key:
         return f"The provider {provider} needs no key."
-    command = deployment.format_command(f"secrets set {provider}")
+    command = _format_command(stage, f"secrets set {provider}")
     try:
         described = stack.clients.secretsmanager.describe_secret(SecretId=stack.provider_keys_secret)
     except AWS_ERRORS as error:
         return f"Store the provider's key, unless it is stored ({explain_aws_error(error)}):\n\n{command}"
     if described.get("VersionIdsToStages"):
-        return f"Provider keys are stored. Their list:\n\n{deployment.format_command('secrets list')}"
+        return f"Provider keys are stored. Their list:\n\n{_format_command(stage, 'secrets list')}"
     return f"Store the provider's key, which a hidden prompt reads:\n\n{command}"
 
 
-def _format_key_step(deployment: Deployment, stack: Stack) -> str:
-    command = deployment.format_command("keys create --name backend")
+def _format_key_step(stage: Stage, stack: Stack) -> str:
+    command = _format_command(stage, "keys create --name backend")
     try:
         keys = KeyAdministration(stack.clients.dynamodb, stack.keys_table).list()
     except AWS_ERRORS as error:
         return f"Create an API key, unless you have one ({explain_aws_error(error)}):\n\n{command}"
     if any(key.state(time.time()) == "active" for key in keys):
-        return f"API keys exist. Their list, without tokens:\n\n{deployment.format_command('keys list')}"
+        return f"API keys exist. Their list, without tokens:\n\n{_format_command(stage, 'keys list')}"
     return f"Create an API key for a client; its token is shown only once:\n\n{command}"

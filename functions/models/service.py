@@ -3,7 +3,7 @@
 import time
 from typing import Any, Protocol
 
-from qwen_gateway.api import HttpRequest, JsonResponse, bearer_token
+from qwen_gateway.api import HttpRequest, JsonResponse, api_key_token
 from qwen_gateway.catalog import Model
 from qwen_gateway.ledger import ApiKey
 from qwen_gateway.routing import Target
@@ -52,7 +52,7 @@ class ModelsService:
         return JsonResponse(self._model(name, self._routes.targets(name)[0]))
 
     def _authenticate(self, request: HttpRequest) -> None:
-        self._keys.authenticate(bearer_token(request.headers), time.time())
+        self._keys.authenticate(api_key_token(request.headers), time.time())
 
     def _model(self, name: str, target: Target) -> dict[str, Any]:
         model = {"id": name, "object": "model", "created": 0, "owned_by": target.provider}

@@ -135,21 +135,32 @@ def _check_subcommand(words: list[str]) -> Iterator[str]:
 
 def _check_aws(words: list[str]) -> Iterator[str]:
     """Check a command of the AWS CLI, whose operations and options are spelled as in botocore, with hyphens."""
-    command = " ".join(words[:2])
-    options = _list_aws_options(*words[:2])
+    command = " ".join(words[:3] if words[1:2] == ["wait"] else words[:2])
+    options = _OPTIONS_OF_THE_AWS_CLI.get(command) or _list_aws_options(*command.split())
     if options is None:
         yield f"aws {command}"
     else:
         yield from (f"aws {command} {word}" for word in words[2:] if word.startswith("--") and word not in options)
 
 
+_OPTIONS_OF_THE_AWS_CLI = {
+    "cloudformation deploy": frozenset({"--template-file", "--capabilities", "--stack-name", "--parameter-overrides"})
+}
+"""Commands that the AWS CLI makes of several operations, with the options that documents use."""
+
+
 @functools.cache
-def _list_aws_options(service: str, operation: str = "") -> frozenset[str] | None:
-    """Return the options of an operation, None if the service or the operation does not exist."""
+def _list_aws_options(service: str, operation: str = "", waiter: str = "") -> frozenset[str] | None:
+    """Return the options of an operation or a waiter, None if the service or the operation does not exist."""
+    session = botocore.session.get_session()
     try:
-        model = botocore.session.get_session().get_service_model(service)
+        model = session.get_service_model(service)
     except UnknownServiceError:
         return None
+    if waiter:
+        waiters = session.get_waiter_model(service)
+        named = next((each for each in waiters.waiter_names if xform_name(each, "-") == waiter), None)
+        operation = xform_name(waiters.get_waiter(named).operation, "-") if named else ""
     name = next((name for name in model.operation_names if xform_name(name, "-") == operation), None)
     if name is None:
         return None

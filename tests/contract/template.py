@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
+
 ROOT = Path(__file__).parents[2]
 
 Template = dict[str, Any]
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": "gateway",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+HOOKS = frozenset({"SmokeHookFunction"})
+"""Functions that CodeDeploy invokes by their name. They have neither alias nor route."""
 
 
 def transform(
@@ -20,6 +33,33 @@ def transform(
     done = subprocess.run([*command, *options], check=True, capture_output=True)
     transformed: Template = json.loads(done.stdout)
     return transformed
+
+
+def apply_conditions(template: Template, parameters: Mapping[str, str]) -> Template:
+    """Return the template that CloudFormation deploys with these parameters: without conditions and `Fn::If`."""
+    intrinsics = Intrinsics(template, PSEUDO_PARAMETERS | dict(parameters))
+
+    def choose(value: Any) -> Any:
+        match value:
+            case {"Fn::If": [str(name), then, otherwise]}:
+                return choose(then if intrinsics.resolve({"Condition": name}) else otherwise)
+            case dict():
+                return {name: choose(each) for name, each in value.items()}
+            case list():
+                return [choose(each) for each in value]
+        return value
+
+    resources = {
+        name: choose(each)
+        for name, each in template["Resources"].items()
+        if "Condition" not in each or intrinsics.resolve({"Condition": each["Condition"]})
+    }
+    outputs = {
+        name: choose(each)
+        for name, each in template["Outputs"].items()
+        if "Condition" not in each or intrinsics.resolve({"Condition": each["Condition"]})
+    }
+    return {**template, "Resources": resources, "Outputs": outputs}
 
 
 def find_resources(template: Template, kind: str) -> dict[str, Any]:
@@ -45,6 +85,12 @@ def find_versions(template: Template) -> dict[str, str]:
         alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0]
         for alias in find_resources(template, "AWS::Lambda::Alias").values()
     }
+
+
+def resolve(template: Template, value: Any, parameters: dict[str, str] | None = None) -> Any:
+    """Return a value of the template as a stack with these parameters has it; a resource's `Ref` is its logical id."""
+    resources = {name: name for name in template["Resources"]}
+    return Intrinsics(template, PSEUDO_PARAMETERS | resources | (parameters or {})).resolve(value)
 
 
 def find_parameters(template: Template, value: Any) -> set[str]:

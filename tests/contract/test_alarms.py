@@ -22,7 +22,7 @@ from tests.contract.alarms import (
     list_metrics,
     parse_log,
 )
-from tests.contract.template import ROOT, Template, find_functions, find_resource, find_resources
+from tests.contract.template import ROOT, Template, apply_conditions, find_functions, find_resource, find_resources
 from tests.integration.chat.aws_calls import fail_aws_call
 from tests.integration.chat.conftest import Gateway
 
@@ -58,6 +58,12 @@ THIS_STACK = {"Ref": "AWS::StackName"}
 TOPIC = [{"Ref": "AlarmTopic"}]
 
 
+@pytest.fixture
+def monitored(template: Template) -> Template:
+    """Return the template as it is deployed with an address for alarms, and with the other defaults."""
+    return apply_conditions(template, {"AlarmEmail": "ops@example.com"})
+
+
 def find_by_kind(template: Template, *kinds: str) -> dict[str, Any]:
     return {name: each for name, each in template["Resources"].items() if each["Type"] in kinds}
 
@@ -66,6 +72,7 @@ def test_without_an_address_there_is_no_topic_alarm_dashboard_or_saved_query(tem
     assert template["Parameters"]["AlarmEmail"]["Default"] == ""
     assert template["Conditions"][CONDITION] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]}
     resources = find_by_kind(template, *KINDS)
+    del resources["CanaryErrorsAlarm"]  # It has a switch of its own, and notifies nobody.
 
     assert {each["Type"] for each in resources.values()} == set(KINDS)
     assert {name for name, each in resources.items() if each.get("Condition") != CONDITION} == set()
@@ -98,11 +105,11 @@ def test_only_an_address_or_nothing_is_accepted(template: Template, address: str
     assert "ops@example.com" in parameter["ConstraintDescription"]
 
 
-def test_each_alarm_names_its_paragraph_of_the_runbook(template: Template) -> None:
+def test_each_alarm_names_its_paragraph_of_the_runbook(monitored: Template) -> None:
     anchors = find_anchors((ROOT / RUNBOOK).read_text(encoding="utf-8"))
     named = {
         name: re.fullmatch(rf"[A-Z][^.]*\. Runbook: {RUNBOOK}#(alarm-[\w-]+)", alarm["AlarmDescription"])
-        for name, alarm in find_resources(template, ALARM).items()
+        for name, alarm in find_resources(monitored, ALARM).items()
     }
 
     assert named.keys() == NAMES
@@ -112,17 +119,17 @@ def test_each_alarm_names_its_paragraph_of_the_runbook(template: Template) -> No
     }
 
 
-def test_each_alarm_notifies_the_topic_and_takes_missing_data_for_no_failure(template: Template) -> None:
-    for alarm in find_resources(template, ALARM).values():
+def test_each_alarm_notifies_the_topic_and_takes_missing_data_for_no_failure(monitored: Template) -> None:
+    for alarm in find_resources(monitored, ALARM).values():
         assert alarm["AlarmActions"] == TOPIC
         assert alarm.get("OKActions", TOPIC) == TOPIC
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_a_sum_of_metrics_is_complete_and_counts_late_data(template: Template) -> None:
+def test_a_sum_of_metrics_is_complete_and_counts_late_data(monitored: Template) -> None:
     """FILL replaces data that are only late: an alarm on the newest minute alone would miss them."""
     sums = [
-        alarm for alarm in find_resources(template, ALARM).values() if "FILL" in json.dumps(alarm.get("Metrics", []))
+        alarm for alarm in find_resources(monitored, ALARM).values() if "FILL" in json.dumps(alarm.get("Metrics", []))
     ]
 
     assert len(sums) == 3
@@ -132,13 +139,13 @@ def test_a_sum_of_metrics_is_complete_and_counts_late_data(template: Template) -
         assert alarm["EvaluationPeriods"] > alarm["DatapointsToAlarm"]
 
 
-def test_each_metric_of_aws_has_the_dimensions_that_aws_publishes(template: Template) -> None:
-    for alarm in find_resources(template, ALARM).values():
+def test_each_metric_of_aws_has_the_dimensions_that_aws_publishes(monitored: Template) -> None:
+    for alarm in find_resources(monitored, ALARM).values():
         for metric in list_metrics(alarm):
             if metric.namespace != GATEWAY and not (metric[:2] in METRICS_OF_THE_ACCOUNT and not metric.dimensions):
                 assert metric.dimensions.keys() == DIMENSIONS_OF_AWS[metric[:2]]
                 assert all(
-                    value in ("api", THIS_STACK) or value["Ref"] in template["Resources"]
+                    value in ("api", THIS_STACK) or value["Ref"] in monitored["Resources"]
                     for value in metric.dimensions.values()
                 )
 
@@ -151,16 +158,16 @@ def test_the_api_of_the_server_errors_is_that_of_the_stack(template: Template) -
 
 
 @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "ThrottlesAlarm"])
-def test_an_alarm_on_functions_reads_all_of_them(template: Template, name: str) -> None:
-    read = [each.dimensions["FunctionName"]["Ref"] for each in list_metrics(find_resources(template, ALARM)[name])]
+def test_an_alarm_on_functions_reads_all_of_them(monitored: Template, name: str) -> None:
+    read = [each.dimensions["FunctionName"]["Ref"] for each in list_metrics(find_resources(monitored, ALARM)[name])]
 
-    assert sorted(read) == sorted(find_functions(template))
+    assert sorted(read) == sorted(find_functions(monitored))
 
 
-def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(template: Template) -> None:
+def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(monitored: Template) -> None:
     policies = [
         statement
-        for role in find_resources(template, "AWS::IAM::Role").values()
+        for role in find_resources(monitored, "AWS::IAM::Role").values()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
@@ -169,7 +176,7 @@ def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(templat
         for each in policies
         if str(each["Action"]).startswith("dynamodb:")
     }
-    alarm = find_resources(template, ALARM)["DynamoDBThrottlesAlarm"]
+    alarm = find_resources(monitored, ALARM)["DynamoDBThrottlesAlarm"]
 
     assert {(each.dimensions["TableName"]["Ref"], each.name) for each in list_metrics(alarm)} == used
 
@@ -242,25 +249,25 @@ def test_the_gateway_emits_the_metric_of_an_alarm(  # noqa: PLR0913, PLR0917 - f
 
 def read_dashboard(template: Template) -> tuple[str, Any]:
     """Return the dashboard's text and its widgets, with logical ids in place of what CloudFormation inserts."""
-    text: str = find_resource(template, "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"]
+    text, _ = find_resource(template, "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"]
     return text, json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", text))["widgets"]
 
 
-def test_the_dashboard_shows_every_alarm(template: Template) -> None:
-    _, (first, *_) = read_dashboard(template)
+def test_the_dashboard_shows_every_alarm(monitored: Template) -> None:
+    _, (first, *_) = read_dashboard(monitored)
 
     assert first["type"] == "alarm"
     assert {each.removesuffix(".Arn") for each in first["properties"]["alarms"]} == NAMES
 
 
-def test_the_dashboard_shows_every_provider_and_model(template: Template) -> None:
-    text, widgets = read_dashboard(template)
+def test_the_dashboard_shows_every_provider_and_model(monitored: Template) -> None:
+    text, widgets = read_dashboard(monitored)
     expressions = re.findall(
         r"SEARCH\('\{QwenGateway,service,provider,model\} (.+?)', '\w+', 300\)", json.dumps(widgets)
     )
     shown = {re.fullmatch(r'service=\\"AWS::StackName\\" MetricName=\\"(\w+)\\"', each)[1] for each in expressions}  # type: ignore[index]
 
-    names = {"requests", "tokens_in", "tokens_out", "tokens_cached", "latency_ms", "time_to_first_token_ms"}
+    names = {"requests", "tokens_in", "tokens_out", "tokens_cached", "latency_ms", "first_token_ms"}
     assert shown == names
     inserted = {name.removesuffix(".Arn") for name in re.findall(r"\$\{([\w:.]+)\}", text)}
-    assert inserted - {"AWS::StackName", "AWS::Region"} <= template["Resources"].keys()
+    assert inserted - {"AWS::StackName", "AWS::Region"} <= monitored["Resources"].keys()

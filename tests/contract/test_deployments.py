@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics, parse_rest_api
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
+from tests.contract.adopted import ADOPTED, SECRET
 from tests.contract.template import (
+    HOOKS,
     ROOT,
     Template,
     find_functions,
@@ -20,11 +22,20 @@ from tests.contract.template import (
     find_resource,
     find_resources,
     find_versions,
+    resolve,
     transform,
 )
 
+MAX_DESCRIPTION = 256
 UNVERSIONED_PROPERTIES = ("ReservedConcurrentExecutions",)
 """Properties of the function as a whole: a change takes effect at once, without a new version."""
+CHANGES = {
+    "AllowedCidrs": "203.0.113.0/24",
+    "AllowedOrigin": "https://app.example.com",
+    "ApiAuth": "AWS_IAM",
+    "VpcEndpointIds": "vpce-0123456789abcdef0",
+}
+"""Another value for each parameter of the API's body."""
 
 
 @pytest.fixture
@@ -45,15 +56,16 @@ def find_deployment(template: Template) -> str:
 def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -> None:
     body = find_resource(template, "AWS::ApiGateway::RestApi")["Body"]
     parameters = find_parameters(template, body)
-    assert "AllowedOrigin" in parameters
+    assert parameters == CHANGES.keys()
 
-    for name in parameters:
-        value = {name: "https://app.example.com"}
-        before, after = transform(at=1_764_000_000), transform(parameters=value, at=1_764_000_060)
-        # The same template with another value changes the body; the new deployment has that body.
-        assert parse_rest_api(before, {}) != parse_rest_api(before, value)
-        assert parse_rest_api(after, value) == parse_rest_api(before, value)
+    for name, changed in CHANGES.items():
+        before, after = transform(at=1_764_000_000), transform(parameters={name: changed}, at=1_764_000_060)
+        assert resolve_body(before, {}) != resolve_body(after, {name: changed})
         assert find_deployment(before) != find_deployment(after)
+
+
+def resolve_body(template: Template, values: dict[str, str]) -> Any:
+    return resolve(template, find_resource(template, "AWS::ApiGateway::RestApi")["Body"], values)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +73,7 @@ def test_a_changed_parameter_of_the_api_makes_a_deployment(template: Template) -
     [
         pytest.param("ResponseTransferMode: RESPONSE_STREAM", "ResponseTransferMode: BUFFERED", id="address and mode"),
         pytest.param("TimeoutInMillis: 900000", "TimeoutInMillis: 600000", id="timeout"),
-        pytest.param("EndpointConfiguration: {Type: REGIONAL}", "EndpointConfiguration: {Type: EDGE}", id="endpoint"),
+        pytest.param("Type: !If [IsPrivate, PRIVATE, REGIONAL]", "Type: EDGE", id="endpoint"),
     ],
 )
 def test_a_changed_streaming_setting_makes_a_deployment(copy: Path, now: str, then: str) -> None:
@@ -93,11 +105,23 @@ def get_version_identity(template: Template, function: str, values: dict[str, st
     """Return the logical id of a version and its description; a change of either makes CloudFormation replace it."""
     name = find_versions(template)[function]
     description = template["Resources"][name]["Properties"]["Description"]
-    return name, Intrinsics(template, values).resolve(description)
+    return name, DescriptionIntrinsics(template, values).resolve(description)
+
+
+class DescriptionIntrinsics(Intrinsics):
+    """Resolves a version's description, which contains the last part of an ARN."""
+
+    def resolve(self, value: Any) -> str:
+        match value:
+            case {"Fn::Select": [int(index), {"Fn::Split": [str(separator), text]}]}:
+                return self.resolve(text).split(separator)[index]
+        return super().resolve(value)
 
 
 def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -> None:
-    for function, properties in find_functions(template).items():
+    functions = find_functions(template)
+    for function in functions.keys() - HOOKS:
+        properties = functions[function]
         versioned = {name: value for name, value in properties.items() if name not in UNVERSIONED_PROPERTIES}
         parameters = find_parameters(template, versioned)
         assert {"GatewayConfig", "MemorySize"} <= parameters
@@ -105,8 +129,28 @@ def test_a_changed_parameter_of_a_function_makes_a_version(template: Template) -
         version = template["Resources"][find_versions(template)[function]]["Properties"]
         assert find_parameters(template, version["Description"]) == parameters
         for name in parameters:
-            changed = get_version_identity(template, function, {name: "changed"})
+            changed = get_version_identity(template, function, {name: ADOPTED.get(name, "changed")})
             assert changed != get_version_identity(template, function, {})
+
+
+def test_another_secret_makes_a_version(template: Template) -> None:
+    for other in (SECRET[:-1] + "0", SECRET.replace(":secret:", ":secret:other/")):
+        first, second = (
+            get_version_identity(template, "ChatFunction", {"ExistingProviderKeysSecret": arn})
+            for arn in (SECRET, other)
+        )
+        assert first != second
+
+
+def test_the_description_of_a_version_has_room_for_a_configuration(template: Template) -> None:
+    """Lambda rejects a longer description. Names are those that CloudFormation gives to a stack's own resources."""
+    for function in find_functions(template).keys() - HOOKS:
+        lengths = [
+            len(get_version_identity(template, function, {**values, "MemorySize": "10240"})[1])
+            for values in ({}, ADOPTED)
+        ]
+        assert lengths[0] <= MAX_DESCRIPTION - 150
+        assert lengths[1] <= MAX_DESCRIPTION - 50
 
 
 def test_a_version_is_replaced_when_its_description_changes() -> None:
@@ -122,7 +166,7 @@ def test_a_changed_byte_of_the_layer_makes_a_version_of_every_function(copy: Pat
     after = transform(copy)
 
     assert not find_layers(before) & find_layers(after)
-    assert find_versions(before).keys() == find_versions(after).keys() == find_functions(after).keys()
+    assert find_versions(before).keys() == find_versions(after).keys() == find_functions(after).keys() - HOOKS
     assert not set(find_versions(before).values()) & set(find_versions(after).values())
     for function in find_functions(after).values():
         assert {layer["Ref"] for layer in function["Layers"]} == find_layers(after)

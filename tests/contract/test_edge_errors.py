@@ -11,17 +11,23 @@ from tests.contract.template import Template, find_functions
 
 # API Gateway's response type; the status, error type and error code that a client receives.
 EXPECTED_ERRORS = {
+    "ACCESS_DENIED": (403, "permission_error", "access_denied"),
     "DEFAULT_4XX": (None, "invalid_request_error", "request_refused"),
     "DEFAULT_5XX": (None, "server_error", "gateway_failed"),
+    "EXPIRED_TOKEN": (401, "authentication_error", "expired_signature"),
     "INTEGRATION_FAILURE": (503, "server_error", "gateway_busy"),
     "INTEGRATION_TIMEOUT": (504, "timeout_error", "gateway_timeout"),
+    "INVALID_SIGNATURE": (401, "authentication_error", "invalid_signature"),
     "MISSING_AUTHENTICATION_TOKEN": (404, "invalid_request_error", "unknown_route"),
     "QUOTA_EXCEEDED": (429, "rate_limit_error", "gateway_throttled"),
     "REQUEST_TOO_LARGE": (413, "invalid_request_error", "request_too_large"),
     "RESOURCE_NOT_FOUND": (404, "invalid_request_error", "unknown_route"),
     "THROTTLED": (429, "rate_limit_error", "gateway_throttled"),
+    "UNAUTHORIZED": (401, "authentication_error", "signature_required"),
     "UNSUPPORTED_MEDIA_TYPE": (404, "invalid_request_error", "unknown_route"),
+    "WAF_FILTERED": (403, "permission_error", "firewall_blocked"),
 }
+AUTHORIZATION_ERRORS = ("EXPIRED_TOKEN", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED")
 ORIGIN = "https://app.example.com"
 
 
@@ -76,6 +82,25 @@ def test_a_browser_can_read_an_api_gateway_error_and_its_headers(api: RestApi, e
 def test_an_api_gateway_error_does_not_have_api_gateways_words(api: RestApi, kind: str) -> None:
     """They can repeat the client's key: `'sk-...' not a valid key=value pair (missing equal-sign)`."""
     assert "$context.error" not in api.gateway_responses[kind].template
+
+
+def test_with_iam_authorization_a_missing_signature_is_no_unknown_route(template: Template) -> None:
+    responses = parse_rest_api(template, {"ApiAuth": "AWS_IAM"}).gateway_responses
+
+    missing, unauthorized = responses["MISSING_AUTHENTICATION_TOKEN"], responses["UNAUTHORIZED"]
+    assert (missing.status, missing.template) == (401, unauthorized.template)
+    for kind in AUTHORIZATION_ERRORS:
+        assert "SigV4" in responses[kind].template
+    for kind in ("INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"):
+        # Which of them answers a bearer key instead of a signature is not documented.
+        assert "x-api-key" in responses[kind].template
+
+
+def test_a_caller_from_another_network_learns_which_parameters_admit_it(api: RestApi) -> None:
+    template = api.gateway_responses["ACCESS_DENIED"].template
+
+    for parameter in ("AllowedCidrs", "VpcEndpointIds", "execute-api:Invoke"):
+        assert parameter in template
 
 
 def test_access_logs_have_the_type_of_an_error_but_not_its_message(template: Template) -> None:

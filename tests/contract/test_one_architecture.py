@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.contract.fake_cloudformation import FakeCloudFormation, run_fake_cloudformation
 from tests.contract.template import ROOT
 from tools.deploy import TARGETS
 
@@ -28,8 +29,8 @@ if arguments[0] == "build":
 sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
 """
 FAKE_NEXT_STEPS = """\
-def show_next_steps(root, stage):
-    print("next steps of", stage)
+def show_next_steps(stage):
+    print("next steps of", stage.name)
 """
 PARSE = """\
 import json, sys
@@ -54,12 +55,19 @@ class Done(NamedTuple):
 class Repository:
     """A copy of what `make deploy` reads, in which sam is a fake."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cloudformation: FakeCloudFormation) -> None:
         self.root = root
+        self._aws = {
+            "AWS_ENDPOINT_URL": cloudformation.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
         for name in ("Makefile", "samconfig.toml", "template.yaml"):
             shutil.copy(ROOT / name, root)
         (root / "tools").mkdir()
-        shutil.copy(ROOT / "tools/deploy.py", root / "tools")
+        for name in ("adoption.py", "deploy.py", "rollback.py", "rules.py", "stack_status.py", "stage.py"):
+            shutil.copy(ROOT / "tools" / name, root / "tools")
         (root / "tools/next_steps.py").write_text(FAKE_NEXT_STEPS, encoding="utf-8")
         self.sam = root / "fake-sam"
         self.sam.write_text(FAKE_SAM, encoding="utf-8")
@@ -69,7 +77,7 @@ class Repository:
         """Run make without its set-up."""
         tools = [f"SAM={self.sam}", f"BIN={ROOT}/.venv/bin", "UV=uv"]
         command: list[str | Path] = ["make", "-C", self.root, "-o", ".venv", "-o", "aws-operations", *tools, *arguments]
-        environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **self._aws, **variables}
         done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
         calls = self.root / "calls"
         lines = calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
@@ -85,8 +93,15 @@ class Repository:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path)
+def cloudformation() -> Iterator[FakeCloudFormation]:
+    """Return a CloudFormation without stacks."""
+    with run_fake_cloudformation() as running:
+        yield running
+
+
+@pytest.fixture
+def repository(tmp_path: Path, cloudformation: FakeCloudFormation) -> Repository:
+    return Repository(tmp_path, cloudformation)
 
 
 def parse_as_sam(call: list[str]) -> dict[str, str]:
@@ -263,3 +278,96 @@ def test_the_build_alone_uploads_nothing(repository: Repository) -> None:
 
     assert (done.status, done.uploaded) == (0, False)
     assert "next steps" not in done.out
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_parameters_that_violate_a_rule_of_the_template_stop_before_the_build(
+    repository: Repository, stage: str
+) -> None:
+    file = repository.root / "samconfig.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f'"Stage={stage}"', f'"Stage={stage}", "DomainName=llm.example.com"'), "utf-8")
+
+    done = repository.make("deploy", f"STAGE={stage}")
+
+    check_refused(done, f"stage {stage} in samconfig.toml", "DomainName is set without CertificateArn")
+    assert done.calls == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("ROLLBACK_COMPLETE", ["first deployment", "CREATE_FAILED", "make teardown STAGE=dev"]),
+        ("ROLLBACK_FAILED", ["make teardown STAGE=dev"]),
+        ("CREATE_FAILED", ["make teardown STAGE=dev"]),
+        ("DELETE_FAILED", ["DELETE_FAILED", "make teardown STAGE=dev"]),
+        ("UPDATE_ROLLBACK_FAILED", ["UPDATE_FAILED", "continue-update-rollback --stack-name qwen-gateway-dev"]),
+        ("CREATE_IN_PROGRESS", ["CREATE_IN_PROGRESS", "Wait"]),
+        ("UPDATE_IN_PROGRESS", ["Wait", "cancel-update-stack --stack-name qwen-gateway-dev"]),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", ["Wait"]),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ["Wait"]),
+        ("DELETE_IN_PROGRESS", ["Wait"]),
+    ],
+)
+def test_a_stack_that_cannot_be_updated_is_refused_before_the_build(
+    repository: Repository, cloudformation: FakeCloudFormation, status: str, words: list[str]
+) -> None:
+    cloudformation.status = status
+
+    done = repository.make("deploy")
+
+    check_refused(done, status, *words)
+    assert done.calls == []
+    assert cloudformation.stacks == ["qwen-gateway-dev"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "REVIEW_IN_PROGRESS"],
+)
+def test_a_stack_that_can_be_updated_is_deployed(
+    repository: Repository, cloudformation: FakeCloudFormation, status: str
+) -> None:
+    cloudformation.status = status
+
+    assert repository.make("deploy").uploaded
+
+
+def test_the_region_of_samconfig_is_asked(repository: Repository, cloudformation: FakeCloudFormation) -> None:
+    repository.configure('["Stage=dev"]\nregion = "eu-central-1"')
+    cloudformation.status = "UPDATE_ROLLBACK_FAILED"
+
+    check_refused(repository.make("deploy"), "--region eu-central-1")
+    assert cloudformation.regions == {"eu-central-1"}
+
+
+@pytest.mark.parametrize("target", ["deploy", "rollback"])
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"AWS_ACCESS_KEY_ID": ""}, ["credentials"]),
+        ({"AWS_DEFAULT_REGION": "", "AWS_ENDPOINT_URL": ""}, ["No AWS region"]),
+        ({"AWS_PROFILE": "missing"}, ["missing"]),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, ["127.0.0.1"]),
+    ],
+)
+def test_an_unusable_account_is_explained(
+    repository: Repository, target: str, variables: dict[str, str], words: list[str]
+) -> None:
+    unreachable = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1", "HOME": str(repository.root)}
+    done = repository.make(target, **unreachable, **variables)
+
+    check_refused(done, *words)
+    assert done.calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["STAGE=live"], ["'live'", "dev, prod"]),
+        (["STAGE=local"], ["STAGE=local", "make up"]),
+        ([], ["qwen-gateway-dev", "us-east-1"]),
+    ],
+)
+def test_a_rollback_without_a_stack_is_refused(repository: Repository, arguments: list[str], words: list[str]) -> None:
+    check_refused(repository.make("rollback", *arguments), *words)

@@ -1,16 +1,18 @@
 """Each role allows exactly the AWS calls that its function makes: no call is denied, and no permission is unused."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.client
+import httpx2
 import pytest
 
-from qwen_gateway_cli.local.apigateway.rest_api import Intrinsics
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.contract.template import Template, find_functions
+from tests.contract.template import HOOKS, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import import_fresh
@@ -19,8 +21,17 @@ from tools import aws_operations
 type Permission = tuple[str, str]
 """An action, and the logical id of its resource."""
 
-RESOURCE_PARAMETERS = {"dynamodb": "TableName", "secretsmanager": "SecretId"}
+RESOURCE_PARAMETERS = {"dynamodb": "TableName", "secretsmanager": "SecretId", "cloudformation": "StackName"}
 """The parameter with the resource's name, by service. The emulated AWS names resources by logical id."""
+
+PERMITTED_BY_APPLICATION = {"codedeploy": "ServerlessDeploymentApplication"}
+"""The resource of every call, by service: the parameters of these calls name deployments, which have no ARN."""
+
+FAKE_RESPONSES: dict[str, dict[str, Any]] = {
+    "DescribeStacks": {"Stacks": [{"Outputs": [{"OutputKey": "BaseUrl", "OutputValue": "https://api.example.com"}]}]},
+    "PutLifecycleEventHookExecutionStatus": {},
+}
+"""Responses to operations that moto does not emulate, or only slowly."""
 
 LAMBDA_ACTIONS = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
 """Actions of the Lambda service itself, which writes the logs with the function's role."""
@@ -44,7 +55,15 @@ def get_logical_id(resource: Mapping[str, Any]) -> str:
     match resource:
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Ref": str(name)}:
             return name
+        case {"Fn::Sub": str(arn)} if named := re.search(r":deploymentgroup:\$\{AWS::StackName\}-(\w+)-\*/\*$", arn):
+            return named[1]
     raise ValueError(f"no resource of the template: {resource}")
+
+
+@pytest.fixture
+def defaults(template: Template) -> Template:
+    """Return the template as it is deployed with the default parameters: the stack has its own state."""
+    return apply_conditions(template, {})
 
 
 def list_lambda_permissions(template: Template, function: str) -> set[Permission]:
@@ -60,8 +79,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
 
     def record_call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name
-        used.add((f"{service}:{operation}", parameters[RESOURCE_PARAMETERS[service]]))
-        return call(self, operation, parameters)
+        resource = PERMITTED_BY_APPLICATION.get(service) or parameters[RESOURCE_PARAMETERS[service]]
+        used.add((f"{service}:{operation}", resource))
+        return FAKE_RESPONSES[operation] if operation in FAKE_RESPONSES else call(self, operation, parameters)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record_call)
     return used
@@ -83,7 +103,7 @@ def set_environment(
 ) -> None:
     """Set the function's variables of the template: logical ids for resources, defaults for parameters."""
     config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
-    values = {name: name for name in (*template["Resources"], "AWS::StackName")}
+    values = {name: name for name in (*template["Resources"], "AWS::StackId", "AWS::StackName")}
     values["GatewayConfig"] = json.dumps(config)
     intrinsics = Intrinsics(template, values)
     for name, value in find_functions(template)[function]["Environment"]["Variables"].items():
@@ -116,26 +136,45 @@ SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
 
 
 def test_every_function_has_scenarios(template: Template) -> None:
-    assert SCENARIOS.keys() == find_functions(template).keys()
+    assert SCENARIOS.keys() | HOOKS == find_functions(template).keys()
 
 
 @pytest.mark.parametrize("function", SCENARIOS)
 def test_a_function_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, PLR0917 - fixtures of a whole stack
-    template: Template,
+    defaults: Template,
     deployed: str,
     provider: RunningMockQwen,
     calls: set[Permission],
     monkeypatch: pytest.MonkeyPatch,
     function: str,
 ) -> None:
-    set_environment(template, function, provider, monkeypatch)
-    handler = import_fresh(find_functions(template)[function]["Handler"].rpartition(".")[0], monkeypatch)
+    set_environment(defaults, function, provider, monkeypatch)
+    handler = import_fresh(find_functions(defaults)[function]["Handler"].rpartition(".")[0], monkeypatch)
 
     for event, status in SCENARIOS[function](deployed, provider):
         assert handler.lambda_handler(event, Context())["statusCode"] == status
 
-    assert calls | list_lambda_permissions(template, function) == list_allowed(template, function)
-    assert not calls & list_lambda_permissions(template, function)
+    assert calls | list_lambda_permissions(defaults, function) == list_allowed(defaults, function)
+    assert not calls & list_lambda_permissions(defaults, function)
+
+
+def test_the_smoke_hook_uses_exactly_the_permissions_of_its_role(
+    template: Template,
+    deployed: str,
+    provider: RunningMockQwen,
+    calls: set[Permission],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    template = apply_conditions(template, {"Canary": "true"})
+    set_environment(template, "SmokeHookFunction", provider, monkeypatch)
+    handler = import_fresh("smoke_hook.handler", monkeypatch)
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(500))
+    monkeypatch.setattr(handler, "_connect", lambda url: httpx2.Client(base_url=url, transport=transport))
+    monkeypatch.setattr("smoke_hook.service.PAUSE_S", 0)
+
+    handler.lambda_handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e"}, Context())
+
+    assert calls | list_lambda_permissions(template, "SmokeHookFunction") == list_allowed(template, "SmokeHookFunction")
 
 
 def test_the_operations_of_the_layers_build_are_those_that_the_roles_allow(template: Template) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.template import Template, find_resource
+from tests.contract.template import Template, find_resource, resolve
 from tests.contract.test_template import SERVED
 
 ANY = "x-amazon-apigateway-any-method"
@@ -74,7 +74,7 @@ def test_every_answer_to_an_unknown_route_has_a_request_id_and_cors(body: dict[s
         } == expected
 
 
-def test_every_answer_to_an_unknown_route_has_the_same_text(body: dict[str, Any]) -> None:
+def test_every_answer_to_an_unknown_route_has_the_same_text(template: Template, body: dict[str, Any]) -> None:
     """Only the doubled /v1 has its own."""
     mocks = {path: methods[ANY]["x-amazon-apigateway-integration"] for path, methods in body["paths"].items()}
     doubled = parse_message(mocks.pop("/v1/v1/{proxy+}"))
@@ -82,7 +82,8 @@ def test_every_answer_to_an_unknown_route_has_the_same_text(body: dict[str, Any]
 
     assert "base_url of the gateway already ends in /v1" in doubled
     for kind in UNKNOWN_ROUTE_RESPONSES:
-        assert json.dumps(body["x-amazon-apigateway-gateway-responses"][kind]["responseTemplates"]) == text
+        response = resolve(template, body["x-amazon-apigateway-gateway-responses"][kind])
+        assert json.dumps(response["responseTemplates"]) == text
 
 
 def test_the_text_names_every_served_route(body: dict[str, Any]) -> None:

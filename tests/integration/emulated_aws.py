@@ -58,11 +58,11 @@ def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
     return boto3.client("dynamodb", **account), boto3.client("secretsmanager", **account)
 
 
-class _Loader(yaml.SafeLoader):
+class TemplateLoader(yaml.SafeLoader):
     """Loader for CloudFormation's YAML: a short intrinsic function becomes its name and argument."""
 
 
-def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _intrinsic(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -70,12 +70,12 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {suffix: loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)}
 
 
-_Loader.add_multi_constructor("!", _intrinsic)
+TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 
 @functools.cache
 def _template() -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), TemplateLoader)  # noqa: S506 - a SafeLoader
     return template
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.stack.repository import CALLER_ENV, ROOT
 from tools.next_steps import show_next_steps
+from tools.stage import read_stage
 
 GUIDE = (ROOT / "docs/first-deploy.md").read_text(encoding="utf-8")
 STATUS = re.compile(r"^HTTP/1.1 (\d+)")
@@ -35,7 +36,7 @@ def shown(stack: dict[str, Any], _environment: None, tmp_path: Path, capsys: pyt
     """Return the last lines of a deployment of the local stack, with the address that answers on this machine."""
     settings = f'[dev.deploy.parameters]\nstack_name = "{stack["stack_name"]}"\n'
     (tmp_path / "samconfig.toml").write_text(settings, encoding="utf-8")
-    show_next_steps(tmp_path, "dev")
+    show_next_steps(read_stage(tmp_path, "dev"))
     text = capsys.readouterr().out
     (address,) = re.findall(r"^The gateway answers at (.*)$", text, re.MULTILINE)
     return text.replace(address, stack["base_url"])

@@ -4,12 +4,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contract.policies import VALUES, find_action, find_denied, find_unused, list_permissions
 from tests.smoke.claims import Claim
 from tests.smoke.report import LOCAL_NOTE, MOCK_NOTE
+from tests.stack.aws_call_recorder import AwsCallRecorder, Call
 from tests.stack.repository import CALLER_ENV, ROOT
 
 MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -24,13 +28,23 @@ def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def find_arn(call: Call, stack: Mapping[str, Any]) -> str:
+    """Return the ARN of a call's resource, with the names that AWS would give."""
+    named = call.parameters.get("TableName") or call.parameters.get("FunctionName") or call.parameters.get("StackName")
+    kind = {"cloudformation": "stack/", "dynamodb": "table/", "lambda": "function:"}[call.service]
+    uuid = "/a-uuid" if call.service == "cloudformation" else ""
+    arn = call.parameters.get("Arn") or f"arn:aws:{call.service}:us-east-1:{VALUES['ACCOUNT_ID']}:{kind}{named}{uuid}"
+    return arn.replace(stack["stack_name"], VALUES["STACK_NAME"]).replace("000000000000", VALUES["ACCOUNT_ID"])
+
+
 @pytest.mark.thorough
-def test_a_stack_named_in_the_environment_passes(
-    stack: dict[str, Any], account: dict[str, str], provider: object
+def test_a_stack_named_in_the_environment_passes_with_the_permissions_of_its_policies(
+    stack: dict[str, Any], account: dict[str, str], provider: object, tmp_path: Path
 ) -> None:
     places = {"BASE_URL": stack["base_url"], "PROVIDER_URL": stack["provider_url"]}
+    recorder = AwsCallRecorder(tmp_path)
 
-    result = run_smoke(STACK=stack["stack_name"], **places, **account)
+    result = run_smoke(STACK=stack["stack_name"], **places, **account, **recorder.variables)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
@@ -43,6 +57,9 @@ def test_a_stack_named_in_the_environment_passes(
         assert line.startswith(expected), line
     assert not [line for line in lines if "on AWS:" in line]
     assert re.search(r"end of a stream \(\d\.\d s of \d\.\d s\)", result.stdout)
+    used = {(find_action(call.service, call.operation), find_arn(call, stack)) for call in recorder.take()}
+    assert find_denied(used, list_permissions("OperatorPolicy", "SmokePolicy")) == set()
+    assert find_unused(used, list_permissions("SmokePolicy")) == set()
 
 
 def test_claims_without_all_their_tests_are_not_proven(stack: dict[str, Any], account: dict[str, str]) -> None:

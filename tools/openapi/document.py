@@ -41,10 +41,10 @@ def build_document(template: Mapping[str, Any]) -> Json:
         "openapi": "3.1.1",
         "info": _build_info(),
         "servers": [_build_server()],
-        "security": [{"apiKey": []}],
+        "security": [{"apiKey": []}, {"apiKeyHeader": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"apiKey": _build_security_scheme()},
+            "securitySchemes": {"apiKey": _build_bearer_scheme(), "apiKeyHeader": _build_header_scheme()},
             "headers": HEADERS,
             "responses": {"UnknownRoute": errors.build_unknown_route_response(api.gateway_responses)},
             "schemas": {
@@ -101,9 +101,21 @@ def _build_server() -> Json:
     }
 
 
-def _build_security_scheme() -> Json:
+def _build_bearer_scheme() -> Json:
     return {
         "type": "http",
         "scheme": "bearer",
         "description": "A key made with `qwen-gateway keys create`; it begins with sk-qg-.",
+    }
+
+
+def _build_header_scheme() -> Json:
+    return {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-api-key",
+        "description": (
+            "The same key, for requests without a bearer token: Authorization contains a SigV4 signature if the stack "
+            "has ApiAuth=AWS_IAM. Azure's header api-key is accepted, too."
+        ),
     }

@@ -18,6 +18,7 @@ from qwen_gateway_cli.doctor.provider_keys import (
     read_stack_keys,
 )
 from qwen_gateway_cli.doctor.runner import Examination, run_examinations
+from qwen_gateway_cli.doctor.tables import TablesExamination
 from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, find_stack
 
 
@@ -56,7 +57,10 @@ def _run_checks(
 
     account: list[Examination] = []
     if gateway and stack:
-        account = [AccountExamination(boto3.session.Session(), access_logs=gateway.access_logs)]
+        account = [
+            AccountExamination(boto3.session.Session(), access_logs=gateway.access_logs),
+            TablesExamination(gateway.clients.dynamodb, gateway.keys_table, gateway.usage_table),
+        ]
     try:
         keys = _read_keys(configuration, selected, gateway, stack)
     except (CommandRefused, *AWS_ERRORS) as error:

@@ -75,19 +75,23 @@ def build(layout: Layout, processes: Processes, uv: Path) -> None:
     layout.build_stamp.write_text(source_hash, encoding="utf-8")
 
 
-def deploy(layout: Layout, processes: Processes, endpoint: str, gateway_config: Mapping[str, Any]) -> None:
-    """Deploy the built template. A failure is reported with the end of the log."""
-    parameters = {
+def build_parameters(endpoint: str, gateway_config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the template's parameters for a stack on the emulated AWS at `endpoint`."""
+    return {
         "Stage": "local",
         "Architecture": detect_architecture(),
         "AwsEndpointUrl": endpoint,
         "GatewayConfig": json.dumps(gateway_config, ensure_ascii=False) if gateway_config else "",
     }
+
+
+def deploy(layout: Layout, processes: Processes, endpoint: str, parameters: Mapping[str, str], template: Path) -> None:
+    """Deploy a built template. A failure is reported with the end of the log."""
     # sam reads this file as YAML, a superset of JSON. On its command line it would garble a JSON value.
     layout.parameters.write_text(json.dumps(parameters, ensure_ascii=False), encoding="utf-8")
     log = layout.log("deploy")
     command: list[str | Path] = [layout.sam, "deploy", "--config-env", "local", "--config-file", layout.samconfig]
-    command += ["--template-file", layout.built_template]
+    command += ["--template-file", template]
     command += ["--parameter-overrides", f"file://{layout.parameters}"]
     environment = {
         **clean_environment.create(layout),

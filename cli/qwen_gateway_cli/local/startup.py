@@ -39,7 +39,8 @@ def start_stack(layout: Layout, processes: Processes, uv: Path, port: int, upstr
     with show_step("emulated AWS"):
         servers.wait_for_ministack(ministack, aws_port)
     with show_step("sam deploy"):
-        sam.deploy(layout, processes, endpoint, provider.gateway_config)
+        parameters = sam.build_parameters(endpoint, provider.gateway_config)
+        sam.deploy(layout, processes, endpoint, parameters, layout.built_template)
         aws.use_buffered_integrations(endpoint)
         deployment = sam.describe(endpoint)
     with show_step("provider keys and an API key"):

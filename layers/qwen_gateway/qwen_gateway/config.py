@@ -184,6 +184,7 @@ class Environment(_Frozen):
     max_body_bytes: int = MAX_BODY_BYTES
     allowed_origin: str = "*"
     exposed_headers: str = ""
+    stack_id: str = ""
 
     @classmethod
     def read(cls, variables: "os._Environ[str] | dict[str, str]") -> Self:

@@ -61,7 +61,7 @@ class KeyRefused(GatewayError):
 
 
 class KeyMissing(KeyRefused):
-    """No bearer token was sent."""
+    """No API key was sent."""
 
 
 class KeyUnknown(KeyRefused):

@@ -31,8 +31,8 @@ def logger() -> "Logger":
     return Logger()
 
 
-def report(error: Exception, ids: RequestIds) -> None:
+def report(error: Exception, ids: RequestIds | None = None) -> None:
     """Log the type and the frames of an unhandled exception, without its message, which may quote a prompt or a key."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    extra = {**ids.log_fields(), "error_type": type(error).__name__, "frames": frames}
+    extra = {**(ids.log_fields() if ids else {}), "error_type": type(error).__name__, "frames": frames}
     logger().error("unhandled exception", extra=extra)

@@ -5,6 +5,7 @@ import json
 import openapi_spec_validator
 
 from qwen_gateway.api import HTTP_ERRORS
+from qwen_gateway_cli.local.apigateway.rest_api import parse_rest_api
 from tests.contract.openapi.described import FILE, ROUTES, Described
 from tests.contract.template import Template, find_functions, find_resource
 from tools.openapi import format_document
@@ -40,11 +41,8 @@ def test_its_headers_are_those_that_the_functions_expose(described: Described, t
 
 
 def test_its_error_codes_are_those_of_the_table_and_of_api_gateway(described: Described, template: Template) -> None:
-    configured = find_resource(template, "AWS::ApiGateway::RestApi")["Body"][
-        "x-amazon-apigateway-gateway-responses"
-    ].values()
-    bodies = [each["responseTemplates"]["application/json"] for each in configured]
-    gateway_codes = {json.loads(body)["error"]["code"] for body in bodies} - {"unknown_route"}
+    configured = parse_rest_api(template, {}).gateway_responses.values()
+    gateway_codes = {json.loads(each.template)["error"]["code"] for each in configured} - {"unknown_route"}
 
     for route in ROUTES:
         errors = OPERATIONS[route].errors

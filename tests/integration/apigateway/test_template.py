@@ -123,7 +123,8 @@ def test_an_integration_whose_uri_and_mode_disagree_is_rejected(streams: bool, m
 @pytest.mark.parametrize(
     ("stage", "complaint"),
     [
-        ({"Fn::If": ["IsProd", "a", "b"]}, "cannot resolve"),
+        ({"Fn::If": ["IsProd", "a", "b"]}, "unknown condition 'IsProd'"),
+        ({"Fn::GetAtt": ["Api", "Id"]}, "cannot resolve"),
         ({"Ref": "Stranger"}, "unknown parameter 'Stranger'"),
         ({"Fn::Sub": "${AWS::Region}"}, "unknown parameter 'AWS::Region'"),
         ({"Fn::Sub": ["${Name} ${AWS::Region}", {"Name": "a"}]}, "unknown parameter 'AWS::Region'"),

@@ -13,6 +13,7 @@ from tests.integration.cli.conftest import CloudFormation
 from tests.integration.cli.operator import BASE_URL, STACK, described_stack, refused_by_cloudformation
 from tests.integration.emulated_aws import Aws
 from tools.next_steps import show_next_steps
+from tools.stage import read_stage
 
 COMMAND = ".venv/bin/qwen-gateway"
 SET = f"{COMMAND} secrets set dashscope --stack {STACK}"
@@ -28,7 +29,7 @@ def show(repository: Path, aws: Aws, cloudformation: CloudFormation, capsys: pyt
     cloudformation(described_stack())
 
     def run() -> str:
-        show_next_steps(repository, "dev")
+        show_next_steps(read_stage(repository, "dev"))
         return capsys.readouterr().out
 
     return run
@@ -122,7 +123,7 @@ def test_an_unreadable_stack_is_one_line_on_standard_error(
 ) -> None:
     cloudformation(refused_by_cloudformation(code, "words"), 403)
 
-    show_next_steps(repository, "dev")
+    show_next_steps(read_stage(repository, "dev"))
 
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -183,6 +184,6 @@ def test_an_invalid_configuration_is_one_line(
 ) -> None:
     cloudformation(described_stack(gateway_config='{"default_provider": "nobody"}'))
 
-    show_next_steps(repository, "dev")
+    show_next_steps(read_stage(repository, "dev"))
 
     assert "The next steps cannot be shown: " in capsys.readouterr().err

@@ -87,7 +87,10 @@ def test_no_prompt_answer_or_key_is_written_on_success_or_failure(
         backends.provider.control({"faults": [{"model": "*", "times": 9, "message": ECHOING_MESSAGE, **fault}]})
         assert front.ask("/v1/chat/completions", json.dumps(MARKED), own).status != HTTPStatus.OK
     backends.provider.reset()
-    for headers in ({"authorization": f"Bearer {wrong}"}, {"authorization": key}, {"x-api-key": key}):
+    signed = {"authorization": "AWS4-HMAC-SHA256 Credential=x", "x-api-key": key}
+    assert front.ask("/v1/chat/completions", json.dumps(MARKED), signed).status == HTTPStatus.OK
+    others: list[dict[str, str]] = [{name: each} for name in ("x-api-key", "api-key") for each in (key, wrong)]
+    for headers in ({"authorization": f"Bearer {wrong}"}, {"authorization": key}, *others):
         front.ask("/v1/chat/completions", json.dumps(MARKED), headers)
         front.ask(f"/v1/models/{PROMPT}?key={key}", headers=headers, method="GET")
 

@@ -1,4 +1,4 @@
-"""Parsing of API Gateway's proxy events, and of the bearer token in their headers."""
+"""Parsing of API Gateway's proxy events, and of the API key in their headers."""
 
 import base64
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from qwen_gateway import config
-from qwen_gateway.api import HttpRequest, bearer_token, request
+from qwen_gateway.api import HttpRequest, api_key_token, request
 from qwen_gateway.config import MAX_BODY_BYTES
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
 from qwen_gateway.request_ids import RequestIds
 from tests.builders import chat_event, models_event, proxy_event
+
+SIGNATURE = (
+    "AWS4-HMAC-SHA256 Credential=AKIA/20261127/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0"
+)
 
 
 def parse_event(event: dict[str, Any]) -> HttpRequest:
@@ -101,15 +105,32 @@ def test_the_environment_lowers_the_maximum_size(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("header", ["Bearer sk-1", "bearer sk-1", "BEARER   sk-1 "])
 def test_the_token_of_a_bearer_header_is_returned(header: str) -> None:
-    assert bearer_token({"authorization": header}) == "sk-1"
+    assert api_key_token({"authorization": header}) == "sk-1"
 
 
 @pytest.mark.parametrize("header", ["", "sk-1", "Bearer", "Bearer ", "Basic c2stMQ==", "Token sk-1"])
 def test_another_authorization_header_is_a_missing_key(header: str) -> None:
-    with pytest.raises(KeyMissing, match="Authorization: Bearer"):
-        bearer_token({"authorization": header})
+    with pytest.raises(KeyMissing, match=r"Authorization: Bearer .* x-api-key"):
+        api_key_token({"authorization": header})
 
 
-def test_a_missing_authorization_header_is_a_missing_key() -> None:
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"api-key": " "}])
+def test_a_request_without_a_key_is_a_missing_key(headers: dict[str, str]) -> None:
     with pytest.raises(KeyMissing):
-        bearer_token({"x-api-key": "sk-1"})
+        api_key_token(headers)
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "api-key"])
+@pytest.mark.parametrize("authorization", [None, "", "Bearer ", "Basic c2stMQ==", SIGNATURE])
+def test_the_key_can_be_in_a_header_of_its_own(name: str, authorization: str | None) -> None:
+    """A signed request has its signature in `Authorization`; Azure's clients send no such header."""
+    own = {} if authorization is None else {"authorization": authorization}
+
+    assert api_key_token({name: " sk-1 ", **own}) == "sk-1"
+
+
+def test_a_bearer_token_takes_precedence_over_the_other_headers() -> None:
+    headers = {"authorization": "Bearer sk-1", "x-api-key": "sk-2", "api-key": "sk-3"}
+
+    assert api_key_token(headers) == "sk-1"
+    assert api_key_token({**headers, "authorization": SIGNATURE}) == "sk-2"

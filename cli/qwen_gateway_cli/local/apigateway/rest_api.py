@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
+
 DEFAULT_TIMEOUT_MS = 29_000
 """API Gateway's timeout for an integration without one."""
 
@@ -14,7 +16,6 @@ ANY = "ANY"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _FUNCTION_IN_URI = re.compile(r"/functions/\$\{(\w+)(?:\.Arn)?\}/(response-streaming-)?invocations")
-_PLACEHOLDER = re.compile(r"\$\{([\w:.]+)\}")
 
 
 class ProxyIntegration(NamedTuple):
@@ -124,34 +125,6 @@ class Router:
         return None
 
 
-class Intrinsics:
-    """Resolves `Ref` and `Fn::Sub` of parameters, the only intrinsic functions left in a processed REST API."""
-
-    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
-        declared = template.get("Parameters", {})
-        defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
-        self._values = defaults | dict(parameters)
-
-    def resolve(self, value: Any) -> str:
-        """Return a value as text. Raises ValueError for an unsupported intrinsic function or an unknown name."""
-        match value:
-            case str() | int():
-                return str(value)
-            case {"Ref": str(name)}:
-                return self._parameter(name)
-            case {"Fn::Sub": str(text)}:
-                return _PLACEHOLDER.sub(lambda placeholder: self._parameter(placeholder[1]), text)
-            case {"Fn::Sub": [str(text), dict(variables)]}:
-                resolved = {name: self.resolve(each) for name, each in variables.items()}
-                return Intrinsics({}, self._values | resolved).resolve({"Fn::Sub": text})
-        raise ValueError(f"cannot resolve {value}")
-
-    def _parameter(self, name: str) -> str:
-        if name not in self._values:
-            raise ValueError(f"unknown parameter {name!r}")
-        return self._values[name]
-
-
 def parse_rest_api(template: Mapping[str, Any], parameters: Mapping[str, str]) -> RestApi:
     """Parse the template's only REST API. Raises ValueError for what the emulation does not support."""
     body = _find_only(template, "AWS::ApiGateway::RestApi")["Body"]
@@ -229,14 +202,14 @@ def _parse_mock(intrinsics: Intrinsics, operation: Mapping[str, Any]) -> MockInt
 
 
 def _parse_gateway_response(intrinsics: Intrinsics, response: Mapping[str, Any]) -> GatewayResponse:
-    status = response.get("statusCode")
+    status = intrinsics.resolve(response.get("statusCode"))
     return GatewayResponse(
         status=None if status is None else int(status),
         headers={
             name.removeprefix("gatewayresponse.header.").lower(): intrinsics.resolve(value)
             for name, value in response.get("responseParameters", {}).items()
         },
-        template=response["responseTemplates"]["application/json"],
+        template=intrinsics.resolve(response["responseTemplates"])["application/json"],
     )
 
 

@@ -1,7 +1,7 @@
 """The HTTP edge: proxy events in, OpenAI's wire format out."""
 
 from qwen_gateway.api.chat_request import ChatRequest
-from qwen_gateway.api.request import MAX_IDLE_S, HttpRequest, bearer_token, client_read_timeout, requested_timeout
+from qwen_gateway.api.request import MAX_IDLE_S, HttpRequest, api_key_token, client_read_timeout, requested_timeout
 from qwen_gateway.api.responses import (
     DONE,
     HTTP_ERRORS,
@@ -23,7 +23,7 @@ __all__ = [
     "HttpExchange",
     "HttpRequest",
     "JsonResponse",
-    "bearer_token",
+    "api_key_token",
     "client_read_timeout",
     "encode_events",
     "error_event",

@@ -49,17 +49,28 @@ def parse_event(event: Mapping[str, Any], ids: RequestIds) -> HttpRequest:
     )
 
 
-def bearer_token(headers: Mapping[str, str]) -> str:
-    """Return the token of the `Authorization` header.
+def api_key_token(headers: Mapping[str, str]) -> str:
+    """Return the client's API key: the bearer token of `Authorization`, else `x-api-key`, else Azure's `api-key`.
+
+    An `Authorization` header of another scheme, such as an AWS signature, holds no key.
 
     Raises:
-        KeyMissing: the header is missing, or is not a bearer token.
+        KeyMissing: no header has a key.
     """
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        message = "No API key was sent. Put it into the header: Authorization: Bearer sk-qg-..."
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    candidates = (
+        bearer if scheme.lower() == "bearer" else "",
+        headers.get("x-api-key", ""),
+        headers.get("api-key", ""),
+    )
+    token = next((text for each in candidates if (text := each.strip())), "")
+    if not token:
+        message = (
+            "No API key was sent. Put it into the header Authorization: Bearer sk-qg-..., or, if Authorization is used "
+            "otherwise, into the header x-api-key: sk-qg-..."
+        )
         raise KeyMissing(message)
-    return token.strip()
+    return token
 
 
 def requested_timeout(headers: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ from qwen_gateway.api import (
     EventStreamResponse,
     HttpRequest,
     JsonResponse,
-    bearer_token,
+    api_key_token,
     client_read_timeout,
     encode_events,
     error_event,
@@ -111,7 +111,7 @@ class MeteredCall:
         self._request = request
         self._remaining_s = remaining_s
         self._limit_s = min(remaining_s - calls.timeouts.reserved_for_ledger, requested_timeout(request.headers))
-        self.token = bearer_token(request.headers)
+        self.token = api_key_token(request.headers)
 
     def authenticate(self) -> ApiKey:
         """Return the client's key, or raise KeyRefused."""

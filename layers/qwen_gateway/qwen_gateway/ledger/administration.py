@@ -1,4 +1,4 @@
-"""The owner's operations on API keys: create, list, show, rotate, revoke. The operator's command uses them.
+"""The owner's operations on API keys: create, list, show, rotate, revoke, delete. The operator's command uses them.
 
 Every write is conditional, so that two operators cannot overwrite each other's changes. The hashes of a key are never
 returned, and a token is returned once. Failures of DynamoDB are raised as botocore's exceptions, whose messages the
@@ -180,6 +180,10 @@ class KeyAdministration:
                 raise
             raise KeyNotFound(key_id) from None
         return _settings(output["Attributes"])
+
+    def delete(self, key_id: str) -> None:
+        """Remove a key from the table; a missing one is no error. Its usage records stay."""
+        self._client.delete_item(TableName=self._table_name, Key={"id": {"S": key_id}})
 
 
 def _new_fields(key_id: str, name: str, token_hash: str, created: int, expires: int | None) -> dict[str, Plain | None]:

@@ -67,7 +67,7 @@ class ApiKeys:
         """Return the key of a token.
 
         Args:
-            token_text: the value of the Authorization header after `Bearer `.
+            token_text: the API key as the client sent it.
             now: seconds since 1970.
 
         Raises:

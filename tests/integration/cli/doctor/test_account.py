@@ -61,7 +61,7 @@ def test_a_secret_that_cannot_be_read_is_a_finding_beside_the_others(
     rows = {(row["subject"], row["check"]): row for row in json.loads(ended.out)["findings"]}
 
     assert ended.status == 1
-    assert states(rows, "stack") == {"secret": "failed"}
+    assert states(rows, "stack") == {"secret": "failed", "keys table": "ok", "usage table": "ok"}
     assert states(rows, "aws") == {"concurrency": "ok"}
     assert "marked" not in ended.out + ended.err
 
@@ -72,7 +72,14 @@ def test_nothing_on_aws_is_changed(doctor_env: DoctorEnvironment, monkeypatch: p
     calls = record_aws_calls(monkeypatch)
     doctor_env.ends()
 
-    assert sorted(calls) == ["DescribeStacks", "GetAccount", "GetAccountSettings", "GetSecretValue"]
+    assert set(calls) == {
+        "DescribeStacks",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "GetAccount",
+        "GetAccountSettings",
+        "GetSecretValue",
+    }
 
 
 def test_a_defect_of_one_examination_leaves_the_others(
