@@ -21,6 +21,7 @@ from qwen_gateway_cli.compare.report import (
 _STYLE = Path(__file__).with_name("page.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The page may load nothing, whatever is in it."""
+_PRICES = "In / out per million"
 _MIN_BAR = 0.3
 """Per cent of the width: the cheapest rows stay visible."""
 
@@ -82,8 +83,17 @@ def _build_chart(report: Report) -> Markup:
         "section",
         element("h2", f"{currency} a month", id="chart"),
         element("ol", *bars, class_="chart"),
+        _build_key(report),
         aria_labelledby="chart",
     )
+
+
+def _build_key(report: Report) -> Markup:
+    if all(row.price.source != article.SOURCE for row in report.comparison.rows):
+        return join()
+    swatch = element("span", _build_bar(100), class_="chart article")
+    text = " the article's prices, most of which other sources contradict: "
+    return element("p", swatch, text, element("a", "what they say", href="#others"), class_="key")
 
 
 def _build_bar(percent: float) -> Markup:
@@ -94,16 +104,16 @@ def _build_bar(percent: float) -> Markup:
 
 def _build_table(report: Report) -> Markup:
     currency = report.comparison.currency
-    titles = ["Platform and model", "A day", "A month", "A year", "Saved a month", "Saved", "A day as listed", "Prices"]
+    titles = ["Platform and model", "A day", "A month", "A year", "Saved a month", "Saved", "A day as listed", _PRICES]
     titles += [*(["P50 as claimed"] if report.shows_claims else []), "Price of"]
     table = element(
         "table",
-        element("caption", f"Amounts in {currency}. {describe_base(report)}"),
         element("thead", element("tr", *(element("th", title, scope="col") for title in titles))),
         element("tbody", *(_build_row(report, row) for row in report.comparison.rows)),
     )
     scrolling = element("div", table, class_="scroll", role="region", aria_labelledby="figures", tabindex="0")
-    return element("section", element("h2", "Figures", id="figures"), scrolling)
+    caption = element("p", f"Amounts in {currency}. {describe_base(report)}", class_="key")
+    return element("section", element("h2", "Figures", id="figures"), caption, scrolling)
 
 
 def _build_row(report: Report, row: Row) -> Markup:
@@ -139,14 +149,14 @@ def _build_sections(report: Report) -> Markup:
     ]
     return join(
         element("section", element("h2", "Sources of the prices"), element("ol", *sources, class_="sources")),
-        _build_list("What other sources say", [element("li", text) for text in list_disputes(report)]),
-        _build_list("Not compared", omissions),
-        _build_list("Notes", [element("li", text) for text in list_notes(report)]),
+        _build_list("What other sources say", [element("li", text) for text in list_disputes(report)], "others"),
+        _build_list("Not compared", omissions, "omissions"),
+        _build_list("Notes", [element("li", text) for text in list_notes(report)], "notes"),
     )
 
 
-def _build_list(title: str, items: Sequence[Markup]) -> Markup:
-    return element("section", element("h2", title), element("ul", *items)) if items else join()
+def _build_list(title: str, items: Sequence[Markup], anchor: str) -> Markup:
+    return element("section", element("h2", title, id=anchor), element("ul", *items)) if items else join()
 
 
 def _classify(report: Report, row: Row) -> str:

@@ -34,12 +34,12 @@ class Report(NamedTuple):
 
     @property
     def sources(self) -> list[str]:
-        """The sources of the prices, in the order of the rows."""
-        return list(dict.fromkeys(row.price.source for row in self.comparison.rows))
+        """The sources of the prices with their dates, in the order of the rows."""
+        return list(dict.fromkeys(map(_cite, self.comparison.rows)))
 
     def source_number(self, row: Row) -> int:
         """Return the number of a row's source, from 1."""
-        return self.sources.index(row.price.source) + 1
+        return self.sources.index(_cite(row)) + 1
 
     def disputes(self, row: Row) -> list[Row]:
         """Return what other sources say about the article's price of an offer."""
@@ -80,8 +80,8 @@ def list_disputes(report: Report) -> Iterator[str]:
     """Yield what the article's offers cost by other sources."""
     for row in report.comparison.rows:
         for other in report.disputes(row):
-            cost = f"{format_listed_day(other)} a day at {format_prices(report, other)}"
-            yield f"{row.offer.name}: {cost}: {other.price.source}, {other.price_date}."
+            cost = f"{format_listed_day(other)} a day at {format_prices(report, other)} per million"
+            yield f"{row.offer.name}: {cost}: {_cite(other)}."
 
 
 def list_omissions(report: Report) -> Iterator[tuple[str, str]]:
@@ -103,9 +103,13 @@ def format_prices(report: Report, row: Row) -> str:
     """Return the prices of input and output per million tokens."""
     prices = prices_per_million(row, report.comparison.load)
     named = ["-" if price is None else format_exactly(price) for price in prices]
-    return f"{' / '.join(named)} {row.price.currency} per million"
+    return f"{' / '.join(named)} {row.price.currency}"
 
 
 def find_omission(comparison: Comparison, name: str) -> Omission | None:
     """Return why an offer has no row."""
     return next((omission for omission in comparison.omissions if omission.name == name), None)
+
+
+def _cite(row: Row) -> str:
+    return f"{row.price.source} (prices of {row.price_date})"

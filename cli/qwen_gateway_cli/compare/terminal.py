@@ -67,18 +67,18 @@ def _build_tables(report: Report) -> Iterator[Table]:
 def _build_table(report: Report, separator: str) -> Table:
     currency = report.comparison.currency
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("MODEL", no_wrap=True)
-    for title in (f"{currency} A DAY", "A MONTH", "A YEAR", "SAVED A MONTH", "", "PRICE OF"):
+    table.add_column("\nMODEL", no_wrap=True)
+    for title in (f"{currency}\nA DAY", "\nA MONTH", "\nA YEAR", "SAVED\nA MONTH", "", "\nSOURCE"):
         table.add_column(title, justify="right", no_wrap=True)
     if report.shows_claims:
-        table.add_column("A DAY AS LISTED", justify="right", no_wrap=True)
-        table.add_column("P50 AS CLAIMED", justify="right", no_wrap=True)
+        table.add_column("A DAY\nAS LISTED", justify="right", no_wrap=True)
+        table.add_column("P50 AS\nCLAIMED", justify="right", no_wrap=True)
     for row in report.comparison.rows:
         cells = [
             f"{row.offer.platform}{separator}{row.offer.model}",
             *(format_amount(amount) for amount in (row.day, row.month, row.year)),
             *_format_savings(report, row),
-            _format_reference(report, row),
+            f"[{report.source_number(row)}]",
         ]
         if report.shows_claims:
             cells += [format_listed_day(row), row.offer.latency or ""]
@@ -89,13 +89,13 @@ def _build_table(report: Report, separator: str) -> Table:
 def _show_lines(console: Console, report: Report, row: Row) -> None:
     currency = report.comparison.currency
     day, month, year = (format_amount(amount) for amount in (row.day, row.month, row.year))
-    console.print(Text(row.offer.name, style="bold"))
+    console.print(Text(row.offer.name))
     for line in (
         f"{day} {currency} a day, {month} a month, {year} a year",
         _describe_savings(report, row),
         f"listed: {format_listed_day(row)} a day" if row.price.currency != currency else "",
         f"claimed P50: {row.offer.latency}" if report.shows_claims else "",
-        f"price of {_format_reference(report, row)}",
+        f"price of {row.price_date} [{report.source_number(row)}]",
     ):
         if line:
             _show_item(console, line)
@@ -120,10 +120,6 @@ def _format_savings(report: Report, row: Row) -> tuple[str, str]:
     if row is report.base:
         return "", "base"
     return format_amount(report.base.month - row.month), format_percent(saved_share(row, report.base))
-
-
-def _format_reference(report: Report, row: Row) -> str:
-    return f"{row.price_date} [{report.source_number(row)}]"
 
 
 def _measure(console: Console, table: Table) -> int:
