@@ -3,6 +3,7 @@
 import difflib
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +92,9 @@ def _build_report(load: Load, base: str | None, currency: str | None, preset: Pr
         comparison = compare(load, article.add_offers(list_offers(configuration, now), now), exchange)
         unpriced = [Omission(name, "", "no price list") for name in list_unpriced_providers(configuration)]
         comparison = comparison._replace(omissions=[*comparison.omissions, *unpriced])
+    if not comparison.rows:
+        (reason, _), *_ = Counter(omission.reason for omission in comparison.omissions).most_common()
+        refuse(f"No model can be compared. The most frequent reason: {reason}.")
     if base is None:
         base_row = _find_default_base(comparison, configuration, preset)
     else:
@@ -120,10 +124,7 @@ def _find_default_base(comparison: Comparison, configuration: Configuration, pre
         lists = {name: provider.prices for name, provider in configuration.providers.items()}
         chains = Routes(configuration).all().values()
         names = (f"{lists[target.provider]}/{target.model}" for chain in chains for target in chain)
-    row = next(filter(None, map(comparison.find, names)), None)
-    if row is None and not comparison.rows:
-        refuse("No model has a price for this load. Fewer --tokens-in may help.")
-    return row or comparison.rows[0]
+    return next(filter(None, map(comparison.find, names)), comparison.rows[0])
 
 
 def _refuse_base(comparison: Comparison, name: str) -> Row:

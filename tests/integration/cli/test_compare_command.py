@@ -191,6 +191,16 @@ def test_an_impossible_load_is_refused_by_its_option(run: Run, option: str, valu
     assert "Traceback" not in ended.err
 
 
+def test_without_exchange_rates_nothing_can_be_compared(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"accounting": {"currency": "EUR", "exchange_rates": {"CNY": None}}}
+    monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(changes))
+
+    ended = run(*ARTICLE)
+
+    assert ended.status == 1
+    assert "gateway.toml has no exchange rate from USD to EUR" in ended.err
+
+
 def test_a_configuration_without_dashscope_is_compared_with_its_cheapest_model(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
