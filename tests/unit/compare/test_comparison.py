@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from qwen_gateway import config
+from qwen_gateway import catalog, config
 from qwen_gateway_cli.compare import article
 from qwen_gateway_cli.compare.amounts import to_decimal
 from qwen_gateway_cli.compare.comparison import Comparison, Load, Row, compare, saved_share
@@ -142,6 +142,18 @@ def test_a_model_is_retired_from_the_date_of_the_catalog_on() -> None:
     assert {"dashscope-singapore/qwen3-max", "dashscope-beijing/qwen3-max"} <= retired
     assert "dashscope-beijing-batch/qwen3-max" in retired
     assert "dashscope-singapore/qwen-plus" not in retired
+
+
+def test_a_model_that_one_section_of_the_catalog_still_has_is_not_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"providers": {"dashscope-beijing": {"prices": "dashscope-singapore"}}}
+    live = catalog.section("dashscope-cn") | {"qwen3-max": catalog.section("dashscope-cn")["qwen-plus"]}
+    retired = catalog.section("dashscope-intl")
+    monkeypatch.setattr(catalog, "section", {"dashscope-cn": live, "dashscope-intl": retired}.__getitem__)
+
+    offers = {offer.name: offer for offer in list_offers(config.parse("", changes), NOW)}
+
+    assert offers["dashscope-singapore/qwen3-max"].retired is None
+    assert offers["dashscope-singapore/qwq-plus"].retired
 
 
 def test_the_owners_price_replaces_that_of_the_article() -> None:
