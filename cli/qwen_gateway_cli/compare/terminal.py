@@ -18,7 +18,6 @@ from qwen_gateway_cli.compare.report import (
     list_notes,
     list_omissions,
 )
-from qwen_gateway_cli.console import out
 
 _UNLIMITED = 100_000
 
@@ -28,7 +27,9 @@ def show_report(report: Report) -> None:
 
     Into a pipe, nothing is wrapped.
     """
-    console = Console(file=out.file, highlight=False, width=out.width if out.is_terminal else _UNLIMITED)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNLIMITED
     table = next((table for table in _build_tables(report) if _measure(console, table) <= console.width), None)
     console.print(Text(describe_load(report)))
     console.print(Text(describe_base(report)))
