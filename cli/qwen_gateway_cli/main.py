@@ -10,6 +10,7 @@ from qwen_gateway.ledger.administration import KeyAdministrationError
 from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.batch.command import batch
+from qwen_gateway_cli.compare.command import compare_costs
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.doctor.command import doctor
 from qwen_gateway_cli.local.commands import down, logs, status, up
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (up, down, status, logs, routes, batch, doctor):
     app.command()(command)
+app.command("compare")(compare_costs)
 app.add_typer(keys.app, name="keys")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(prices.app, name="prices")
