@@ -66,6 +66,7 @@ class PriceList:
         self.currency: str = document["currency"]
         self.source: str = document["source"]
         self.as_of: str = document["as_of"]
+        self.scope: str = document.get("scope", "")
         self.notes: str = document.get("notes", "")
         self._models: Mapping[str, Sequence[Mapping[str, Any]]] = document["models"]
         self._fees = _pico(document.get("fees", {}), FEES)
