@@ -31,12 +31,12 @@ def compare(price: Price, others: list[dict[str, Any]]) -> Iterator[str]:
 
 DISCOUNT = "OpenRouter resells it below DashScope's list price, and the list price is what DashScope charges"
 DIFFERENCES = {
-    ("litellm", "qwen-plus"): ("input@1000000: 1.2, 0.4", "LiteLLM has the second tier of the snapshots, not of the name"),
+    ("litellm", "qwen-plus"): ("input@1000000: 1.2, 0.4", "LiteLLM has its second tier for snapshots only"),
     ("genai-prices", "qwen-plus"): ("input@256000: 0.4, 0.26", DISCOUNT),
     ("genai-prices", "qwen3-coder-flash"): ("input@32000: 0.3, 0.195", DISCOUNT),
     ("genai-prices", "qwen3-coder-plus"): ("input@32000: 1.0, 0.65", DISCOUNT),
     ("genai-prices", "qwen3-max"): ("input@128000: 2.4, 1.2", "OpenRouter has one tier; LiteLLM confirms ours"),
-    ("genai-prices", "qwen3.6-flash"): ("cache_write@256000: 0.2344, 0.234375", "ours is rounded up, so it is the dearer"),
+    ("genai-prices", "qwen3.6-flash"): ("cache_write@256000: 0.2344, 0.234375", "ours is rounded up: the dearer"),
     ("genai-prices", "qwen3.6-plus"): ("input@256000: 0.5, 0.325", DISCOUNT),
     ("genai-prices", "qwen3.7-max"): ("input@-: 2.5, 1.475", DISCOUNT),
     ("genai-prices", "qwen3.7-plus"): ("input@256000: 0.4, 0.32", DISCOUNT),
@@ -72,14 +72,17 @@ def test_a_wrong_price_of_ours_would_be_found() -> None:
     assert list(compare(price, wrong)) == ["input@-: 2.0, 2.5"]
 
 
+def is_cheaper(ours: str, theirs: str) -> bool:
+    return ours != "None" and float(ours) < float(theirs)
+
+
 def test_no_price_of_ours_is_below_another_source() -> None:
     """Where two sources of the same seller disagree, the dearer figure counts."""
     cheaper = [
         (source, model, difference)
         for source, model in DIFFERENCES
         for difference in find_differences(source, model)
-        if "None" not in difference
-        and float(difference.split(": ")[1].split(", ")[0]) < float(difference.split(", ")[1])
+        if is_cheaper(*difference.partition(": ")[2].split(", "))
     ]
 
     # OpenRouter's own cache price for a model that it sells in one tier.
