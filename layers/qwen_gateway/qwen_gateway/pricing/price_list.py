@@ -70,6 +70,7 @@ class PriceList:
         self.notes: str = document.get("notes", "")
         self._models: Mapping[str, Sequence[Mapping[str, Any]]] = document["models"]
         self._fees = _pico(document.get("fees", {}), FEES)
+        self._prices: dict[str, tuple[Price, ...]] = {}
 
     @property
     def models(self) -> list[str]:
@@ -77,13 +78,16 @@ class PriceList:
         return list(self._models)
 
     def prices(self, model: str) -> tuple[Price, ...]:
-        """Return every price of a model, old ones and those of other sources included."""
-        return tuple(self._parse(model, entry) for entry in self._models.get(model, ()))
+        """Return every price of a model, old ones and those of other sources included, by their date."""
+        if model not in self._prices:
+            parsed = (self._parse(model, entry) for entry in self._models.get(model, ()))
+            self._prices[model] = tuple(sorted(parsed, key=lambda price: price.effective))
+        return self._prices[model]
 
     def current(self, model: str, at: float) -> tuple[Price, ...]:
         """Return the price of a model at a time (seconds since 1970) by each source that has one."""
         latest: dict[str, Price] = {}
-        for price in sorted(self.prices(model), key=lambda price: price.effective):
+        for price in self.prices(model):
             if price.effective <= at:
                 latest[price.source] = price
         return tuple(latest.values())
