@@ -22,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics costs rollback lint-workflows changes sbom advisories lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
 
+bench-pricing: .venv ## measure what prices add to a start and to a call (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench pricing $(OPTIONS)
+
 bench-metrics: .venv ## compare the metrics of a call with Powertools' (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench metrics $(OPTIONS)
 
@@ -139,6 +142,10 @@ sbom: .venv .tools/sbom/ready ## write what the layer contains as CycloneDX JSON
 advisories: .venv .tools/advisories/ready ## look for known vulnerabilities in the locked packages; needs the internet
 	@$(BIN)/python -m tools.advisories
 
+price-sources: .venv ## read what LiteLLM and genai-prices say that Qwen costs, for tests to compare
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --require-hashes --target .tools/price-sources -r requirements/price-sources.txt
+	$(BIN)/python -m tools.price_sources .tools/price-sources
+
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
@@ -146,6 +153,7 @@ lock: .venv ## resolve every requirements file
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt
+	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 requirements/price-sources.in -o requirements/price-sources.txt
 	$(MAKE) .tools/node/ready
 	cd $(NODE_CLIENTS) && $(NPM) update --save --package-lock-only
 

@@ -5,13 +5,17 @@ import sys
 import typer
 
 from qwen_gateway.config import ConfigurationError
+from qwen_gateway.datafile import DataFileInvalid
 from qwen_gateway.ledger.administration import KeyAdministrationError
 from qwen_gateway_cli import keys, secrets
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.batch.command import batch
+from qwen_gateway_cli.compare.command import compare_costs
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.doctor.command import doctor
 from qwen_gateway_cli.local.commands import down, logs, status, up
+from qwen_gateway_cli.prices import command as prices
+from qwen_gateway_cli.requests import command as requests
 from qwen_gateway_cli.routes import routes
 
 app = typer.Typer(
@@ -22,15 +26,18 @@ app = typer.Typer(
 )
 for command in (up, down, status, logs, routes, batch, doctor):
     app.command()(command)
+app.command("compare")(compare_costs)
 app.add_typer(keys.app, name="keys")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(prices.app, name="prices")
+app.add_typer(requests.app, name="requests")
 
 
 def main() -> None:
     """Run the command line. The exit status is 1 after an error, 130 after Ctrl-C."""
     try:
         app()
-    except (CommandRefused, ConfigurationError, KeyAdministrationError) as error:
+    except (CommandRefused, ConfigurationError, DataFileInvalid, KeyAdministrationError) as error:
         _exit_with_message(str(error))
     except AWS_ERRORS as error:
         _exit_with_message(explain_aws_error(error))

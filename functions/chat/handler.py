@@ -31,6 +31,7 @@ _prewarm = Prewarm(configuration().default_url)
 from chat.service import ChatService  # noqa: E402
 from qwen_gateway.api import HttpExchange  # noqa: E402
 from qwen_gateway.calls import MeteredCalls  # noqa: E402
+from qwen_gateway.pricing import Prices  # noqa: E402
 from qwen_gateway.routing import Routes  # noqa: E402
 from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
@@ -41,7 +42,7 @@ def _service() -> ChatService:
     upstream = Upstream(settings, _provider_keys, Transport(_prewarm))
     ledger = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
     routes = Routes(settings)
-    return ChatService(routes, MeteredCalls(_keys, upstream, ledger, settings.timeouts, routes))
+    return ChatService(routes, MeteredCalls(_keys, upstream, ledger, settings.timeouts, routes, Prices(settings)))
 
 
 @StreamingHandler

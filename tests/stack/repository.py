@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.hand_calculated_costs import CASES, DEFAULT_PROVIDER
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("qwen-gateway")
 TIMEOUT_S = 300
@@ -40,6 +42,7 @@ class Repository:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".tools").symlink_to(ROOT / ".tools")
         self._disable_cooldown()
+        self._add_routes()
 
     @property
     def stack(self) -> dict[str, Any]:
@@ -70,6 +73,18 @@ class Repository:
         text = settings.read_text(encoding="utf-8")
         assert text.count("cooldown = 10") == 1
         settings.write_text(text.replace("cooldown = 10", "cooldown = 0"), encoding="utf-8")
+
+    def _add_routes(self) -> None:
+        """Give every priced model of a provider that is not the default one a route `provider/model`."""
+        settings = self.folder / "layers" / "qwen_gateway" / "qwen_gateway" / "gateway.toml"
+        text = settings.read_text(encoding="utf-8")
+        assert text.count("[routes]\n") == 1
+        others = {(case.provider, case.model) for case in CASES if case.provider != DEFAULT_PROVIDER}
+        routes = "".join(
+            f'"{provider}/{model}" = [{{ model = "{model}", provider = "{provider}" }}]\n'
+            for provider, model in sorted(others)
+        )
+        settings.write_text(text.replace("[routes]\n", f"[routes]\n{routes}"), encoding="utf-8")
 
     @contextmanager
     def run_in_foreground(

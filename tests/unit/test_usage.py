@@ -16,15 +16,33 @@ DASHSCOPE = {
 
 def test_each_kind_of_token_has_its_own_field() -> None:
     assert Usage.parse(DASHSCOPE) == Usage(
-        tokens_in=40, tokens_out=9, tokens_cached=30, tokens_cache_write=4, tokens_thinking=5
+        tokens_in=40, tokens_out=9, tokens_cached=30, tokens_cache_write=4, tokens_thinking=5, cache_type="ephemeral"
     )
+
+
+def test_cache_writes_are_told_apart_by_their_life() -> None:
+    details = {"cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6}}
+
+    usage = Usage.parse({"prompt_tokens_details": details})
+
+    assert (usage.tokens_cache_write, usage.tokens_cache_write_1h) == (10, 6)
+
+
+def test_web_searches_are_counted() -> None:
+    assert Usage.parse({"plugins": {"search": {"count": 2, "strategy": "turbo"}}}).searches == 2
+
+
+def test_a_count_may_be_a_text() -> None:
+    assert Usage.parse({"prompt_tokens": "12", "completion_tokens": "0"}) == Usage(tokens_in=12, tokens_out=0)
 
 
 @pytest.mark.parametrize(
     "usage",
     [
         {},
-        {"prompt_tokens": None, "completion_tokens": "9", "prompt_tokens_details": 7},
+        {"prompt_tokens": None, "completion_tokens": "9.5", "prompt_tokens_details": 7},
+        {"prompt_tokens": -1, "completion_tokens": "-9", "prompt_tokens_details": {"cached_tokens": 10**12}},
+        {"prompt_tokens": "٣", "completion_tokens": "9" * 5000, "prompt_tokens_details": {"cache_type": 5}},
         {"prompt_tokens": True, "completion_tokens": 9.5, "completion_tokens_details": {"reasoning_tokens": {}}},
     ],
     ids=str,

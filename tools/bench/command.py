@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tools.bench [stream | memory | upstream | metrics] [--json]`."""
+"""The benchmarks' command line: `python -m tools.bench [stream | memory | upstream | metrics | pricing] [--json]`."""
 
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
-from tools.bench import memory, metrics, upstream
+from tools.bench import memory, metrics, pricing, upstream
 from tools.bench.contenders import GATEWAY, Contender, build_contenders, build_gateway
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
 from tools.bench.replay import Backends, load_event, run_backends
@@ -56,6 +56,16 @@ def measure_library(as_json: JsonOption = False) -> None:
 def measure_metrics(as_json: JsonOption = False) -> None:
     """Compare the metrics of a call with the same ones written by Powertools (some seconds)."""
     measured = metrics.measure()
+    if as_json:
+        show_json(measured.as_json())
+    else:
+        measured.print()
+
+
+@app.command("pricing")
+def measure_pricing(as_json: JsonOption = False) -> None:
+    """Measure what prices add to a cold start and to a call (some seconds)."""
+    measured = pricing.measure()
     if as_json:
         show_json(measured.as_json())
     else:

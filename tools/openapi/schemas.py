@@ -111,6 +111,12 @@ _USAGE = {
             "description": "Parts of prompt_tokens.",
             "properties": {"cached_tokens": _COUNT, "cache_creation_input_tokens": _COUNT},
         },
+        "cost": {
+            "type": "number",
+            "minimum": 0,
+            "description": "What the provider charges, in cost_currency. Absent when it is not known.",
+        },
+        "cost_currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."},
         "completion_tokens_details": {
             "type": ["object", "null"],
             "description": "Parts of completion_tokens.",
@@ -143,7 +149,7 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
             "created": {"type": "integer"},
             "model": {"type": "string", "description": "As the provider names it."},
             "choices": {"type": "array", "minItems": 1, "items": _CHOICE},
-            "usage": {**_USAGE, "description": "As the provider counted; absent when it did not."},
+            "usage": {**_USAGE, "description": "As the provider counted, with the cost; absent when it did not count."},
         },
     },
     "ChatCompletionChunk": {
@@ -155,7 +161,7 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
             "created": {"type": "integer"},
             "model": {"type": "string", "description": "As the provider names it."},
             "choices": {"type": "array", "items": _CHUNK_CHOICE},
-            "usage": {**_USAGE, "type": ["object", "null"], "description": "As the provider counted."},
+            "usage": {**_USAGE, "type": ["object", "null"], "description": "As the provider counted, with the cost."},
         },
     },
     "ModelList": {

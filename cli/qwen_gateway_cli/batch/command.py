@@ -134,7 +134,9 @@ def _show_progress[Item](items: Iterator[Item], total: int) -> Iterator[Item]:
 
 def _build_answer(answer: "Answer") -> dict[str, Any]:
     attempts = [_build_attempt(attempt._asdict()) for attempt in answer.attempts]
-    return answer._asdict() | {"usage": answer.whole.get("usage"), "attempts": attempts}
+    cost = answer.cost
+    priced = {"cost": cost and cost.value, "cost_currency": cost and cost.currency}
+    return answer._asdict() | {"usage": answer.whole.get("usage"), **priced, "attempts": attempts}
 
 
 def _build_attempt(fields: dict[str, Any]) -> dict[str, Any]:

@@ -131,16 +131,28 @@ def find_key_region(regions: Regions, accepts_key: Callable[[str], bool]) -> str
     return next((region for region, url in regions.urls.items() if accepts_key(url)), None)
 
 
-def judge_region(name: str, regions: Regions, region: str | None, set_command: Callable[[str], str]) -> Finding:
-    """Name the region that accepts a refused key, or the regions that were tried."""
+def judge_region(
+    name: str, regions: Regions, region: str | None, scope: str, set_command: Callable[[str], str]
+) -> Finding:
+    """Name the region that accepts a refused key, with its deployment scope, or the regions that were tried."""
     if region:
         found = f"the key belongs to {region} ({regions.urls[region]})"
+        if scope:
+            found += f", deployment scope {scope!r}, which has prices of its own"
         advice = f'Use that region: default_provider = "{region}" (or in the route), then: {set_command(region)}'
         return Finding(name, "region", State.FAILED, found, advice)
     found = f"no region accepts the key; tried {', '.join(regions.urls) or 'none'}"
     if regions.unknown:
         found += f"; not tried, because `workspace` is not set: {', '.join(regions.unknown)}"
     return Finding(name, "region", State.FAILED, found, "It is mistyped, deleted, or not a key of DashScope.")
+
+
+def judge_prices(provider: str, unpriced: Collection[str]) -> Finding | None:
+    """Warn of models of the routes that have no price; None if there are none."""
+    if not unpriced:
+        return None
+    advice = "Set `prices` of the provider in gateway.toml, or add the prices to prices.toml: qwen-gateway prices check"
+    return Finding(provider, "prices", State.WARNING, f"calls are unpriced: {_join_some(unpriced)}", advice)
 
 
 def _classify_failure(reply: Reply) -> type[ProviderError]:

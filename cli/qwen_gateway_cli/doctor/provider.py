@@ -1,5 +1,6 @@
 """The checks of one provider: its key, its list of models, and one chat completion of a few tokens."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -13,6 +14,8 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from qwen_gateway.pricing import Prices
+from qwen_gateway.pricing.price_list import price_list
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
@@ -56,6 +59,8 @@ class ProviderExamination:
         """Run the checks in order, and stop where a failure makes the next one useless."""
         yield from self._check_key()
         if finding := _check_retirements(self._configuration, self.subject):
+            yield finding
+        if finding := models_check.judge_prices(self.subject, self._list_unpriced_models()):
             yield finding
 
     def _check_key(self) -> Iterator[Finding]:
@@ -104,7 +109,8 @@ class ProviderExamination:
         if plan := plans.find_key_plan(candidates, lambda url: _is_key_accepted(url, key)):
             yield plans.report_plan(self.subject, plan, self._set_command)
         else:
-            yield models_check.judge_region(self.subject, regions, region, self._keys.set_command)
+            scope = _find_scope(self._configuration, self.subject, region) if region else ""
+            yield models_check.judge_region(self.subject, regions, region, scope, self._keys.set_command)
 
     def _check_models_and_chat(self, reply: Reply, key: str) -> Iterator[Finding]:
         names = models_check.parse_models(reply)
@@ -112,6 +118,10 @@ class ProviderExamination:
             yield models_check.judge_models(self.subject, names, self._routed_models, self._known_models)
         if model := self._choose_chat_model(names or frozenset()):
             yield _check_chat(self._configuration, Target(self.subject, model), key)
+
+    def _list_unpriced_models(self) -> list[str]:
+        prices, now = Prices(self._configuration), time.time()
+        return [model for model in self._known_models if not prices.current(Target(self.subject, model), now)]
 
     def _choose_chat_model(self, names: frozenset[str]) -> str | None:
         """Return the catalog's model for test calls, or else a model of a route, or else a listed model."""
@@ -132,6 +142,12 @@ class ProviderExamination:
 
     def _report_key(self, state: State, found: str, advice: str = "") -> Finding:
         return Finding(self.subject, "key", state, found, advice)
+
+
+def _find_scope(configuration: Configuration, own: str, other: str) -> str:
+    """Return the deployment scope of another provider's prices, if it has other prices than this one."""
+    lists = [configuration.providers[name].prices for name in (own, other)]
+    return price_list(lists[1]).scope if lists[1] and lists[0] != lists[1] else ""
 
 
 def _check_chat(configuration: Configuration, target: Target, key: str) -> Finding:

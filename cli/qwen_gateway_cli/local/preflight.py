@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_gateway import config
+from qwen_gateway.pricing import Prices
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local.layout import Layout
+from qwen_gateway_cli.prices.schema import check_price_files
 
 
 @contextmanager
@@ -29,7 +31,8 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 def check(layout: Layout, port: int) -> Path:
     """Check configuration, tools and port, and return the path of uv. Every error message contains the remedy."""
-    config.parse("")
+    check_price_files()
+    Prices(config.parse(""))
     for tool in (layout.sam, layout.ministack, layout.runtime_python):
         if not tool.exists():
             refuse(f"{tool} is missing: run `make .venv` in {layout.root}.")

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -37,6 +38,7 @@ class Provider(_Frozen):
     Attributes:
         base_url: may contain `{workspace}`; http only for a private server or one without authentication.
         catalog: None passes every model on unchanged.
+        prices: the price list; None leaves its calls unpriced.
         needs_key: False for servers without authentication, for example Ollama.
         workspace: the id that replaces `{workspace}`.
         stream_usage: False for servers that reject `stream_options`.
@@ -44,6 +46,7 @@ class Provider(_Frozen):
 
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     catalog: str | None = None
+    prices: str | None = None
     needs_key: bool = True
     workspace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
     stream_usage: bool = True
@@ -111,6 +114,23 @@ class Retries(_Frozen):
     cooldown: Annotated[float, Field(ge=0, le=60)] = 10
 
 
+type Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""By its code in ISO 4217."""
+
+
+class Accounting(_Frozen):
+    """The currency of every cost, and what one unit of each other currency costs in it."""
+
+    currency: Currency = "USD"
+    exchange_rates: dict[Currency, Annotated[Decimal, Field(gt=0, decimal_places=12)]] = {}
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Self:
+        if self.currency in self.exchange_rates:
+            raise ValueError(f"exchange_rates.{self.currency}: it is the accounting currency; leave it out")
+        return self
+
+
 class Configuration(_Frozen):
     """The merged configuration."""
 
@@ -119,6 +139,7 @@ class Configuration(_Frozen):
     routes: dict[Annotated[str, Field(min_length=1)], RouteTargets] = {}
     timeouts: Timeouts = Timeouts()
     retries: Retries = Retries()
+    accounting: Accounting = Accounting()
 
     @property
     def default_url(self) -> str:

@@ -12,11 +12,16 @@ from typing import Any
 Document = dict[str, Any]
 
 
+class DataFileInvalid(Exception):
+    """A data file is not valid TOML; the message names the file and the place."""
+
+
 def load(folder: Path, name: str) -> Document:
     """Return the document `name` of a folder, from `name.json` (layer) or `name.toml` (repository).
 
     Raises:
         FileNotFoundError: neither file exists.
+        DataFileInvalid: the file is not valid TOML.
     """
     compiled = folder / f"{name}.json"
     if compiled.exists():
@@ -41,7 +46,10 @@ def compile_tree(root: Path) -> None:
 def _parse(source: Path) -> Document:
     import tomllib  # noqa: PLC0415 - not needed in the layer, see the module docstring
 
-    return tomllib.loads(source.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileInvalid(f"{source.name} is not valid TOML: {error}") from None
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Self
 class Usage(NamedTuple):
     """Token counts as the provider reported them; None where it reported none.
 
-    `tokens_cached` and `tokens_cache_write` are part of `tokens_in`, `tokens_thinking` is part of `tokens_out`.
+    `tokens_cached` and `tokens_cache_write` are part of `tokens_in`, `tokens_cache_write_1h` (kept for an hour) is part
+    of `tokens_cache_write`, `tokens_thinking` is part of `tokens_out`. `cache_type` is DashScope's: "ephemeral" for the
+    explicit cache. `searches` counts web searches.
     """
 
     tokens_in: int | None = None
@@ -15,18 +17,32 @@ class Usage(NamedTuple):
     tokens_cached: int | None = None
     tokens_cache_write: int | None = None
     tokens_thinking: int | None = None
+    tokens_cache_write_1h: int | None = None
+    cache_type: str | None = None
+    searches: int | None = None
 
     @classmethod
     def parse(cls, usage: Mapping[str, Any]) -> Self:
-        """Parse OpenAI's `usage` object with DashScope's details. A count of another type counts as missing."""
+        """Parse OpenAI's `usage` object with DashScope's details; a negative or malformed count is missing."""
         prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
+        cache_type, written = prompt.get("cache_type"), _object(prompt, "cache_creation")
+        written_5m, written_1h = (_count(written, f"ephemeral_{life}_input_tokens") for life in ("5m", "1h"))
+        total_written = _count(prompt, "cache_creation_input_tokens")
+        if total_written is None and written:
+            total_written = (written_5m or 0) + (written_1h or 0)
         return cls(
             tokens_in=_count(usage, "prompt_tokens"),
             tokens_out=_count(usage, "completion_tokens"),
             tokens_cached=_count(prompt, "cached_tokens"),
-            tokens_cache_write=_count(prompt, "cache_creation_input_tokens"),
+            tokens_cache_write=total_written,
             tokens_thinking=_count(completion, "reasoning_tokens"),
+            tokens_cache_write_1h=written_1h,
+            cache_type=cache_type if isinstance(cache_type, str) else None,
+            searches=_count(_object(_object(usage, "plugins"), "search"), "count"),
         )
+
+
+_MAX_DIGITS = 12
 
 
 def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -36,9 +52,12 @@ def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(document: Mapping[str, Any], name: str) -> int | None:
     value = document.get(name)
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and value.isascii() and value.isdecimal():
+        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MAX_DIGITS
+    return value if is_count else None
 
 
 _OTHER_NAMES = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}

@@ -20,6 +20,7 @@ from qwen_gateway.api import HttpExchange
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.ledger import ApiKeys, UsageLedger
 from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway.pricing import Prices
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
@@ -88,7 +89,7 @@ class Gateway:
             settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: MAX_JITTER
         )
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
-        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts, self.routes)
+        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts, self.routes, Prices(settings))
         self._chat = ChatService(self.routes, self.calls)
         self.reserved_s = settings.timeouts.reserved_for_ledger
         self._models = ModelsService(keys, self.routes)

@@ -20,6 +20,7 @@ FRESH = {
     "reasoning_tokens": None,
     "cached_tokens": None,
     "cache_creation_tokens": None,
+    "usage": None,
     "accepted_key": None,
     "models": None,
     "faults": [],

@@ -7,6 +7,7 @@ import pytest
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
+from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
@@ -14,12 +15,14 @@ from qwen_gateway.usage import Usage
 from tests.builders import api_key, chat_request
 
 TARGET = Target("dashscope", "qwen4-max")
+NO_USAGE = Unpriced("no_usage")
 
 
 def build_record(
     *,
     usage: Usage | None = None,
     attempt: Attempt | None = None,
+    cost: Cost | Unpriced = NO_USAGE,
     headers: dict[str, str] | None = None,
     **fields: Any,
 ) -> UsageRecord:
@@ -27,12 +30,21 @@ def build_record(
     request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), headers or {}, b"")
     call = Call(request, api_key(), RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
     succeeded = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
-    return build_usage_record(call, Outcome((succeeded,), {}, usage))
+    return build_usage_record(call, Outcome((succeeded,), {}, usage), cost)
 
 
 def test_the_usage_is_that_of_the_outcome() -> None:
     assert build_record(usage=Usage(40, 9)).usage == Usage(40, 9)
     assert build_record(usage=None).usage == Usage()
+
+
+def test_the_cost_is_recorded_with_its_price_or_why_there_is_none() -> None:
+    priced = build_record(cost=Cost(5, "USD", "list/model@2026-11-01", "0.14"))
+    unpriced = build_record(cost=Unpriced("no_price"))
+
+    assert (priced.cost, priced.cost_currency, priced.exchange_rate) == (5, "USD", "0.14")
+    assert (priced.price, priced.unpriced) == ("list/model@2026-11-01", None)
+    assert (unpriced.cost, unpriced.cost_currency, unpriced.unpriced) == (None, None, "no_price")
 
 
 def test_the_requested_name_and_the_answering_model_are_recorded() -> None:

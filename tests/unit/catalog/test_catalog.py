@@ -99,6 +99,7 @@ def test_beijing_and_singapore_agree_on_every_shared_model() -> None:
 FACTS = {
     *("input_tokens", "output_tokens", "modalities", "tools", "json_schema", "as_of"),
     *("thinking", "controls", "efforts", "thinking_capped_by"),
+    *("thinking_tokens", "image_tokens"),
     *("retires", "retires_source", "successor"),
 }
 
@@ -107,7 +108,7 @@ FACTS = {
 def test_every_section_has_only_known_fields_and_values(name: str) -> None:
     document = datafile.load(Path(catalog.__file__).parent, name)
 
-    assert document.keys() == {"owned_by", "source", "as_of", "test_model", "quirks", "models"}
+    assert document.keys() == {"owned_by", "source", "as_of", "test_model", "image_tokens", "quirks", "models"}
     assert document["test_model"] in document["models"]
     assert document["quirks"].keys() <= set(Quirks._fields)
     for facts in document["models"].values():

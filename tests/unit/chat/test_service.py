@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat.service import ChatService
+from qwen_gateway import config
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
@@ -24,6 +25,7 @@ from qwen_gateway.errors import (
     RequestInvalid,
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.pricing import Prices
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
@@ -36,7 +38,10 @@ from tests.unit.conftest import Logged
 TIMEOUTS = Timeouts()
 IDS = RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
 TARGET = Target("dashscope", "qwen4-max")
-ANSWER = {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3}}
+USAGE = {"prompt_tokens": 12, "completion_tokens": 3}
+ANSWER = {"object": "chat.completion", "choices": [], "usage": USAGE}
+PRICED_ANSWER = ANSWER | {"usage": USAGE | {"cost": 0.0000315, "cost_currency": "USD"}}
+"""12 * 1.5 + 3 * 4.5 = 31.5 dollars per million."""
 ANSWERED = Outcome((Attempt(TARGET, "", 200, "req-1", 40, 10, "billed"),), ANSWER, Usage(12, 3))
 TIMED_OUT = Outcome(
     (Attempt(TARGET, "ProviderTimeout", None, None, 40, None, "presumed"),), ProviderTimeout("a marked message")
@@ -95,7 +100,7 @@ class FakeDependencies:
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest(IDS, {"authorization": "Bearer t", **(headers or {})}, raw)
-        calls = MeteredCalls(self, self, self, TIMEOUTS, self)
+        calls = MeteredCalls(self, self, self, TIMEOUTS, self, Prices(config.parse("")))
         return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
@@ -106,7 +111,7 @@ def test_a_call_runs_its_steps_in_order() -> None:
 
     assert dependencies.steps == ["format", "key", "route", "call", "record"]
     assert dependencies.calls == [RoutedRequest("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
-    assert response.body == ANSWER
+    assert response.body == PRICED_ANSWER
     assert response.headers == {
         "x-gateway-provider": "dashscope",
         "x-gateway-model": "qwen4-max",
@@ -170,24 +175,27 @@ def test_an_invalid_body_reaches_no_provider_and_leaves_no_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "code", "attempts"),
+    ("outcome", "status", "code", "attempts", "cost"),
     [
-        (ANSWERED, 200, "answered", 1),
-        (TIMED_OUT, 504, "provider_timeout", 1),
-        (NOT_CONFIGURED, 503, "provider_not_configured", 0),
+        (ANSWERED, 200, "answered", 1, (31_500_000, None)),
+        (TIMED_OUT, 504, "provider_timeout", 1, (None, "presumed")),
+        (NOT_CONFIGURED, 503, "provider_not_configured", 0, (0, None)),
     ],
     ids=["answered", "failed", "not configured"],
 )
-def test_an_authenticated_call_leaves_one_record(outcome: Outcome, status: int, code: str, attempts: int) -> None:
+def test_an_authenticated_call_leaves_one_record(
+    outcome: Outcome, status: int, code: str, attempts: int, cost: tuple[int | None, str | None]
+) -> None:
     dependencies = FakeDependencies(outcome)
 
     response = dependencies.serve()
 
-    assert response.body is outcome.result
+    assert response.body == (PRICED_ANSWER if outcome is ANSWERED else outcome.result)
     assert ("x-gateway-attempts" in response.headers) == bool(attempts)
     (record,) = dependencies.records
     assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key().id)
     assert (record.status, record.outcome, len(record.attempts)) == (status, code, attempts)
+    assert (record.cost, record.unpriced) == cost
 
 
 def test_an_unhandled_exception_of_the_provider_call_is_recorded_and_logged(logged: Logged) -> None:
@@ -206,7 +214,7 @@ def test_an_unhandled_exception_of_the_provider_call_is_recorded_and_logged(logg
 def test_a_record_that_cannot_be_written_is_logged_completely_and_counted(logged: Logged) -> None:
     dependencies = FakeDependencies(errors={"record": LedgerUnavailable("x")})
 
-    assert dependencies.serve(chat_request(user="end user", metadata={"team": "blue"})).body == ANSWER
+    assert dependencies.serve(chat_request(user="end user", metadata={"team": "blue"})).body == PRICED_ANSWER
 
     line, metric, _ = logged()  # The record is in the log even if the function is killed now.
     assert metric["usage_record_lost"] == 1

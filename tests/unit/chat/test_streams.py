@@ -16,6 +16,7 @@ from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
 from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.pricing import Prices
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
@@ -70,8 +71,9 @@ class FakeDependencies:
         self.records.append(record)
 
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
-        upstream = Upstream(config.parse('{"retries": {"attempts": 1}}'), self, cast("Transport", self))
-        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self))
+        settings = config.parse('{"retries": {"attempts": 1}}')
+        upstream = Upstream(settings, self, cast("Transport", self))
+        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self, Prices(settings)))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
         request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": "Bearer t"}, body)
         response = service.complete(request, remaining_s=20)

@@ -20,7 +20,7 @@ OWN_CONFIGURATION = """{
   "routes": {"org/qwen-small": [{"model": "qwen:0.5b"}], "qwen-max": [{"model": "qwen4-max", "provider": "dashscope"}],
              "qwen-plus": null, "qwen-turbo": null}
 }"""
-WITHOUT_LIMITS = {"qwen3.6-flash", "qwen3.5-flash"}
+WITHOUT_LIMITS = {"qwen3.8-max-prime", "qwen3.6-flash", "qwen3.5-flash"}
 
 
 class FakeApiKeys:

@@ -64,7 +64,7 @@ def test_an_answer_without_usage_has_none() -> None:
     relay = relay_of(FakeResponse([HELLO, stream(finish())]), wants_usage=True)
     list(relay.events())
 
-    assert (relay.last_events(), relay.end().usage) == ([], None)
+    assert (relay.last_events({}), relay.end().usage) == ([], None)
 
 
 @pytest.mark.parametrize("wants_usage", [True, False])
@@ -72,7 +72,7 @@ def test_the_usage_comes_last_for_clients_that_asked_for_it(wants_usage: bool) -
     relay = relay_of(FakeResponse([HELLO, END]), wants_usage=wants_usage)
 
     assert not any(event.chunk.get("usage") for batch in relay.events() for event in batch)
-    assert [event.chunk for event in relay.last_events()] == [usage()] * wants_usage
+    assert [event.chunk for event in relay.last_events({})] == [usage()] * wants_usage
 
 
 @pytest.mark.parametrize("read", [0, 1], ids=["before the first event", "after the first event"])

@@ -154,7 +154,7 @@ class ChatCompletions:
     def _build_body(self, request: ChatRequest, model: Model, request_id: str) -> ResponseBody:
         settings = self._control.settings
         choices = build_choices(request, model, settings)
-        usage = build_usage(request, choices, settings)
+        usage = build_usage(request, choices, settings) if settings.usage is None else settings.usage
         return CompletionEncoder(request, request_id, choices, usage, settings.chunks).encode()
 
 

@@ -42,6 +42,7 @@ class Fault:
 class Settings:
     """Response settings. Times are in milliseconds; token counts that are None are derived from the request.
 
+    `usage` is the usage object to report as it is, also one that no provider should send.
     `accepted_key` None accepts any key without the word "invalid"; `models` None means DashScope's models.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     reasoning_tokens: int | None = None
     cached_tokens: int | None = None
     cache_creation_tokens: int | None = None
+    usage: dict[str, Any] | None = None
     accepted_key: str | None = None
     models: tuple[str, ...] | None = None
     faults: tuple[Fault, ...] = ()
@@ -155,6 +157,7 @@ SETTING_CHECKS: dict[str, FieldCheck] = {
     "reasoning_tokens": TOKENS,
     "cached_tokens": TOKENS,
     "cache_creation_tokens": TOKENS,
+    "usage": ("a JSON object", lambda value: isinstance(value, dict)),
     "accepted_key": TEXT,
     "models": (
         "an array of names",

@@ -18,6 +18,7 @@ from qwen_gateway.api import (
 )
 from qwen_gateway.aws import LONGEST_AWS_CALL_S
 from qwen_gateway.calls.background_task import BackgroundTask
+from qwen_gateway.calls.call_cost import Prices, add_cost, price_answer, price_call, usage_fields
 from qwen_gateway.calls.call_metrics import write_call_metrics
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
@@ -25,6 +26,7 @@ from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
 from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
+from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
@@ -87,6 +89,7 @@ class MeteredCalls(NamedTuple):
     ledger: Ledger
     timeouts: Timeouts
     routes: Routes
+    prices: Prices
 
     def start(self, request: HttpRequest, remaining_s: float) -> "MeteredCall":
         """Start a call that has to end, its usage record included, within `remaining_s` seconds.
@@ -122,8 +125,11 @@ class MeteredCall:
         except Exception as error:  # noqa: BLE001 - a call that an internal error ended has a record, too
             outcome = Outcome((), InternalError(error))
         self._report(outcome.result)
-        self._record(Call(self._request, key, routed, self._start), outcome)
-        return JsonResponse(outcome.result, self._headers(outcome))
+        call = Call(self._request, key, routed, self._start)
+        cost = self._record(call, outcome)
+        result = outcome.result
+        answer = result if isinstance(result, GatewayError) else add_cost(result, cost)
+        return JsonResponse(answer, self._headers(outcome))
 
     def stream(
         self, key: ApiKey, operation: StreamingOperation, routed: RoutedRequest
@@ -160,12 +166,12 @@ class MeteredCall:
             if isinstance(relay, GatewayError):
                 yield error_event(relay, self._request.ids)
             else:
-                yield from self._relay(relay)
+                yield from self._relay(call, relay)
         finally:
             ended = outcome if isinstance(relay, GatewayError) else relay.end()
             self._record(call._replace(response_started=True), ended)
 
-    def _relay(self, relay: Relay) -> Iterator[bytes]:
+    def _relay(self, call: Call, relay: Relay) -> Iterator[bytes]:
         try:
             for batch in relay.events():
                 yield encode_events([event.data for event in batch])
@@ -173,7 +179,8 @@ class MeteredCall:
             self._report(error)
             yield error_event(error, self._request.ids)
         else:
-            yield encode_events([event.data for event in relay.last_events()]) + DONE
+            cost = price_answer(self._calls.prices, call, relay.target, relay.usage)
+            yield encode_events([event.data for event in relay.last_events(usage_fields(cost))]) + DONE
 
     def _headers(self, outcome: Outcome[Any]) -> dict[str, str]:
         return build_response_headers(outcome, self._retirement(outcome))
@@ -195,9 +202,11 @@ class MeteredCall:
         if isinstance(result, InternalError):
             observability.report(result.cause, self._request.ids)
 
-    def _record(self, call: Call, outcome: Outcome[Any]) -> None:
+    def _record(self, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:
+        """Write the usage record, and return the cost in it."""
         ids = self._request.ids
-        record = build_usage_record(call, outcome)
+        cost = price_call(self._calls.prices, call, outcome)
+        record = build_usage_record(call, outcome, cost)
         if not self._is_written(record):
             extra = {**ids.log_fields(), "usage_record": record_fields(record)}
             observability.logger().error("usage record lost", extra=extra)
@@ -206,6 +215,7 @@ class MeteredCall:
         if self._retirement(outcome):
             metrics.count("model_retires_soon", ids)
         write_call_metrics(record, ids)
+        return cost
 
     def _is_written(self, record: UsageRecord) -> bool:
         """Write a record; return whether that succeeded before the time for a log line about its loss."""

@@ -1,11 +1,13 @@
 """The usage record of a call."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.api import HttpRequest, http_error_for
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, parse_tags
+from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
 
@@ -40,8 +42,9 @@ class Call(NamedTuple):
     response_started: bool = False
 
 
-def build_usage_record(call: Call, outcome: Outcome[Any]) -> UsageRecord:
+def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced) -> UsageRecord:
     """Return the record of a call, answered or not."""
+    priced = cost if isinstance(cost, Cost) else None
     failure = http_error_for(outcome.result) if isinstance(outcome.result, GatewayError) else None
     last = outcome.attempts[-1] if outcome.attempts else None
     body = call.routed.body
@@ -58,12 +61,23 @@ def build_usage_record(call: Call, outcome: Outcome[Any]) -> UsageRecord:
         model_used=last.target.model if last else None,
         provider=last.target.provider if last else None,
         attempts=tuple(_attempt(attempt) for attempt in outcome.attempts),
-        usage=outcome.usage or Usage(),
+        usage=count_searches(outcome.usage or Usage(), body),
+        cost=priced.amount if priced else None,
+        cost_currency=priced.currency if priced else None,
+        exchange_rate=priced.rate if priced else None,
+        price=priced.price if priced else None,
+        unpriced=cost.reason if isinstance(cost, Unpriced) else None,
         end_user=_text(body.get("user")),
         tags=parse_tags(body.get("metadata")),
         client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
         api_request_id=call.request.ids.api_request_id,
     )
+
+
+def count_searches(usage: Usage, body: Mapping[str, Any]) -> Usage:
+    """Return the usage with one web search if the request enabled it and the provider does not report how many."""
+    is_unknown = usage.searches is None and usage.tokens_in is not None
+    return usage._replace(searches=1) if is_unknown and body.get("enable_search") else usage
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:

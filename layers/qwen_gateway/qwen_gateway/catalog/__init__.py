@@ -23,12 +23,14 @@ class Thinking(NamedTuple):
         controls: the request fields that it accepts.
         efforts: the values of reasoning_effort that it accepts; empty if unknown.
         capped_by: the output caps that limit thinking and answer together.
+        max_tokens: the most tokens of thinking; None if unknown.
     """
 
     default: Literal["on", "off", "always", "never"] | None = None
     controls: tuple[str, ...] = ()
     efforts: tuple[str, ...] = ()
     capped_by: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 class Range(NamedTuple):
@@ -77,7 +79,10 @@ class Retirement(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model of a provider. None is unknown; limits are in tokens; `created` is its entry's date in epoch seconds."""
+    """A model of a provider. None is unknown; limits are in tokens; `created` is its entry's date in epoch seconds.
+
+    `image_tokens` is the most that one image counts.
+    """
 
     id: str
     owned_by: str
@@ -90,6 +95,7 @@ class Model(NamedTuple):
     thinking: Thinking = Thinking()
     quirks: Quirks = Quirks()
     retirement: Retirement | None = None
+    image_tokens: int | None = None
 
 
 def sections() -> list[str]:
@@ -131,9 +137,11 @@ def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any])
             controls=tuple(facts.get("controls", ())),
             efforts=tuple(facts.get("efforts", ())),
             capped_by=tuple(facts.get("thinking_capped_by", ())),
+            max_tokens=facts.get("thinking_tokens"),
         ),
         quirks=_quirks(document.get("quirks", {})),
         retirement=_retirement(facts),
+        image_tokens=facts.get("image_tokens", document.get("image_tokens")),
     )
 
 

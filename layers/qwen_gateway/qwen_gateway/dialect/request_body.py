@@ -25,6 +25,11 @@ def texts(body: Mapping[str, Any]) -> list[str]:
     return [value for value in values if isinstance(value, str)]
 
 
+def tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tools that are objects."""
+    return _objects(body.get("tools"))
+
+
 def remove_empty_tools(body: dict[str, Any]) -> dict[str, Any]:
     """Return the request without empty lists of tools and what refers to them; `body` itself if it has none."""
     removed: set[str] = set()
@@ -76,16 +81,17 @@ def response_format(body: Mapping[str, Any]) -> str | None:
 
 def max_tokens(body: Mapping[str, Any]) -> int:
     """Return the largest output cap of a request in tokens, 0 if it has none."""
-    return max(_caps(body).values(), default=0)
+    return max(caps(body).values(), default=0)
 
 
 def cap_max_tokens(body: dict[str, Any], limit: int) -> dict[str, Any]:
     """Return the request with every output cap above `limit` lowered to it; `body` itself if there is none."""
-    above = {name: limit for name, cap in _caps(body).items() if cap > limit}
+    above = {name: limit for name, cap in caps(body).items() if cap > limit}
     return body | above if above else body
 
 
-def _caps(body: Mapping[str, Any]) -> dict[str, int]:
+def caps(body: Mapping[str, Any]) -> dict[str, int]:
+    """Return the output caps of a request in tokens, by field."""
     return {name: body[name] for name in _MAX_TOKENS_FIELDS if isinstance(body.get(name), int)}
 
 

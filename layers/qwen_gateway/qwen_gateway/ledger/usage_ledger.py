@@ -38,7 +38,8 @@ class UsageRecord(NamedTuple):
     """One call of a client: `id` is its ULID, `created` its time in seconds since 1970.
 
     `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. `api_request_id` is
-    API Gateway's id of the request.
+    API Gateway's id of the request. `cost` is in pico-units of `cost_currency`, `price` the version of the price,
+    `exchange_rate` what one unit of the price's currency costs in it; `unpriced` says why there is no cost.
     """
 
     id: str
@@ -54,6 +55,11 @@ class UsageRecord(NamedTuple):
     provider: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     usage: Usage = Usage()
+    cost: int | None = None
+    cost_currency: str | None = None
+    exchange_rate: str | None = None
+    price: str | None = None
+    unpriced: str | None = None
     end_user: str | None = None
     tags: Mapping[str, str] = {}
     client_retry_count: int | None = None

@@ -1,10 +1,12 @@
 """The return values of the library's calls: a complete answer, or a stream of deltas."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from qwen_gateway.errors import GatewayError
+from qwen_gateway.pricing import Cost, Unpriced
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome, Relay
 from qwen_gateway.upstream.timeouts import Stopwatch
 from qwen_gateway.usage import Usage
@@ -16,6 +18,7 @@ class Answer(NamedTuple):
     Attributes:
         content: the text of the first choice; empty when the model only called tools.
         usage: the provider's token counts, None when it reports none.
+        cost: what the answer costs, None when it is not known.
         latency_ms: milliseconds of the whole call, with all attempts and the waits between them.
         model: the model that answered, by the provider's name for it.
         provider: the provider that answered, by its name in the configuration.
@@ -25,6 +28,7 @@ class Answer(NamedTuple):
 
     content: str
     usage: Usage | None
+    cost: Cost | None
     latency_ms: int
     model: str
     provider: str
@@ -32,12 +36,13 @@ class Answer(NamedTuple):
     whole: dict[str, Any]
 
     @classmethod
-    def of(cls, completion: dict[str, Any], outcome: Outcome[Any], latency_ms: int) -> "Answer":
+    def of(cls, completion: dict[str, Any], outcome: Outcome[Any], cost: Cost | Unpriced, latency_ms: int) -> "Answer":
         """Build an answer from a `chat.completion` and the outcome that contains it."""
         target = outcome.attempts[-1].target
         return cls(
             content=completion["choices"][0]["message"]["content"] or "",
             usage=outcome.usage,
+            cost=cost if isinstance(cost, Cost) else None,
             latency_ms=latency_ms,
             model=target.model,
             provider=target.provider,
@@ -81,19 +86,24 @@ class AnswerStream(AbstractContextManager["AnswerStream", None]):
         provider: the provider that answers, by its name in the configuration.
         first_token_ms: milliseconds from the call to the first output.
         usage: the provider's token counts; None before the end, and when it reports none.
+        cost: what the answer costs; None before the end, and when it is not known.
         latency_ms: milliseconds of the whole call; None before the end.
         attempts: all upstream calls; empty before the end.
     """
 
-    def __init__(self, relay: Relay, watch: Stopwatch) -> None:
+    def __init__(
+        self, relay: Relay, watch: Stopwatch, price: Callable[[Target, Usage | None], Cost | Unpriced]
+    ) -> None:
         self.model = relay.target.model
         self.provider = relay.target.provider
         self.first_token_ms = watch.ms()
         self.usage: Usage | None = None
+        self.cost: Cost | None = None
         self.latency_ms: int | None = None
         self.attempts: tuple[Attempt, ...] = ()
         self._relay = relay
         self._watch = watch
+        self._price = price
         self._deltas = self._read()
 
     def __iter__(self) -> Iterator[Delta]:
@@ -119,6 +129,8 @@ class AnswerStream(AbstractContextManager["AnswerStream", None]):
         if self.latency_ms is None:
             outcome = self._relay.end()
             self.latency_ms, self.attempts, self.usage = self._watch.ms(), outcome.attempts, outcome.usage
+            cost = self._price(self._relay.target, outcome.usage)
+            self.cost = cost if isinstance(cost, Cost) else None
 
 
 def _parse_deltas(chunk: dict[str, Any]) -> Iterator[Delta]:

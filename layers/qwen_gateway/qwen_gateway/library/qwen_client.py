@@ -1,6 +1,7 @@
 """`QwenClient`: calls Qwen from programs outside of Lambda."""
 
 import os
+import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,9 +14,10 @@ from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
 from qwen_gateway.library.answer import Answer, AnswerStream, Result
 from qwen_gateway.library.batch import Batch, RateLimiter
 from qwen_gateway.library.prompt import Prompt, build_request
+from qwen_gateway.pricing import Prices
 from qwen_gateway.provider_keys.environment import EnvironmentKeys, get_variable, read_key
 from qwen_gateway.routing import Routes, Target
-from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream import Attempt, Deadline, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import Stopwatch
@@ -62,6 +64,7 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         if self._configuration.providers[default].needs_key:
             keys.key(default)
         self._routes = Routes(self._configuration)
+        self._prices = Prices(self._configuration)
         self._transport = Transport()
         self._upstream = Upstream(self._configuration, keys, self._transport)
         self._timeout_s = timeout
@@ -106,13 +109,13 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
             RequestRefused: the request is invalid; no provider was called.
             ProviderError: all targets of the route failed; this is the first target's error.
         """
-        watch = Stopwatch()
+        watch, now = Stopwatch(), time.time()
         chat = build_request(prompt, model, parameters)
         outcome = self._upstream.stream(CHAT, self._route(chat), self._deadline(timeout))
         if isinstance(outcome.result, GatewayError):
             error = _adapt_message(outcome.result, outcome.attempts)
             raise error from getattr(error, "cause", None)
-        return AnswerStream(outcome.result, watch)
+        return AnswerStream(outcome.result, watch, lambda target, usage: self._prices.cost(target, usage, now))
 
     def batch(
         self,
@@ -179,13 +182,16 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         self, prompt: Prompt, model: str, timeout: float | None, parameters: Mapping[str, Any]
     ) -> tuple[Result, int]:
         """Return the answer or the error, and the number of upstream calls."""
-        watch = Stopwatch()
+        watch, now = Stopwatch(), time.time()
         try:
             request = self._route(build_request(prompt, model, parameters))
         except GatewayError as error:
             return error, 0
         outcome = self._upstream.complete(CHAT, request, self._deadline(timeout))
-        return _to_result(outcome, watch), len(outcome.attempts)
+        if isinstance(outcome.result, GatewayError):
+            return _adapt_message(outcome.result, outcome.attempts), len(outcome.attempts)
+        cost = self._prices.cost(outcome.attempts[-1].target, outcome.usage, now)
+        return Answer.of(outcome.result, outcome, cost, watch.ms()), len(outcome.attempts)
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout_s if timeout is None else timeout)
@@ -213,12 +219,6 @@ def _load_configuration(
         if not provider:
             choice["providers"][name]["needs_key"] = bool(api_key or read_key(_CUSTOM_SERVER))
     return config.parse(os.environ.get("GATEWAY_CONFIG", ""), overrides, choice)
-
-
-def _to_result(outcome: Outcome[dict[str, Any]], watch: Stopwatch) -> Result:
-    if isinstance(outcome.result, GatewayError):
-        return _adapt_message(outcome.result, outcome.attempts)
-    return Answer.of(outcome.result, outcome, watch.ms())
 
 
 def _adapt_message(error: GatewayError, attempts: Sequence[Attempt]) -> GatewayError:

@@ -1,6 +1,7 @@
 """A streamed answer on its way to the client, and its outcome."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from qwen_gateway.errors import GatewayError, InternalError, ProviderError
 from qwen_gateway.routing import Target
@@ -8,6 +9,7 @@ from qwen_gateway.upstream.attempt import ProviderStream
 from qwen_gateway.upstream.operations import Event, RelayReader
 from qwen_gateway.upstream.outcome import Attempt, Outcome, client_error
 from qwen_gateway.upstream.retry import Cooldowns
+from qwen_gateway.usage import Usage
 
 
 class ClosedEarly(Exception):
@@ -71,9 +73,14 @@ class Relay:
             self._end(internal_error, self._stream.abort(error))
             raise internal_error from error
 
-    def last_events(self) -> list[Event]:
-        """Return what the client gets after the end of the answer."""
-        return self._stream.reader.last_events()
+    @property
+    def usage(self) -> Usage | None:
+        """The usage that the provider reported so far."""
+        return self._stream.reader.usage
+
+    def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
+        """Return what the client gets after the end of the answer; fields of the cost are added to the usage."""
+        return self._stream.reader.last_events(cost)
 
     def end(self) -> Outcome[None]:
         """Release the connection, or close it before the end of the events, and return the outcome.

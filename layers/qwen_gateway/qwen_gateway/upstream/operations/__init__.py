@@ -77,8 +77,8 @@ class WholeReader(Reader, Protocol):
 class RelayReader(Reader, Protocol):
     """A reader for clients that get a stream. It is ready with the first output."""
 
-    def last_events(self) -> list[Event]:
-        """Return what the client gets after the end of the answer."""
+    def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
+        """Return what the client gets after the end of the answer; fields of the cost are added to the usage."""
         ...
 
 

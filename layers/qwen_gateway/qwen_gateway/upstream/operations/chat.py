@@ -36,9 +36,12 @@ class RelayedChatReader(ChatReader):
         event = _encode(chunk) if is_changed else Event(data, chunk)
         return self._remove_usage(event) if chunk.get("usage") else event
 
-    def last_events(self) -> list[Event]:
+    def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
         """Return the usage, in OpenAI's form: a chunk without a choice."""
-        return [self._usage_event] if self._usage_event and self._wants_usage else []
+        if not self._usage_event or not self._wants_usage:
+            return []
+        chunk = self._usage_event.chunk
+        return [_encode({**chunk, "usage": {**chunk["usage"], **cost}}) if cost else self._usage_event]
 
     def _remove_usage(self, event: Event) -> Event | None:
         is_usage_chunk = not get_choices(event.chunk)

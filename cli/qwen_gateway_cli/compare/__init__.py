@@ -1,0 +1,1 @@
+"""`qwen-gateway compare`: what a load costs with each model and platform."""

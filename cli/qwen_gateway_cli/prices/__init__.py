@@ -1,0 +1,1 @@
+"""`qwen-gateway prices`: check, list and show what models cost."""

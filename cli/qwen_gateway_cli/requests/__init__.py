@@ -1,0 +1,1 @@
+"""`qwen-gateway requests`: what is known of the calls of clients."""

@@ -1,0 +1,86 @@
+"""`qwen-gateway requests`: what is known of a client's call."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from qwen_gateway_cli.console import refuse, show, show_json, show_table
+from qwen_gateway_cli.requests.cost_parts import find_cost_parts, format_amount
+from qwen_gateway_cli.requests.records import find_record
+from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
+from qwen_gateway_cli.timestamps import format_utc
+
+app = typer.Typer(no_args_is_help=True, help="Show what is known of the calls of clients.")
+
+_REQUEST_ID = re.compile(r"(?:req_)?([0-9A-HJKMNP-TV-Z]{26})")
+_NOT_SHOWN = {"pk", "sk", "attempts", "expires_at", "cost", "created"}
+
+
+@app.callback()
+def _requests() -> None:
+    """Keep `show` a subcommand, although it is the only one."""
+
+
+@app.command("show")
+def show_request(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="The x-request-id of the response.")],
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the record of a request: its outcome, tokens, attempts, and its cost with all parts."""
+    match = _REQUEST_ID.fullmatch(request_id)
+    if match is None:
+        refuse(f"{request_id[:64]!r} is not a request's ID, which looks like req_01K3V3N8M3Q7ZD4W9C6X5B2A1F.")
+    gateway = require_stack(stack)
+    record = find_record(gateway.clients.dynamodb, gateway.keys_table, gateway.usage_table, match[1])
+    if record is None:
+        refuse(
+            "There is no record with this ID. A request that was refused for its key or its form leaves none, and a "
+            "record is deleted after the stack's UsageRetentionDays."
+        )
+    parts, remark = find_cost_parts(record)
+    if as_json:
+        show_json(record | {"cost_parts": [part._asdict() for part in parts]})
+        return
+    show_table(("FIELD", "VALUE"), _rows(record))
+    if attempts := record.get("attempts"):
+        show("")
+        show_table(
+            ("PROVIDER", "MODEL", "MS", "STATUS", "CHARGED", "CAUSE", "PROVIDER'S REQUEST ID"),
+            [[_text(attempt.get(name)) for name in _ATTEMPT_COLUMNS] for attempt in attempts],
+        )
+    if parts:
+        show("")
+        show_table(("COST OF", "QUANTITY", "PRICE", "AMOUNT"), [_part_row(part) for part in parts])
+    if remark:
+        show(remark)
+
+
+_ATTEMPT_COLUMNS = ("provider", "model", "latency_ms", "http_status", "charged", "cause", "provider_request_id")
+
+
+def _rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    cost = f"{format_amount(record['cost'])} {record['cost_currency']}" if "cost" in record else "not known"
+    known = {
+        "request": f"req_{record['sk'].removeprefix('USE#')}",
+        "key": record["pk"].removeprefix("KEY#"),
+        "time": format_utc(record["created"]),
+        "cost": cost,
+    }
+    others = {name: value for name, value in record.items() if name not in _NOT_SHOWN}
+    return [(name, _text(value)) for name, value in (known | others).items()]
+
+
+def _part_row(part: Any) -> list[str]:
+    return [part.kind, f"{part.quantity:,}", part.price, part.amount]
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case dict():
+            return ", ".join(f"{name}={text}" for name, text in value.items()) or "-"
+    return str(value)
