@@ -16,7 +16,13 @@ from typing import NamedTuple, NoReturn
 
 import yaml
 
+from qwen_gateway import config
+from qwen_gateway.config import ConfigurationError
+from qwen_gateway.datafile import DataFileInvalid
+from qwen_gateway.pricing import Prices
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
+from qwen_gateway_cli.console import CommandRefused
+from qwen_gateway_cli.prices.schema import check_price_files
 from tools import rules
 from tools.adoption import find_problems
 from tools.next_steps import show_next_steps
@@ -45,7 +51,7 @@ class DeploymentRefused(Exception):
     """The build or the deployment cannot be carried out; nothing was uploaded. The message states the remedy."""
 
 
-REFUSALS = (DeploymentRefused, StageRefused, StackBlocked)
+REFUSALS = (DeploymentRefused, StageRefused, StackBlocked, CommandRefused, ConfigurationError, DataFileInvalid)
 
 
 class Settings(NamedTuple):
@@ -82,6 +88,8 @@ def deploy(root: Path, settings: Settings) -> None:
     """Build, then run `sam deploy` with the same architecture and the stage's other parameters.
 
     Raises:
+        CommandRefused: a price list is wrong.
+        ConfigurationError, DataFileInvalid: gateway.toml is wrong.
         DeploymentRefused: as for `build`; or the stage's parameters violate a rule of the template, or adopt what
             cannot be used.
         StageRefused: the stage is not one for AWS.
@@ -101,6 +109,8 @@ def prepare_deployment(root: Path, settings: Settings) -> list[str]:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
     find_architecture(root, settings)
     # Checked before the build, which takes a minute.
+    check_price_files()
+    Prices(config.parse(""))
     given = dict(parse_overrides(stage.overrides, root))
     _check_rules(root, settings, given)
     check_deployable(stage, read_status(stage.create_session().client("cloudformation"), stage.stack))
