@@ -10,35 +10,50 @@ from tests.ledger_model.state import State
 
 
 class Exploration(NamedTuple):
-    """The result: `broken` is empty if every state keeps the promises, else `trace` leads to the state that does not."""
+    """The result.
+
+    Attributes:
+        states: visited, all of them if nothing is broken.
+        transitions: between them.
+        writes: the names of the writes with each way in which one ended.
+        broken: the promise that a state breaks; empty if all states keep all.
+        trace: the shortest way to that state.
+    """
 
     states: int
     transitions: int
-    broken: str
-    trace: tuple[str, ...]
+    writes: frozenset[tuple[str, str]]
+    broken: str = ""
+    trace: tuple[str, ...] = ()
 
 
-def explore(configuration: Configuration, protocol: type[Protocol] = Protocol, model: type[Model] = Model) -> Exploration:
-    """Visit every reachable state."""
+def explore(
+    configuration: Configuration, protocol: type[Protocol] = Protocol, model: type[Model] = Model
+) -> Exploration:
+    """Visit every reachable state, or stop at the first that breaks a promise."""
     machine = model(configuration, protocol)
     promises = Promises(machine)
     start = machine.initial()
     came_from: dict[State, tuple[State, Label] | None] = {start: None}
-    frontier = [start]
+    writes: set[tuple[str, str]] = set()
     transitions = 0
+    frontier = [start]
     while frontier:
         following = []
         for state in frontier:
             for label, after in machine.successors(state):
                 transitions += 1
+                if not isinstance(label.what, str):
+                    writes.add((label.what[0], label.outcome))
                 if after in came_from:
                     continue
                 came_from[after] = (state, label)
                 if broken := promises.broken(after):
-                    return Exploration(len(came_from), transitions, broken, _trace(came_from, after))
+                    found = Exploration(len(came_from), transitions, frozenset(writes), broken)
+                    return found._replace(trace=_trace(came_from, after))
                 following.append(after)
         frontier = following
-    return Exploration(len(came_from), transitions, "", ())
+    return Exploration(len(came_from), transitions, frozenset(writes))
 
 
 def _trace(came_from: dict[State, tuple[State, Label] | None], state: State) -> tuple[str, ...]:

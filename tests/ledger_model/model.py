@@ -132,7 +132,7 @@ class Model:
         return Label(CALLS[index], "read_key"), state.with_call(index, next_call)
 
     def _after_reserve(self, index: int, call: Call, amount: int, now: int) -> Follow:
-        def follow(state: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(state: State, was_applied: bool | None) -> State:
             if was_applied:
                 return state.with_call(index, call._replace(phase="held", amount=amount))
             if was_applied is None:
@@ -174,18 +174,21 @@ class Model:
         yield from self._send(CALLS[index], state, message, lambda after, _: after.with_call(index, again))
 
     def _open(self, state: State, index: int, call: Call) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             return after.with_call(index, call._replace(phase="held"))
 
         yield from self._send(CALLS[index], state, ("put_open", (index,)), follow)
         if state.faults < self.configuration.faults:
-            yield Label(CALLS[index], "gives up before any attempt"), state.with_call(index, call._replace(phase="replace"))
+            yield (
+                Label(CALLS[index], "gives up before any attempt"),
+                state.with_call(index, call._replace(phase="replace")),
+            )
 
     def _held(self, state: State, index: int, call: Call) -> Iterator[Step]:
         owed = call.owed + self.configuration.bound
-        started = call._replace(phase="attempt", attempts=call.attempts + 1, owed=owed)
+        started = call._replace(phase="attempt", attempts=call.attempts + 1, owed=owed, is_bounded=call.amount > 0)
         yield Label(CALLS[index], f"attempt {started.attempts} starts"), state.with_call(index, started)
 
     def _attempt(self, state: State, index: int, call: Call) -> Iterator[Step]:
@@ -206,7 +209,7 @@ class Model:
     def _raise(self, state: State, index: int, call: Call) -> Iterator[Step]:
         new = call.amount + self.configuration.bound
 
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             if was_applied or after.key.hold(index, call.n) == new:
@@ -218,7 +221,7 @@ class Model:
         yield Label(CALLS[index], "gives the raise up"), state.with_call(index, call._replace(phase="settle"))
 
     def _settle(self, state: State, index: int, call: Call) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             record = after.records[index]
             if was_applied is None or record is None:
                 return after
@@ -232,7 +235,7 @@ class Model:
         return call._replace(phase="release", n=record.n, cost=record.cost)
 
     def _release(self, state: State, index: int, call: Call) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             amount = None if was_applied else after.key.hold(index, call.n)
@@ -242,7 +245,7 @@ class Model:
         yield from self._send(CALLS[index], state, message, follow)
 
     def _not_called(self, state: State, index: int, call: Call) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             amount = self.configuration.bound if call.assumes_budget else 0
@@ -256,7 +259,7 @@ class Model:
         if record is None:
             return
 
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             return after.with_call(index, call._replace(n=call.n - 1) if call.n else call.end())
@@ -265,7 +268,7 @@ class Model:
         yield from self._send(CALLS[index], state, message, follow)
 
     def _replace(self, state: State, index: int, call: Call) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             return after if was_applied is None else after.with_call(index, call.end())
 
         outcome = "settled" if call.attempts else "not_called"
@@ -306,7 +309,7 @@ class Model:
         call, holds = read
         largest = max(holds, key=lambda hold: hold.amount)
 
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             process = Process() if was_applied is None else Process("release", (call, holds))
             return after.with_reconcile(index, process)
 
@@ -319,7 +322,7 @@ class Model:
         if record is None:
             return
 
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             amount = after.key.hold(call, hold.n)
             if was_applied is False and amount is not None:
                 left = (hold._replace(amount=amount), *rest)
@@ -349,7 +352,7 @@ class Model:
             )
             return
 
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after.with_reconcile(index, Process())
             final = (*records[:place], after.records[upto + place], *records[place + 1 :])
@@ -384,14 +387,16 @@ class Model:
         if record is None or record.state == "open" or record.is_refunded or not record.cost:
             return
         message: Message = ("refund", (call, record.cost, min(record.cost, state.key.spent)))
-        yield Label(OPERATORS[index], f"reads the record of call {call}"), state.with_operator(index, Process("send", message))
+        yield (
+            Label(OPERATORS[index], f"reads the record of call {call}"),
+            state.with_operator(index, Process("send", message)),
+        )
 
     def _send_task(self, state: State, index: int, message: Message) -> Iterator[Step]:
-        def follow(after: State, was_applied: bool | None) -> State:  # noqa: FBT001 - the answer
+        def follow(after: State, was_applied: bool | None) -> State:
             if was_applied is None:
                 return after
             is_own = message[0] == "set_key" and after.key.change == index
             return after.with_operator(index, Process("done" if was_applied or is_own else "idle"))
 
         yield from self._send(OPERATORS[index], state, message, follow)
-

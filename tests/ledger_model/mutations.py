@@ -68,7 +68,9 @@ class ReleaseFirst(Model):
     def _settle(self, state: State, index: int, call: Call) -> Iterator[Step]:
         message: Message = ("release", (index, call.n, call.amount, call.cost))
         recording = state.with_call(index, call._replace(phase="record"))
-        yield from self._send(CALLS[index], state, message, lambda after, _: after.with_call(index, recording.calls[index]))
+        yield from self._send(
+            CALLS[index], state, message, lambda after, _: after.with_call(index, recording.calls[index])
+        )
 
     def _record(self, state: State, index: int, call: Call) -> Iterator[Step]:
         message: Message = ("put_record", (index, "settled", call.n, call.cost))
@@ -151,7 +153,7 @@ MUTATIONS = (
     Mutation("a hold released without '= :amount'", Configuration(calls=1, attempts=2), ReleaseAnyAmount),
     Mutation("a hold released before its record", Configuration(calls=1, faults=0), model=ReleaseFirst),
     Mutation("the loser charges its own figure", Configuration(calls=1, faults=0), model=OwnFigure),
-    Mutation("a raise without the old amount", Configuration(calls=1, attempts=2), RaiseFromAnyAmount),
+    Mutation("a raise without the old amount", Configuration(calls=1, budget=6, attempts=2), RaiseFromAnyAmount),
     Mutation("a roll that drops holds", Configuration(periods=1, faults=0), RollDropsHolds),
     Mutation("a roll that labels holds", Configuration(periods=1, faults=0), RollLabelsHolds),
     Mutation("a watermark by time alone", Configuration(calls=1, faults=0), model=WatermarkByTime),

@@ -22,52 +22,60 @@ class Promises:
         return self._seen[seen]
 
     def _broken_now(self, state: State) -> str:
+        checks = (self._sum, self._costs, self._records, self._remaining, self._cover, self._entries, self._day)
+        return next(filter(None, (check(state) for check in checks)), "")
+
+    def _sum(self, state: State) -> str:
         key = state.key
         held = sum(hold.amount for hold in key.holds)
-        if key.budget != key.remaining + held + key.spent:
-            return f"1: budget {key.budget} != remaining {key.remaining} + holds {held} + spent {key.spent}"
+        if key.budget == key.remaining + held + key.spent:
+            return ""
+        return f"1: budget {key.budget} != remaining {key.remaining} + holds {held} + spent {key.spent}"
+
+    def _costs(self, state: State) -> str:
+        key = state.key
         closed = sum(_closed_cost(state, call) for call in range(len(state.calls)))
         if key.total + key.spent != closed:
             return f"2: total {key.total} + spent {key.spent} != {closed}, the costs of the closed calls"
-        if key.total < 0 or key.spent < 0:
-            return "2: total or spent is negative"
+        return "2: total or spent is negative" if key.total < 0 or key.spent < 0 else ""
+
+    def _records(self, state: State) -> str:
         for call, n in state.made:
-            if key.hold(call, n) is None and not _is_final(state.records[call]):
+            if state.key.hold(call, n) is None and not _is_final(state.records[call]):
                 return f"3: the hold {call}.{n} went before its record"
-        if key.remaining < -state.may_miss and not self._model.configuration.is_warn:
-            return f"4: remaining is {key.remaining}"
-        for call in range(len(state.calls)):
+        return ""
+
+    def _remaining(self, state: State) -> str:
+        is_wrong = state.key.remaining < -state.may_miss and not self._model.configuration.is_warn
+        return f"4: remaining is {state.key.remaining}" if is_wrong else ""
+
+    def _cover(self, state: State) -> str:
+        for call, process in enumerate(state.calls):
             if not self._is_covered(state, call):
-                return f"5: call {call} owes {state.calls[call].owed}, which neither its hold nor its record covers"
-        configuration = self._model.configuration
-        most = configuration.most_holds if configuration.is_warn else configuration.concurrency
-        if len(key.holds) > most:
-            return f"6: {len(key.holds)} holds"
-        return self._broken_day(state)
+                return f"5: call {call} owes {process.owed}, which neither its hold nor its record covers"
+        return ""
 
     def _is_covered(self, state: State, call: int) -> bool:
-        process, record = state.calls[call], state.records[call]
-        if process.n == NO_HOLD or not process.owed:
-            return True
-        if record and record.n == NO_HOLD:
-            return True
-        holds = state.key.holds_of(call)
-        if any(hold.amount == 0 for hold in holds) or (process.phase != "over" and not process.amount):
+        """Return whether what a call owes is held or recorded. One that was admitted without a budget holds nothing."""
+        process, record, holds = state.calls[call], state.records[call], state.key.holds_of(call)
+        if not process.owed or not process.is_bounded:
             return True
         if record and state.key.hold(call, record.n) is None:
-            return record.cost >= process.owed or self._model.configuration.budget is None
+            return record.cost >= process.owed
         return any(hold.amount >= process.owed for hold in holds)
 
-    def _broken_day(self, state: State) -> str:
-        below = range(state.day.upto)
-        if any(record and record.state == "open" for record in state.records[: state.day.upto]):
+    def _entries(self, state: State) -> str:
+        configuration = self._model.configuration
+        most = configuration.most_holds if configuration.is_warn else configuration.concurrency
+        holds = len(state.key.holds)
+        return f"6: {holds} holds" if holds > most else ""
+
+    def _day(self, state: State) -> str:
+        records = [record for record in state.records[: state.day.upto] if record]
+        if any(record.state == "open" for record in records):
             return "8: an open record is below the watermark"
-        cost = sum(record.cost for record in state.records[: state.day.upto] if record)
-        if cost != state.day.cost:
-            return f"8: the day has {state.day.cost}, its records {cost}"
-        if any(state.key.holds_of(call) and state.records[call] is None for call in below):
-            return "8: a call below the watermark has a hold and no record"
-        return ""
+        cost = sum(record.cost for record in records)
+        return f"8: the day has {state.day.cost}, its records {cost}" if cost != state.day.cost else ""
 
     def _broken_in_the_end(self, state: State) -> str:
         """Stop every process, lose what is on its way, let everything expire, and run reconcile alone."""
@@ -80,7 +88,9 @@ class Promises:
     def _mend(self, state: State, reached: tuple[bool, ...]) -> str:
         for call in range(len(state.calls)):
             state = self._close(state, call)
-        state, _ = self._model.protocol.roll_up(state, state.day.upto, len(state.calls), state.day.cost + self._uncounted(state))
+        state, _ = self._model.protocol.roll_up(
+            state, state.day.upto, len(state.calls), state.day.cost + self._uncounted(state)
+        )
         if state.key.holds:
             return f"in the end: {len(state.key.holds)} holds are left"
         for call in range(len(state.calls)):

@@ -18,7 +18,7 @@ class Protocol:
 
     # The writes of a call
 
-    def reserve(self, state: State, call: int, n: int, amount: int, now: int, budget: bool) -> Written:  # noqa: FBT001 - part of a message
+    def reserve(self, state: State, call: int, n: int, amount: int, now: int, budget: bool) -> Written:  # noqa: PLR0913, PLR0917 - as in the write
         """Hold the bound of a call."""
         key = state.key
         if (
@@ -142,7 +142,9 @@ class Protocol:
 
     # The writes of the operator
 
-    def set_key(self, state: State, operator: int, version: int, budget_read: int, budget: int, period_end: int) -> Written:
+    def set_key(  # noqa: PLR0913, PLR0917 - as in the write
+        self, state: State, operator: int, version: int, budget_read: int, budget: int, period_end: int
+    ) -> Written:
         """Change the budget, or start a period with the end `period_end` (0: go on with the current one)."""
         key = state.key
         if key.version != version:

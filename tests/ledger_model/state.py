@@ -85,6 +85,7 @@ class Call(NamedTuple):
         attempts: started.
         assumes_budget: what the process takes the key to be.
         owed: the most that providers may charge for it.
+        is_bounded: its hold has to cover what it owes.
     """
 
     phase: str
@@ -94,10 +95,11 @@ class Call(NamedTuple):
     attempts: int = 0
     assumes_budget: bool = True
     owed: int = 0
+    is_bounded: bool = False
 
     def end(self) -> "Call":
         """Return the process at its end, regular or by a crash, without what no longer matters."""
-        return Call("over", attempts=min(self.attempts, 1), owed=self.owed)
+        return Call("over", attempts=min(self.attempts, 1), owed=self.owed, is_bounded=self.is_bounded)
 
 
 class Process(NamedTuple):
