@@ -17,6 +17,11 @@ SCENARIOS = (
     Scenario(
         "two calls on one budget",
         short=Configuration(faults=0),
+        whole=Configuration(faults=2),
+    ),
+    Scenario(
+        "a budget for one of two calls",
+        short=Configuration(budget=3, faults=0),
         whole=Configuration(budget=3),
     ),
     Scenario(
