@@ -13,7 +13,7 @@ type Follow = Callable[[State, bool | None], State]
 CALLS = ("call 0", "call 1")
 RECONCILES = ("reconcile 0", "reconcile 1")
 OPERATORS = ("operator 0", "operator 1")
-_NO_MORE_ATTEMPTS = frozenset({"settle", "replace", "release", "not_called", "release_sends", "over"})
+_NO_MORE_ATTEMPTS = frozenset({"settle", "replace", "release", "not_called", "release_sends", "over", "refused"})
 
 
 class Label(NamedTuple):
@@ -71,6 +71,8 @@ class Model:
         name, arguments = message
         after: State
         after, was_applied = getattr(self.protocol, name)(state, *arguments)
+        if name == "roll_period" and was_applied and state.key.period_end > state.clock:
+            after = after._replace(violation="7: a period was rolled before its end")
         return after, was_applied
 
     # Sending
@@ -110,7 +112,7 @@ class Model:
 
     def _call(self, state: State, index: int) -> Iterator[Step]:
         call = state.calls[index]
-        if call.phase == "over":
+        if call.phase in {"over", "refused"}:
             return
         yield Label(CALLS[index], "crash"), state.with_call(index, call.end())
         yield from getattr(self, f"_{call.phase}")(state, index, call)
@@ -165,8 +167,12 @@ class Model:
             is_full = len(key.holds) >= self.configuration.most_holds
             is_true = is_full or len(key.holds) >= self.configuration.concurrency
         if not is_true:
-            state = state._replace(violation=f"call {index} was refused, but not for the state that was judged")
-        return state.with_call(index, call._replace(phase="not_called") if call.n > 0 else call.end())
+            state = state._replace(violation=f"7: call {index} was refused, but not for the state that was judged")
+        return state.with_call(index, self.after_final_refusal(call))
+
+    def after_final_refusal(self, call: Call) -> Call:
+        """Return the call at its end, which needs a record if one of its sends may still arrive."""
+        return call._replace(phase="not_called") if call.n > 0 else Call("refused")
 
     def _roll(self, state: State, index: int, call: Call) -> Iterator[Step]:
         again = call._replace(phase="reserve", amount=0)
@@ -307,14 +313,18 @@ class Model:
 
     def _reconcile_abandon(self, state: State, index: int, read: tuple[int, tuple[Hold, ...]]) -> Iterator[Step]:
         call, holds = read
-        largest = max(holds, key=lambda hold: hold.amount)
+        named = self.hold_to_name(holds)
 
         def follow(after: State, was_applied: bool | None) -> State:
             process = Process() if was_applied is None else Process("release", (call, holds))
             return after.with_reconcile(index, process)
 
-        message: Message = ("abandon", (call, largest.n, largest.amount))
+        message: Message = ("abandon", (call, named.n, named.amount))
         yield from self._send(RECONCILES[index], state, message, follow)
+
+    def hold_to_name(self, holds: tuple[Hold, ...]) -> Hold:
+        """Return the hold that the record of an abandoned call names."""
+        return max(holds, key=lambda hold: hold.amount)
 
     def _reconcile_release(self, state: State, index: int, read: tuple[int, tuple[Hold, ...]]) -> Iterator[Step]:
         call, (hold, *rest) = read

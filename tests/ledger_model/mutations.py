@@ -1,4 +1,4 @@
-"""Twelve ways to break the protocol. The exploration has to catch each; that shows that it can see.
+"""Ways to break the protocol. The exploration has to catch each; that shows that it can see.
 
 Each mutation replaces one rule of `Protocol` or `Model`, and names the configuration in which it is explored: the
 smallest in which it does harm.
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.ledger_model.configuration import Configuration
-from tests.ledger_model.model import CALLS, Follow, Label, Model, Step
+from tests.ledger_model.model import CALLS, RECONCILES, Follow, Label, Model, Step
 from tests.ledger_model.protocol import Protocol, Written
-from tests.ledger_model.state import Call, Key, Message, Process, Record, State
+from tests.ledger_model.state import Call, Hold, Key, Message, Process, Record, State
 
 
 class Mutation(NamedTuple):
@@ -143,6 +143,51 @@ class RefundOpen(Protocol):
         return True
 
 
+class RollAnyTime(Protocol):
+    """A roll does not ask whether the period is over."""
+
+    def is_period_ended(self, key: Key, now: int) -> bool:  # noqa: ARG002
+        return key.has_budget
+
+
+class NoRecordOfRefusal(Model):
+    """A call that is refused after an unclear send leaves no record `not_called`."""
+
+    def after_final_refusal(self, call: Call) -> Call:  # noqa: ARG002
+        return Call("refused")
+
+
+class SmallestHold(Model):
+    """The record of an abandoned call names its smallest hold."""
+
+    def hold_to_name(self, holds: tuple[Hold, ...]) -> Hold:
+        return min(holds, key=lambda hold: hold.amount)
+
+
+class RecordsBeforeKey(Model):
+    """The roll-up reads the records, then the key's item."""
+
+    def _start_reconcile(self, state: State, index: int) -> Iterator[Step]:
+        for label, after in super()._start_reconcile(state, index):
+            if after.reconciles[index].phase != "records":
+                yield label, after
+        upto, cost = state.day
+        process = Process("key", (upto, cost, state.records[upto:]))
+        yield Label(RECONCILES[index], "reads the records"), state.with_reconcile(index, process)
+
+    def _reconcile_key(
+        self, state: State, index: int, read: tuple[int, int, tuple[Record | None, ...]]
+    ) -> Iterator[Step]:
+        upto, cost, records = read
+        watermark = self.watermark(state)
+        if watermark > upto:
+            process = Process("open", (upto, cost, watermark, records[: watermark - upto]))
+            yield (
+                Label(RECONCILES[index], f"reads the key's item, W = {watermark}"),
+                state.with_reconcile(index, process),
+            )
+
+
 MUTATIONS = (
     Mutation("a reserve repeated by the SDK", Configuration(calls=1), model=ReserveRepeatedBySdk),
     Mutation(
@@ -164,5 +209,8 @@ MUTATIONS = (
         SetRecomputes,
     ),
     Mutation("a refund of a hold that is open", Configuration(faults=0, tasks=(("refund", 0),)), RefundOpen),
+    Mutation("a roll without the period's end", Configuration(calls=1, periods=1), RollAnyTime),
+    Mutation("a refusal that leaves no record", Configuration(budget=2), model=NoRecordOfRefusal),
+    Mutation("the smallest hold abandoned", Configuration(calls=1, budget=6, attempts=2), model=SmallestHold),
+    Mutation("the records read before the key", Configuration(calls=1, faults=0), model=RecordsBeforeKey),
 )
-"""The ninth, "a roll that drops or labels holds", is two."""

@@ -16,6 +16,8 @@ class Promises:
         """Return the promise that a state breaks, or an empty text."""
         if state.violation:
             return state.violation
+        if any(call.phase == "refused" and _may_have_hold(state, index) for index, call in enumerate(state.calls)):
+            return "9: a refused call without a record has a hold, or may get one"
         seen = (state.key, state.records, state.day, state.calls, state.made, state.may_miss)
         if seen not in self._seen:
             self._seen[seen] = self._broken_now(state) or self._broken_in_the_end(state)
@@ -104,8 +106,8 @@ class Promises:
         state, _ = protocol.abandon_open(state, call)
         holds = state.key.holds_of(call)
         if holds:
-            largest = max(holds, key=lambda hold: hold.amount)
-            state, _ = protocol.abandon(state, call, largest.n, largest.amount)
+            named = self._model.hold_to_name(holds)
+            state, _ = protocol.abandon(state, call, named.n, named.amount)
         record = state.records[call]
         for hold in holds if record else ():
             state, _ = protocol.release(state, call, hold.n, hold.amount, record.cost_of(hold.n) if record else 0)
@@ -113,6 +115,11 @@ class Promises:
 
     def _uncounted(self, state: State) -> int:
         return sum(record.cost for record in state.records[state.day.upto :] if record)
+
+
+def _may_have_hold(state: State, call: int) -> bool:
+    is_coming = any(name == "reserve" and arguments[0] == call for name, arguments in state.network)
+    return is_coming or bool(state.key.holds_of(call))
 
 
 def _is_final(record: Record | None) -> bool:

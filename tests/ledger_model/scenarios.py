@@ -61,7 +61,7 @@ SCENARIOS = (
     ),
     Scenario(
         "a concurrency limit",
-        short=Configuration(concurrency=1, budget=3, faults=0),
+        short=Configuration(concurrency=1, faults=0),
         whole=Configuration(concurrency=1),
     ),
     Scenario(
