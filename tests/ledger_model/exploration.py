@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 from tests.ledger_model.configuration import Configuration
-from tests.ledger_model.model import Label, Model
+from tests.ledger_model.model import Model
 from tests.ledger_model.promises import Promises
 from tests.ledger_model.protocol import Protocol
 from tests.ledger_model.state import State
+from tests.ledger_model.steps import Label
 
 
 class Exploration(NamedTuple):

@@ -7,10 +7,13 @@ smallest in which it does harm.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.ledger_model.call_steps import CALLS
 from tests.ledger_model.configuration import Configuration
-from tests.ledger_model.model import CALLS, RECONCILES, Follow, Label, Model, Step
+from tests.ledger_model.model import Model
 from tests.ledger_model.protocol import Protocol, Written
+from tests.ledger_model.reconcile_steps import RECONCILES
 from tests.ledger_model.state import Call, Hold, Key, Message, Process, Record, State
+from tests.ledger_model.steps import Follow, Label, Step
 
 
 class Mutation(NamedTuple):
