@@ -1,11 +1,11 @@
 """Print the SAM template as CloudFormation transforms it, as JSON, without an account.
 
 Run it with the interpreter of sam's environment: `.tools/sam/bin/python tests/transform.py template.yaml`. Intrinsic
-functions are kept for cfn-lint. Options set the parameters and the time of the deployment.
+functions are kept for cfn-lint. Without a template, each line of the input is a JSON object with `template`,
+`parameters` and `at` (the time of the deployment in seconds since 1970, by which SAM names an API's deployment), and
+each line of the output is a transformed template: tests transform many, and importing the translator takes seconds.
 """
 
-import argparse
-import contextlib
 import json
 import logging
 import os
@@ -39,24 +39,20 @@ def transform_template(template_file: Path, parameters: dict[str, str]) -> dict[
     return transformed
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("template", type=Path)
-    parser.add_argument(
-        "--parameters", type=json.loads, default={}, help="parameters of the deployment, as a JSON object"
-    )
-    parser.add_argument(
-        "--at", type=int, help="time of the deployment, in seconds since 1970: SAM names an API's deployment by it"
-    )
-    return parser.parse_args()
+def serve() -> None:
+    """Transform the template of each line of the input."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        with mock.patch("time.time", return_value=request["at"]):
+            document = transform_template(Path(request["template"]), request["parameters"])
+        print(json.dumps(document), flush=True)  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":
     # The translator derives the partition from boto3's region, and warns about feature flags of the managed service.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
-    options = parse_arguments()
-    clock = mock.patch("time.time", return_value=options.at) if options.at else contextlib.nullcontext()
-    with clock:
-        document = transform_template(options.template, options.parameters)
-    json.dump(document, sys.stdout, indent=2)
+    if len(sys.argv) > 1:
+        json.dump(transform_template(Path(sys.argv[1]), {}), sys.stdout, indent=2)
+    else:
+        serve()

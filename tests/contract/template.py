@@ -1,5 +1,6 @@
 """The transformed template, and queries on it."""
 
+import functools
 import json
 import subprocess
 from collections.abc import Mapping
@@ -28,11 +29,23 @@ def transform(
     template: Path = ROOT / "template.yaml", parameters: Mapping[str, str] | None = None, at: int = 1_764_000_000
 ) -> Template:
     """Transform a template for a deployment with these parameters at time `at`, in seconds since 1970."""
-    command = [ROOT / ".tools/sam/bin/python", ROOT / "tests/transform.py", template]
-    options = ["--parameters", json.dumps(parameters or {}), "--at", str(at)]
-    done = subprocess.run([*command, *options], check=True, capture_output=True)
-    transformed: Template = json.loads(done.stdout)
+    request = {"template": str(template), "parameters": dict(parameters or {}), "at": at}
+    translator = _start_translator()
+    assert translator.stdin
+    assert translator.stdout
+    translator.stdin.write(json.dumps(request) + "\n")
+    translator.stdin.flush()
+    answer = translator.stdout.readline()
+    assert answer, f"SAM rejects {template} with {parameters}: see the error above"
+    transformed: Template = json.loads(answer)
     return transformed
+
+
+@functools.cache
+def _start_translator() -> subprocess.Popen[str]:
+    """Start SAM's translator, which ends with the input of this process."""
+    command = [ROOT / ".tools/sam/bin/python", ROOT / "tests/transform.py"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def apply_conditions(template: Template, parameters: Mapping[str, str]) -> Template:

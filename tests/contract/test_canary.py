@@ -156,6 +156,7 @@ def _find_substitutions(text: str) -> Iterator[str]:
         yield part.partition("}")[0].partition(".")[0]
 
 
+@pytest.mark.thorough  # cfn-lint takes seconds
 def test_the_template_with_a_canary_is_valid(gradual: Template, tmp_path: Path) -> None:
     """`make check` lints the template without a canary."""
     template = copy.deepcopy(gradual)
