@@ -26,6 +26,7 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.ledger import ApiKey, UsageRecord
 from qwen_gateway.pricing import Prices
+from qwen_gateway.pricing.price_list import PriceList
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
@@ -196,6 +197,20 @@ def test_an_authenticated_call_leaves_one_record(
     assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key().id)
     assert (record.status, record.outcome, len(record.attempts)) == (status, code, attempts)
     assert (record.cost, record.unpriced) == cost
+
+
+def test_a_wrong_price_list_costs_neither_the_answer_nor_its_record(
+    monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    monkeypatch.setattr(PriceList, "current", lambda *_: 1 / 0)
+    dependencies = FakeDependencies()
+
+    response = dependencies.serve()
+
+    assert response.body == ANSWER
+    (record,) = dependencies.records
+    assert (record.cost, record.unpriced) == (None, "internal_error")
+    assert [line["error_type"] for line in logged() if "error_type" in line] == ["ZeroDivisionError"]
 
 
 def test_an_unhandled_exception_of_the_provider_call_is_recorded_and_logged(logged: Logged) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from qwen_gateway import observability
 from qwen_gateway.calls.usage_record import Call, count_searches
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.pricing import Cost, Unpriced
@@ -24,7 +25,11 @@ class Prices(Protocol):
 
 def price_answer(prices: Prices, call: Call, target: Target, usage: Usage | None) -> Cost | Unpriced:
     """Return the cost of a complete answer; the price is that of the call's start."""
-    return prices.cost(target, usage and count_searches(usage, call.routed.body), call.start.epoch)
+    try:
+        return prices.cost(target, usage and count_searches(usage, call.routed.body), call.start.epoch)
+    except Exception as error:  # noqa: BLE001 - a wrong price list must not cost the answer or its record
+        observability.report(error, call.request.ids)
+        return Unpriced("internal_error")
 
 
 def price_call(prices: Prices, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:

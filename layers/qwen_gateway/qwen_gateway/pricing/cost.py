@@ -24,7 +24,8 @@ class Unpriced(NamedTuple):
     """Why a cost is not known, which is never the same as zero.
 
     `reason` is `no_price` (no price list has the model), `no_usage` (the provider did not report its tokens),
-    `no_exchange_rate`, `no_price_of_this_length` (the input is above the last tier), or `no_price_of_` and the unit.
+    `no_exchange_rate`, `no_price_of_this_length` (the input is above the last tier), `no_price_of_` and the unit,
+    `presumed` (the call failed, and a provider may charge it) or `internal_error` (a price list is wrong).
     """
 
     reason: str
