@@ -4,7 +4,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
@@ -45,31 +45,19 @@ def bench(context: typer.Context, as_json: JsonOption = False) -> None:
 @app.command("upstream")
 def measure_library(as_json: JsonOption = False) -> None:
     """Measure the library against mock Qwen (half a minute)."""
-    measured = upstream.measure()
-    if as_json:
-        show_json(measured.as_json())
-    else:
-        measured.print()
+    _show(upstream.measure(), as_json)
 
 
 @app.command("metrics")
 def measure_metrics(as_json: JsonOption = False) -> None:
     """Compare the metrics of a call with the same ones written by Powertools (some seconds)."""
-    measured = metrics.measure()
-    if as_json:
-        show_json(measured.as_json())
-    else:
-        measured.print()
+    _show(metrics.measure(), as_json)
 
 
 @app.command("pricing")
 def measure_pricing(as_json: JsonOption = False) -> None:
     """Measure what prices add to a cold start and to a call (some seconds)."""
-    measured = pricing.measure()
-    if as_json:
-        show_json(measured.as_json())
-    else:
-        measured.print()
+    _show(pricing.measure(), as_json)
 
 
 @app.command("stream")
@@ -105,11 +93,26 @@ def measure_functions(as_json: bool) -> None:
     rie = _find_emulator(layout)
     with preflight.hold_lock(layout.lock):
         contenders = build_contenders(layout, preflight.check(layout, port=0))
-    report = _measure(layout, rie, contenders)
+    _show(_measure(layout, rie, contenders), as_json)
+
+
+class _Figures(Protocol):
+    """The results of a benchmark."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return them for a program."""
+        ...
+
+    def print(self) -> None:
+        """Print them for a person."""
+        ...
+
+
+def _show(figures: _Figures, as_json: bool) -> None:
     if as_json:
-        show_json(report.as_json())
+        show_json(figures.as_json())
     else:
-        report.print()
+        figures.print()
 
 
 def _find_emulator(layout: Layout) -> Path:
