@@ -30,6 +30,8 @@ def run_smoke(**target: str) -> subprocess.CompletedProcess[str]:
 
 def find_arn(call: Call, stack: Mapping[str, Any]) -> str:
     """Return the ARN of a call's resource, with the names that AWS would give."""
+    if call.service == "secretsmanager":
+        return f"arn:aws:secretsmanager:us-east-1:{VALUES['ACCOUNT_ID']}:secret:ProviderKeysSecret-1ABC-2Def"
     named = call.parameters.get("TableName") or call.parameters.get("FunctionName") or call.parameters.get("StackName")
     kind = {"cloudformation": "stack/", "dynamodb": "table/", "lambda": "function:"}[call.service]
     uuid = "/a-uuid" if call.service == "cloudformation" else ""
