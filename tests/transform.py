@@ -34,7 +34,9 @@ def transform_template(template_file: Path, parameters: dict[str, str]) -> dict[
     for resource in template["Resources"].values():
         if name := LOCAL_CODE.get(resource["Type"]):
             folder = template_file.parent / resource["Properties"][name]
-            resource["Properties"][name] = f"s3://bucket/{dir_checksum(str(folder.resolve()))}"
+            resource["Properties"][name] = (
+                f"s3://bucket/{dir_checksum(str(folder.resolve()), ignore_list=['__pycache__'])}"
+            )
     transformed: dict[str, Any] = transform(template, parameters, NoManagedPolicies())
     return transformed
 

@@ -60,7 +60,8 @@ class ProviderExamination:
         yield from self._check_key()
         if finding := _check_retirements(self._configuration, self.subject):
             yield finding
-        if finding := models_check.judge_prices(self.subject, self._list_unpriced_models()):
+        is_billed = self._provider.needs_key and self.subject in self._keys.values
+        if is_billed and (finding := models_check.judge_prices(self.subject, self._list_unpriced_models())):
             yield finding
 
     def _check_key(self) -> Iterator[Finding]:

@@ -219,7 +219,7 @@ def test_ctrl_c_ends_with_status_130(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_command_explains_itself(run: Run) -> None:
-    names = [info.callback.__name__ for info in command.app.registered_commands if info.callback]
+    names = [info.name or info.callback.__name__ for info in command.app.registered_commands if info.callback]
     assert {"up", "down", "status", "logs", "routes"} <= set(names)
-    for arguments in ([], *([name] for name in names), ["keys"], ["secrets"]):
+    for arguments in ([], *([name] for name in names), ["keys"], ["secrets"], ["prices"], ["requests"]):
         assert "Usage" in run(*arguments, "--help").out

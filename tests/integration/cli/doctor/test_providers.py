@@ -75,8 +75,10 @@ def test_a_routes_model_that_is_not_listed_is_named(
     doctor_env.keys(dashscope=KEYS[SINGAPORE], holysheep=KEYS[RESELLER])
     rows = doctor_env.rows()
 
-    assert states(rows, RESELLER) == {"key": "ok", "accepted": "ok", "models": "failed", "chat": "failed"}
+    judged = {"key": "ok", "accepted": "ok", "models": "failed", "chat": "failed", "prices": "warning"}
+    assert states(rows, RESELLER) == judged
     assert "qwen-max-hs" in rows[RESELLER, "models"]["found"]
+    assert "qwen-max-hs" in rows[RESELLER, "prices"]["found"]
     assert "qwen-plus-hs" in rows[RESELLER, "models"]["advice"]
 
 
