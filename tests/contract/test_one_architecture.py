@@ -294,6 +294,7 @@ def test_parameters_that_violate_a_rule_of_the_template_stop_before_the_build(
     assert done.calls == []
 
 
+@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -321,6 +322,7 @@ def test_a_stack_that_cannot_be_updated_is_refused_before_the_build(
     assert cloudformation.stacks == ["qwen-gateway-dev"]
 
 
+@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize(
     "status",
     ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "REVIEW_IN_PROGRESS"],
@@ -341,6 +343,7 @@ def test_the_region_of_samconfig_is_asked(repository: Repository, cloudformation
     assert cloudformation.regions == {"eu-central-1"}
 
 
+@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize("target", ["deploy", "rollback"])
 @pytest.mark.parametrize(
     ("variables", "words"),
