@@ -44,10 +44,11 @@ def failure_id(failure: Exception) -> str:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=failure_id)
-def test_a_failed_key_lookup_returns_503_with_retry_after(
+def test_without_the_keys_table_a_call_returns_503_with_retry_after(
     gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch, failure: BotoCoreError | ClientError
 ) -> None:
     fail_aws_call(monkeypatch, "GetItem", failure)
+    fail_aws_call(monkeypatch, "UpdateItem", failure)
 
     for answer in (gateway.chat(chat_request()), gateway.models(), gateway.models("qwen-plus")):
         assert answer.error == (503, "server_error", "ledger_unavailable")
