@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.ledger import UsageLedger, UsageRecord
+from qwen_gateway.ledger import UsageLedger, UsageRecord, WinningRecord
 from qwen_gateway.runtime import EventStream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, chat_request
@@ -60,13 +60,14 @@ def test_an_answered_call_writes_one_line(
 @pytest.fixture
 def written(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """The gateway; writing a record prints a line."""
-    put = UsageLedger.put
+    replace_open = UsageLedger.replace_open
 
-    def put_and_print(ledger: UsageLedger, record: UsageRecord) -> None:
-        put(ledger, record)
+    def put_and_print(ledger: UsageLedger, record: UsageRecord) -> WinningRecord:
+        winner = replace_open(ledger, record)
         print("record")  # noqa: T201 - read from the captured output
+        return winner
 
-    monkeypatch.setattr(UsageLedger, "put", put_and_print)
+    monkeypatch.setattr(UsageLedger, "replace_open", put_and_print)
     return gateway
 
 

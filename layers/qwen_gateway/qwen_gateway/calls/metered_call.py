@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Protocol
 
-from qwen_gateway import observability
+from qwen_gateway import metrics, observability
 from qwen_gateway.api import (
     DONE,
     MAX_IDLE_S,
@@ -180,10 +180,12 @@ class MeteredCall:
             admission = calls.admissions.admit(caller, plan, lambda: self._limit_s - self._start.elapsed(), self._read)
         except AdmissionRefused as refused:
             return self._refuse(call, refused)
+        if build_shadow_header(admission.snapshot, admission.now):
+            metrics.count("limits_exceeded", self._request.ids)
         admitted = AdmittedCall(
             call._replace(hold=admission.hold), plan, admission, calls.settlements, calls.prices, calls.presumed
         )
-        error = admitted.open(self._seconds_left())
+        error = admitted.open(self._limit_s - self._start.elapsed())
         return JsonResponse(error) if error else admitted
 
     def _refuse(self, call: Call, refused: AdmissionRefused) -> JsonResponse:

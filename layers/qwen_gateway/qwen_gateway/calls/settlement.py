@@ -91,7 +91,7 @@ def _write(settlements: Settlements, admission: Admission, record: UsageRecord) 
 
 
 def _report_alert(alert: Alert, key_id: str, ids: RequestIds) -> None:
-    fields = {"key_id": key_id, "level": alert.level, "budget": alert.budget, "spent": alert.spent}
+    fields = {"key_id": key_id, "percent": alert.level, "budget": alert.budget, "spent": alert.spent}
     observability.logger().warning("budget alert", extra={**ids.log_fields(), **fields})
     metrics.count(f"budget_spent_{alert.level}", ids)
 
