@@ -103,9 +103,10 @@ def test_a_failed_record_write_does_not_replace_the_provider_error(
     gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.control({"faults": [{"status": 429, "code": "limit_requests"}]})
+    key = gateway.add_key(concurrency=5)
     fail_aws_call(monkeypatch, "PutItem", client_error("ThrottlingException"))
 
-    assert gateway.chat(chat_request(), key=gateway.add_key(concurrency=5)).error == (
+    assert gateway.chat(chat_request(), key=key).error == (
         429,
         "rate_limit_error",
         "provider_throttled",
@@ -244,7 +245,7 @@ def test_a_hold_that_cannot_be_released_does_not_fail_the_call(
         fail_aws_call(monkeypatch, "UpdateItem", failure)
         return complete(*arguments)
 
-    gateway.calls.upstream.complete = complete_and_fail  # type: ignore[method-assign]
+    gateway.calls.upstream.complete = complete_and_fail  # type: ignore[assignment, method-assign]
 
     answer = gateway.chat(chat_request(), key=key)
 

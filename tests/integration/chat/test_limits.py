@@ -109,7 +109,7 @@ def test_a_call_holds_its_bound_and_settles_at_its_cost(gateway: Gateway, provid
         seen.append(gateway.key(key))
         return complete(*arguments)
 
-    gateway.calls.upstream.complete = look  # type: ignore[method-assign]
+    gateway.calls.upstream.complete = look  # type: ignore[assignment, method-assign]
 
     answer = gateway.chat(chat_request(), key=key)
 
@@ -182,7 +182,7 @@ def test_a_key_without_limits_has_an_open_record_while_it_calls(gateway: Gateway
         records.append(gateway.records())
         raise SystemExit
 
-    gateway.calls.upstream.complete = die  # type: ignore[method-assign]
+    gateway.calls.upstream.complete = die  # type: ignore[assignment, method-assign]
     with pytest.raises(SystemExit):
         gateway.chat(chat_request())
     gateway.calls.upstream.complete = complete  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ from qwen_gateway.ledger import UsageLedger, UsageRecord, WinningRecord
 from qwen_gateway.runtime import EventStream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, chat_request
+from tests.builders.provider_responses import DONE
 from tests.emf import MetricLine, read_metric_lines
 from tests.integration.chat.conftest import DEADLINE_S, Gateway, MakeGateway
 
@@ -71,16 +72,18 @@ def written(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return gateway
 
 
-def test_the_line_of_a_stream_follows_its_last_event_and_its_record(
+def test_the_line_of_a_stream_follows_its_content_and_its_record_and_precedes_its_end(
     written: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = written.handle(chat_event(chat_request(stream=True), written.token))
     assert isinstance(stream, EventStream)
 
     for chunk in stream.chunks:
-        assert capsys.readouterr().out == "", chunk
+        output = capsys.readouterr().out
+        assert (output == "") == (chunk != DONE), chunk
 
-    record, line = capsys.readouterr().out.splitlines()
+    assert capsys.readouterr().out == ""
+    record, line = output.splitlines()
     assert record == "record"
     assert read_metric_lines(line)
 

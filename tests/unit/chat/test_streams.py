@@ -15,7 +15,7 @@ from qwen_gateway.api import EventStreamResponse, HttpRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
-from qwen_gateway.ledger import Admission, UsageRecord, WinningRecord
+from qwen_gateway.ledger import Admission, Caller, KeySnapshot, UsageRecord, WinningRecord
 from qwen_gateway.pricing import Prices
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
@@ -58,6 +58,12 @@ class FakeDependencies:
         self._response = response
         self.records: list[UsageRecord] = []
 
+    def was_valid(self, _token_hash: str) -> bool:
+        return False
+
+    def read_key(self, _caller: Caller) -> KeySnapshot:
+        return key_snapshot()
+
     def admit(self, *_: object) -> Admission:
         return Admission(key_snapshot(), now=0)
 
@@ -89,7 +95,7 @@ class FakeDependencies:
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
         settings = config.parse('{"retries": {"attempts": 1}}')
         upstream = Upstream(settings, self, cast("Transport", self))
-        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self, Prices(settings)))
+        service = ChatService(self, MeteredCalls(self, upstream, cast("Any", self), Timeouts(), self, Prices(settings)))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
         request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": f"Bearer {TOKEN}"}, body)
         response = service.complete(request, remaining_s=20)

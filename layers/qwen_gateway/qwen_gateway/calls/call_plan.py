@@ -117,7 +117,7 @@ class CallPlan:
             )
         if reasons:
             bounds = self._bounds(default, self.request(Terms(has_budget=True, default_max_output=default)).targets)
-        return Terms(True, max(_amounts(bounds), default=0), default)  # noqa: FBT003 - as above
+        return Terms(has_budget=True, amount=max(_amounts(bounds), default=0), default_max_output=default)
 
     def request(self, terms: Terms | None) -> RoutedRequest:
         """Return the request for the providers: for a key with a budget only targets that have a bound."""

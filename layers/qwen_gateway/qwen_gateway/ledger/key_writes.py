@@ -126,5 +126,5 @@ def alert_threshold(level: int, budget: int) -> int:
 
 
 def stale_counters(snapshot: KeySnapshot, now: int) -> list[str]:
-    """Return the counters of minutes more than 600 s ago."""
-    return [name for name in snapshot.window if int(name[1:]) * 60 < now - STALE_S]
+    """Return the counters of minutes that ended more than 600 s ago."""
+    return [name for name in snapshot.window if (int(name[1:]) + 1) * 60 < now - STALE_S]
