@@ -1,7 +1,8 @@
 """The end of an admitted call: its usage record, the release of its hold, and the metrics of both."""
 
 import time
-from typing import Any, NamedTuple, Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 from qwen_gateway import metrics, observability
 from qwen_gateway.aws import LONGEST_AWS_CALL_S
@@ -15,6 +16,8 @@ from qwen_gateway.upstream import Outcome
 
 _LOSS_REPORT_S = 0.75
 """Seconds of an invocation that are kept back to log a record that could not be written."""
+_WRITES = 3
+"""The record, the release, and an alert."""
 
 
 class Settlements(Protocol):
@@ -45,11 +48,6 @@ class Settlements(Protocol):
         ...
 
 
-class _Settled(NamedTuple):
-    winner: WinningRecord
-    alert: Alert | None = None
-
-
 def settle(
     settlements: Settlements, admission: Admission, record: UsageRecord, ids: RequestIds, seconds_left: float
 ) -> None:
@@ -58,36 +56,38 @@ def settle(
     `seconds_left` are those of the invocation: a killed function logs nothing, so the AWS client, whose timeouts and
     retries can outlast it, is left behind in time.
     """
-
-    def write() -> _Settled | None:
-        return _write(settlements, admission, record)
-
+    progress = _Progress()
     seconds = seconds_left - _LOSS_REPORT_S
-    is_enough = seconds >= LONGEST_AWS_CALL_S * (2 if admission.hold else 1)
-    settled = write() if is_enough else BackgroundTask(write).wait(seconds)
-    if settled is None:
+    if seconds >= LONGEST_AWS_CALL_S * _WRITES:
+        _write(settlements, admission, record, progress)
+    else:
+        BackgroundTask(lambda: _write(settlements, admission, record, progress)).wait(seconds)
+    if not progress.is_recorded:
         extra = {**ids.log_fields(), "usage_record": record_fields(record)}
         observability.logger().error("usage record lost", extra=extra)
         metrics.count("usage_record_lost", ids)
-    elif settled.alert:
-        _report_alert(settled.alert, record.key_id, ids)
+    if progress.alert:
+        _report_alert(progress.alert, record.key_id, ids)
     if admission.amount and (record.cost or 0) > admission.amount:
         metrics.count("bound_exceeded", ids)
     write_call_metrics(record, ids)
 
 
-def _write(settlements: Settlements, admission: Admission, record: UsageRecord) -> _Settled | None:
-    """Return None if the record could not be written. A hold that is not released waits for reconcile."""
-    try:
-        winner = settlements.put(admission, record)
-    except LedgerUnavailable:
-        return None
+class _Progress:
+    """What was written so far: the writes may go on in a thread after their time is over."""
+
+    is_recorded = False
+    alert: Alert | None = None
+
+
+def _write(settlements: Settlements, admission: Admission, record: UsageRecord, progress: _Progress) -> None:
+    """Write the record and release the hold. A hold that is not released waits for reconcile."""
     tokens = (record.usage.tokens_in or 0) + (record.usage.tokens_out or 0)
-    try:
+    with suppress(LedgerUnavailable):
+        winner = settlements.put(admission, record)
+        progress.is_recorded = True
         snapshot = settlements.release(admission, winner, tokens, int(time.time()))
-        return _Settled(winner, settlements.mark_alert(snapshot) if snapshot else None)
-    except LedgerUnavailable:
-        return _Settled(winner)
+        progress.alert = settlements.mark_alert(snapshot) if snapshot else None
 
 
 def _report_alert(alert: Alert, key_id: str, ids: RequestIds) -> None:

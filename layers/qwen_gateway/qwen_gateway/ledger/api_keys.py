@@ -6,10 +6,9 @@ are the ledger's counters, which `administration` initializes.
 """
 
 import hmac
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown, LedgerUnavailable
+from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown
 from qwen_gateway.ledger import token
 from qwen_gateway.ledger.dynamodb import FAILURES, Item, from_item, ledger_unavailable
 
@@ -49,19 +48,6 @@ class ApiKeys:
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table_name = table_name
-
-    def connect(self) -> None:
-        """Open the connection to DynamoDB with a read that finds no item. Failures are ignored: later reads raise."""
-        with suppress(LedgerUnavailable):
-            self._read("-")
-
-    def check_format(self, token_text: str) -> None:
-        """Check the format and checksum of a token, without a call to AWS.
-
-        Raises:
-            KeyUnknown: the format or the checksum is invalid.
-        """
-        token.parse(token_text)
 
     def authenticate(self, token_text: str, now: float) -> ApiKey:
         """Return the key of a token.
