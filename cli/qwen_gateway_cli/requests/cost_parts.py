@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qwen_gateway.pricing.cost import Bill, bill
-from qwen_gateway.pricing.price_list import PICO, names, price_list
+from qwen_gateway.pricing.price_list import names, price_list
 from qwen_gateway.pricing.prices import convert
 from qwen_gateway.usage import Usage
+from qwen_gateway_cli.amounts import format_amount
 
 
 class Part(NamedTuple):
@@ -46,8 +47,3 @@ def find_cost_parts(record: Mapping[str, Any]) -> tuple[list[Part], str]:
         for item, amount in result.amounts
     ]
     return parts, changed
-
-
-def format_amount(pico: int) -> str:
-    """Return pico-units in the main unit, exactly."""
-    return f"{Decimal(pico) / PICO:f}"

@@ -6,8 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from qwen_gateway.ledger import ApiKeys, token
-from qwen_gateway.ledger.administration import KeyAdministration, KeyConflict, KeyInactive, KeyNotFound
+from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway.ledger.key_errors import KeyConflict, KeyInactive, KeyNotFound
 from tests.integration.emulated_aws import Aws
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def test_a_list_contains_the_keys_of_all_pages(aws: Aws, administration: KeyAdmi
 
 def test_a_key_is_shown_as_created(administration: KeyAdministration) -> None:
     issued = administration.create("tests", NOW, expires=NOW + HOUR)
-    shown = administration.show(issued.settings.id)
+    shown = administration.show(issued.settings.id).settings
     assert shown == issued.settings
     assert (shown.created, shown.expires, shown.previous_expires) == (NOW, NOW + HOUR, None)
     assert [shown.state(NOW), shown.state(NOW + HOUR)] == ["active", "expired"]
@@ -146,7 +147,7 @@ def test_a_revocation_during_a_rotation_succeeds(aws: Aws, administration: KeyAd
     interrupted = InterruptedClient(aws.dynamodb, lambda: administration.revoke(key_id))
     with pytest.raises(KeyConflict):
         KeyAdministration(cast("Any", interrupted), aws.keys_table).rotate(key_id, HOUR, NOW)
-    assert administration.show(key_id).disabled
+    assert administration.show(key_id).settings.disabled
 
 
 def test_a_rotation_during_a_revocation_does_not_prevent_it(aws: Aws, administration: KeyAdministration) -> None:

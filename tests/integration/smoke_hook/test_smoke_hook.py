@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from qwen_gateway.ledger.administration import KeyAdministration, KeySettings
+from qwen_gateway.ledger.administration import KeyAdministration
+from qwen_gateway.ledger.key_settings import KeySettings
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
