@@ -142,7 +142,7 @@ def set_key(  # noqa: PLR0913, PLR0917 - an option each
     gateway = require_stack(stack)
     _warn_of_unknown_models(gateway, given["models"])
     key = _open_administration(gateway).set(key_id, cast("KeyChanges", changes), now)
-    if budget is not None and period is None and key.limits.period == Period.TOTAL:
+    if budget is not None and period is None and key.limits.period == Period.TOTAL.value:
         note(_TOTAL_BUDGET)
     if as_json:
         show_json(build_json(key, _read_currency(gateway)))
