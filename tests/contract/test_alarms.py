@@ -214,7 +214,11 @@ def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(monitor
 def test_each_failure_that_only_the_owner_can_mend_has_an_alarm(template: Template) -> None:
     by_provider = {failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
 
-    assert list_gateway_metrics(template).keys() == by_provider | {"usage_record_lost", "internal_error", "reconcile_failed"}
+    assert list_gateway_metrics(template).keys() == by_provider | {
+        "usage_record_lost",
+        "internal_error",
+        "reconcile_failed",
+    }
 
 
 def test_the_metrics_of_a_stack_are_its_own(template: Template) -> None:

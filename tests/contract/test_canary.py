@@ -54,11 +54,11 @@ def test_the_switch_changes_only_the_aliases_and_the_deployment_of_the_api(
 
 def test_every_alias_is_moved_in_two_steps(gradual: Template) -> None:
     aliases = {name: each for name, each in gradual["Resources"].items() if each["Type"] == "AWS::Lambda::Alias"}
-    assert {each["Properties"]["FunctionName"]["Ref"] for each in aliases.values()} == (
-        find_functions(gradual).keys() - HOOKS - SCHEDULED
-    )
+    named = {each["Properties"]["FunctionName"]["Ref"]: each for each in aliases.values()}
+    assert named.keys() == find_functions(gradual).keys() - HOOKS
+    assert {name for name, each in named.items() if "UpdatePolicy" not in each} == SCHEDULED
 
-    for alias in aliases.values():
+    for alias in (each for name, each in named.items() if name not in SCHEDULED):
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         group = find_groups(gradual)[update["DeploymentGroupName"]["Ref"]]
         assert group["DeploymentConfigName"] == {

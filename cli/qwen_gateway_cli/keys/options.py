@@ -37,7 +37,8 @@ BudgetOption = Annotated[
     ),
 ]
 PeriodOption = Annotated[
-    Period | None, typer.Option(help="The period of the budget, in UTC. total, the default, never ends.")
+    Period | None,
+    typer.Option(metavar="day|month|total", help="The period of the budget, in UTC. total, the default, never ends."),
 ]
 RpmOption = Annotated[int | None, typer.Option(min=1, max=_MAX_COUNT, help="Requests a minute.")]
 TpmOption = Annotated[int | None, typer.Option(min=1, max=_MAX_COUNT, help="Tokens a minute, of answered calls.")]
@@ -62,7 +63,10 @@ MaxOutputOption = Annotated[
 ]
 OnLimitOption = Annotated[
     OnLimit | None,
-    typer.Option(help="warn: count budget, rpm, tpm and concurrency, and never refuse. refuse is the default."),
+    typer.Option(
+        metavar="refuse|warn",
+        help="warn: count budget, rpm, tpm and concurrency, and never refuse. refuse is the default.",
+    ),
 ]
 ExpiresOption = Annotated[
     int | None, typer.Option(min=1, max=_MAX_EXPIRES_DAYS, help="Days from now until the key expires.")
