@@ -86,7 +86,7 @@ def put_open_record(aws: Any) -> str:
     """Store a key without limits and the open record of a call that is long over; return the call's ULID."""
     aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(token("TestKey00002"), remaining=0))
     call = ulid.new(int((time.time() - EXPIRED_S) * 1000))
-    record = {"pk": "KEY#TestKey00002", "sk": f"USE#{call}", "state": "open", "created": 1_764_000_000}
+    record: dict[str, Any] = {"pk": "KEY#TestKey00002", "sk": f"USE#{call}", "state": "open", "created": 1_764_000_000}
     aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(record))
     return call
 

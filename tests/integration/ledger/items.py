@@ -23,7 +23,7 @@ def read_record(aws: Aws, call: str, key_id: str = KEY_ID) -> dict[str, Any]:
 
 def put_record(aws: Aws, call: str, key_id: str = KEY_ID, **fields: Any) -> None:
     """Store a record of a call."""
-    record = {"pk": f"KEY#{key_id}", "sk": f"USE#{call}", "created": 1_790_000_000} | fields
+    record: dict[str, Any] = {"pk": f"KEY#{key_id}", "sk": f"USE#{call}", "created": 1_790_000_000} | fields
     aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(record))
 
 
