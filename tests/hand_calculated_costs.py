@@ -92,5 +92,6 @@ CASES = [
     Case("a thinking price that is not published", GLOBAL, "qwen-plus", tokens(1_000, 10, thinking=5), None, "no_price_of_output_thinking"),
     Case("a length that only one source prices", GLOBAL, "qwen-plus", tokens(128_001, 10), None, "no_price_of_this_length"),
     Case("a search without a price", SINGAPORE, "qwen-plus", tokens(1_000, 10), None, "no_price_of_web_search", request={"enable_search": True}),
+    Case("a model of Virginia's scope US", GLOBAL, "qwen-plus-us", tokens(1_000, 10), None, "no_price"),
     Case("a provider without prices", "dashscope-hongkong", "qwen-plus", tokens(1_000, 10), None, "no_price"),
 ]  # fmt: skip

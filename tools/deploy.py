@@ -16,13 +16,11 @@ from typing import NamedTuple, NoReturn
 
 import yaml
 
-from qwen_gateway import config
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway.datafile import DataFileInvalid
-from qwen_gateway.pricing import Prices
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.console import CommandRefused
-from qwen_gateway_cli.prices.schema import check_price_files
+from qwen_gateway_cli.prices.schema import check_configuration
 from tools import rules
 from tools.adoption import find_problems
 from tools.next_steps import show_next_steps
@@ -109,8 +107,7 @@ def prepare_deployment(root: Path, settings: Settings) -> list[str]:
         raise DeploymentRefused(f"CONFIRM={settings.confirm} has to be yes or no.")
     find_architecture(root, settings)
     # Checked before the build, which takes a minute.
-    check_price_files()
-    Prices(config.parse(""))
+    check_configuration()
     given = dict(parse_overrides(stage.overrides, root))
     _check_rules(root, settings, given)
     check_deployable(stage, read_status(stage.create_session().client("cloudformation"), stage.stack))

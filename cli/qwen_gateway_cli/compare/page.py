@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from qwen_gateway_cli.amounts import format_amount, format_percent
 from qwen_gateway_cli.compare import article
-from qwen_gateway_cli.compare.amounts import format_amount, format_percent
 from qwen_gateway_cli.compare.comparison import Row, saved_share
 from qwen_gateway_cli.compare.markup import Markup, element, join, raw
 from qwen_gateway_cli.compare.report import (

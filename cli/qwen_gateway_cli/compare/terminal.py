@@ -7,7 +7,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from qwen_gateway_cli.compare.amounts import format_amount, format_percent
+from qwen_gateway_cli.amounts import format_amount, format_percent
 from qwen_gateway_cli.compare.comparison import Row, saved_share
 from qwen_gateway_cli.compare.report import (
     Report,

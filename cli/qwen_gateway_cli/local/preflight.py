@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qwen_gateway import config
-from qwen_gateway.pricing import Prices
 from qwen_gateway_cli.console import refuse
 from qwen_gateway_cli.local.layout import Layout
-from qwen_gateway_cli.prices.schema import check_price_files
+from qwen_gateway_cli.prices.schema import check_configuration
 
 
 @contextmanager
@@ -31,8 +29,7 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 def check(layout: Layout, port: int) -> Path:
     """Check configuration, tools and port, and return the path of uv. Every error message contains the remedy."""
-    check_price_files()
-    Prices(config.parse(""))
+    check_configuration()
     for tool in (layout.sam, layout.ministack, layout.runtime_python):
         if not tool.exists():
             refuse(f"{tool} is missing: run `make .venv` in {layout.root}.")

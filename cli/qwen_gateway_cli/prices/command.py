@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from qwen_gateway import config
-from qwen_gateway.pricing.price_list import PICO, Price, PriceList, Tier, names, price_list
+from qwen_gateway.pricing.price_list import Price, PriceList, Tier, names, price_list
 from qwen_gateway.pricing.units import CACHE_HIT, CACHE_WRITE, INPUT, OUTPUT, OUTPUT_THINKING, TOKEN_UNITS, Unit
+from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.prices.notices import find_notices
-from qwen_gateway_cli.prices.schema import check_price_files
+from qwen_gateway_cli.prices.schema import check_configuration
 from qwen_gateway_cli.stack import JsonOption
 
 app = typer.Typer(no_args_is_help=True, help="Check, list and show what models cost.")
@@ -23,7 +24,7 @@ _MAIN_UNITS = (INPUT, OUTPUT, OUTPUT_THINKING, CACHE_HIT, CACHE_WRITE)
 @app.command()
 def check() -> None:
     """Check every price list and prices.toml, and say what is unpriced or disputed."""
-    check_price_files()
+    check_configuration()
     for notice in find_notices(config.configuration()):
         show(notice)
     show(f"{len(names())} price lists are sound.")
@@ -102,4 +103,4 @@ def _show_tiers(tiers: Sequence[tuple[str, Tier]], columns: Iterable[Unit]) -> N
 
 def _per(unit: Unit, rate: int) -> str:
     """Return a price as a price list states it."""
-    return f"{rate * unit.per / PICO:.6f}".rstrip("0").rstrip(".")
+    return format_exactly(rate * unit.per)

@@ -9,7 +9,9 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from qwen_gateway import config
 from qwen_gateway.config import Currency
+from qwen_gateway.pricing import Prices
 from qwen_gateway.pricing.price_list import LISTS, OWN_PRICES, parse_date
 from qwen_gateway.pricing.units import FEES, TOKEN_UNITS
 from qwen_gateway_cli.console import refuse
@@ -120,16 +122,18 @@ class _List(_Strict):
         return fees
 
 
-def check_price_files() -> None:
-    """Check every price list and prices.toml.
+def check_configuration() -> None:
+    """Check what an owner edits: every price list, prices.toml and gateway.toml.
 
     Raises:
-        CommandRefused: something is wrong; the message has a line for each problem, with its file and line.
+        CommandRefused: a price is wrong; the message has a line for each problem, with its file and line.
+        ConfigurationError: gateway.toml is wrong.
     """
     problems = [problem for file in sorted(LISTS.glob("*.toml")) for problem in find_problems(file)]
     problems += find_problems(OWN_PRICES / "prices.toml", holds_lists=True)
     if problems:
         refuse("\n".join(map(str, problems)))
+    Prices(config.parse(""))
 
 
 def find_problems(file: Path, *, holds_lists: bool = False) -> list[PriceListProblem]:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
-from qwen_gateway_cli.requests.cost_parts import find_cost_parts, format_amount
+from qwen_gateway_cli.requests.cost_parts import find_cost_parts
 from qwen_gateway_cli.requests.records import find_record
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.timestamps import format_utc
@@ -62,7 +63,7 @@ _ATTEMPT_COLUMNS = ("provider", "model", "latency_ms", "http_status", "charged",
 
 
 def _rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    cost = f"{format_amount(record['cost'])} {record['cost_currency']}" if "cost" in record else "not known"
+    cost = f"{format_exactly(record['cost'])} {record['cost_currency']}" if "cost" in record else "not known"
     known = {
         "request": f"req_{record['sk'].removeprefix('USE#')}",
         "key": record["pk"].removeprefix("KEY#"),

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qwen_gateway.pricing.cost import Bill, bill
-from qwen_gateway.pricing.price_list import PICO, names, price_list
+from qwen_gateway.pricing.price_list import names, price_list
 from qwen_gateway.pricing.prices import convert
 from qwen_gateway.usage import Usage
+from qwen_gateway_cli.amounts import format_exactly
 
 
 class Part(NamedTuple):
@@ -35,19 +36,14 @@ def find_cost_parts(record: Mapping[str, Any]) -> tuple[list[Part], str]:
     if not isinstance(result, Bill):
         return [], f"The price lists of this repository do not have {version}."
     total = convert(result.total, Decimal(record.get("exchange_rate", 1)))
-    changed = f"{version} has changed since: it gives {format_amount(total)} now." if total != record["cost"] else ""
+    changed = f"{version} has changed since: it gives {format_exactly(total)} now." if total != record["cost"] else ""
     parts = [
         Part(
             item.kind,
             item.quantity,
-            format_amount(amount // item.quantity * item.unit.per),
-            f"{format_amount(amount)} {result.price.currency}",
+            format_exactly(amount // item.quantity * item.unit.per),
+            f"{format_exactly(amount)} {result.price.currency}",
         )
         for item, amount in result.amounts
     ]
     return parts, changed
-
-
-def format_amount(pico: int) -> str:
-    """Return pico-units in the main unit, exactly."""
-    return f"{Decimal(pico) / PICO:f}"

@@ -206,7 +206,10 @@ def parse(overrides: str, *more: Mapping[str, Any]) -> Configuration:
     Raises:
         ConfigurationError: the merged configuration has an unknown key, an invalid value or an unknown name.
     """
-    document = datafile.load(_HERE, "gateway")
+    try:
+        document = datafile.load(_HERE, "gateway")
+    except datafile.DataFileInvalid as error:
+        raise ConfigurationError(str(error)) from None
     if overrides.strip():
         document = _merge(document, _parse_object(overrides))
     for each in more:

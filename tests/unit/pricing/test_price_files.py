@@ -8,7 +8,7 @@ from qwen_gateway import config
 from qwen_gateway.pricing import Prices
 from qwen_gateway.pricing.price_list import LISTS, OWN_PRICES, PriceList, names, price_list
 from qwen_gateway_cli.prices.notices import find_notices
-from qwen_gateway_cli.prices.schema import check_price_files, find_problems
+from qwen_gateway_cli.prices.schema import check_configuration, find_problems
 from qwen_gateway_cli.prices.toml_lines import find_line
 
 GOOD = """\
@@ -39,7 +39,7 @@ def problems(text: str, folder: Path, *, holds_lists: bool = False) -> list[tupl
 
 
 def test_the_price_lists_of_the_repository_are_sound() -> None:
-    check_price_files()
+    check_configuration()
     assert len(list(LISTS.glob("*.toml"))) + 1 == len(names())
 
 

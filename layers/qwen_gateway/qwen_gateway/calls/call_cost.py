@@ -3,9 +3,9 @@
 from typing import Any, Protocol
 
 from qwen_gateway import observability
-from qwen_gateway.calls.usage_record import Call, count_searches
+from qwen_gateway.calls.usage_record import Call
 from qwen_gateway.errors import GatewayError
-from qwen_gateway.pricing import Cost, Unpriced
+from qwen_gateway.pricing import Cost, Unpriced, count_searches
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Outcome
 from qwen_gateway.usage import Usage

@@ -1,6 +1,6 @@
 """The metered call: authenticate the client's key, run the attempts, write one usage record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway import metrics, observability
@@ -162,25 +162,28 @@ class MeteredCall:
         """Yield the events of the response. They are read to the end even if the client left, so the usage is exact."""
         outcome = task.result()
         relay = outcome.result
+        cost: Cost | Unpriced | None = None
         try:
             if isinstance(relay, GatewayError):
                 yield error_event(relay, self._request.ids)
             else:
-                yield from self._relay(call, relay)
+                cost = yield from self._relay(call, relay)
         finally:
             ended = outcome if isinstance(relay, GatewayError) else relay.end()
-            self._record(call._replace(response_started=True), ended)
+            self._record(call._replace(response_started=True), ended, cost)
 
-    def _relay(self, call: Call, relay: Relay) -> Iterator[bytes]:
+    def _relay(self, call: Call, relay: Relay) -> Generator[bytes, None, Cost | Unpriced | None]:
+        """Yield the events of an answer, and return its cost, None if it failed."""
         try:
             for batch in relay.events():
                 yield encode_events([event.data for event in batch])
         except GatewayError as error:
             self._report(error)
             yield error_event(error, self._request.ids)
-        else:
-            cost = price_answer(self._calls.prices, call, relay.target, relay.usage)
-            yield encode_events([event.data for event in relay.last_events(usage_fields(cost))]) + DONE
+            return None
+        cost = price_answer(self._calls.prices, call, relay.target, relay.usage)
+        yield encode_events([event.data for event in relay.last_events(usage_fields(cost))]) + DONE
+        return cost
 
     def _headers(self, outcome: Outcome[Any]) -> dict[str, str]:
         return build_response_headers(outcome, self._retirement(outcome))
@@ -202,10 +205,10 @@ class MeteredCall:
         if isinstance(result, InternalError):
             observability.report(result.cause, self._request.ids)
 
-    def _record(self, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:
-        """Write the usage record, and return the cost in it."""
+    def _record(self, call: Call, outcome: Outcome[Any], cost: Cost | Unpriced | None = None) -> Cost | Unpriced:
+        """Write the usage record, and return the cost in it; a cost that is known already is not computed again."""
         ids = self._request.ids
-        cost = price_call(self._calls.prices, call, outcome)
+        cost = cost or price_call(self._calls.prices, call, outcome)
         record = build_usage_record(call, outcome, cost)
         if not self._is_written(record):
             extra = {**ids.log_fields(), "usage_record": record_fields(record)}

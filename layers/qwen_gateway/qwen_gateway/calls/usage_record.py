@@ -1,13 +1,12 @@
 """The usage record of a call."""
 
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.api import HttpRequest, http_error_for
 from qwen_gateway.errors import GatewayError
 from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord, parse_tags
-from qwen_gateway.pricing import Cost, Unpriced
+from qwen_gateway.pricing import Cost, Unpriced, count_searches
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
 
@@ -72,12 +71,6 @@ def build_usage_record(call: Call, outcome: Outcome[Any], cost: Cost | Unpriced)
         client_retry_count=_count(call.request.headers.get("x-stainless-retry-count")),
         api_request_id=call.request.ids.api_request_id,
     )
-
-
-def count_searches(usage: Usage, body: Mapping[str, Any]) -> Usage:
-    """Return the usage with one web search if the request enabled it and the provider does not report how many."""
-    is_unknown = usage.searches is None and usage.tokens_in is not None
-    return usage._replace(searches=1) if is_unknown and body.get("enable_search") else usage
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:

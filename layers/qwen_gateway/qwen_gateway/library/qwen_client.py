@@ -14,13 +14,14 @@ from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
 from qwen_gateway.library.answer import Answer, AnswerStream, Result
 from qwen_gateway.library.batch import Batch, RateLimiter
 from qwen_gateway.library.prompt import Prompt, build_request
-from qwen_gateway.pricing import Prices
+from qwen_gateway.pricing import Cost, Prices, Unpriced, count_searches
 from qwen_gateway.provider_keys.environment import EnvironmentKeys, get_variable, read_key
 from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import Attempt, Deadline, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import Stopwatch
+from qwen_gateway.usage import Usage
 
 DEFAULT_MODEL = "qwen-plus"
 
@@ -115,7 +116,7 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         if isinstance(outcome.result, GatewayError):
             error = _adapt_message(outcome.result, outcome.attempts)
             raise error from getattr(error, "cause", None)
-        return AnswerStream(outcome.result, watch, lambda target, usage: self._prices.cost(target, usage, now))
+        return AnswerStream(outcome.result, watch, lambda target, usage: self._price(target, usage, chat.body, now))
 
     def batch(
         self,
@@ -190,8 +191,11 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
         outcome = self._upstream.complete(CHAT, request, self._deadline(timeout))
         if isinstance(outcome.result, GatewayError):
             return _adapt_message(outcome.result, outcome.attempts), len(outcome.attempts)
-        cost = self._prices.cost(outcome.attempts[-1].target, outcome.usage, now)
+        cost = self._price(outcome.attempts[-1].target, outcome.usage, request.body, now)
         return Answer.of(outcome.result, outcome, cost, watch.ms()), len(outcome.attempts)
+
+    def _price(self, target: Target, usage: Usage | None, body: Mapping[str, Any], started: float) -> Cost | Unpriced:
+        return self._prices.cost(target, usage and count_searches(usage, body), started)
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout_s if timeout is None else timeout)

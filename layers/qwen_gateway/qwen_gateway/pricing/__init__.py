@@ -4,9 +4,8 @@ Amounts are integers in pico-units (10^-12) of a currency. A price per million t
 number of pico-units per token, so an amount is rounded in one place only: the conversion into another currency.
 """
 
-from qwen_gateway.pricing.bound import RequestLimits
 from qwen_gateway.pricing.cost import Unpriced
 from qwen_gateway.pricing.prices import Cost, Prices
-from qwen_gateway.pricing.request_limits import Unbounded, chat_limits
+from qwen_gateway.pricing.units import count_searches
 
-__all__ = ["Cost", "Prices", "RequestLimits", "Unbounded", "Unpriced", "chat_limits"]
+__all__ = ["Cost", "Prices", "Unpriced", "count_searches"]

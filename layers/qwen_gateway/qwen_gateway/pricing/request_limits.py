@@ -16,8 +16,11 @@ from qwen_gateway.pricing.bound import RequestLimits
 from qwen_gateway.pricing.units import CACHE_WRITE, CACHE_WRITE_1H, Unit
 
 _TOKENS_PER_MESSAGE = 16
-_TOKENS_OF_TEMPLATE = 1024
-"""What the chat template adds for tools or a schema."""
+_TOKENS_OF_TEMPLATE = 64
+"""What the chat template adds to every request: a default system message and the start of the answer."""
+_TOKENS_OF_TOOLS = 1024
+"""What it adds for tools or a schema."""
+_WITH_TOOLS = frozenset({"tools", "functions", "response_format"})
 _IMAGES = frozenset({"image_url", "image"})
 _ESCAPED = "<>&'"
 """Characters that a template may escape within JSON."""
@@ -66,7 +69,8 @@ def _limit_input(body: Mapping[str, Any], model: Model) -> int | None:
         return model.input_tokens
     messages = sum(_TOKENS_PER_MESSAGE + _message_bytes(message) for message in body.get("messages", ()))
     rest = {name: value for name, value in body.items() if name not in _NO_INPUT}
-    tokens = messages + media + _TOKENS_OF_TEMPLATE + _json_bytes(rest)
+    tools = 0 if _WITH_TOOLS.isdisjoint(body) else _TOKENS_OF_TOOLS
+    tokens = messages + media + _TOKENS_OF_TEMPLATE + tools + _json_bytes(rest)
     return tokens if model.input_tokens is None else min(tokens, model.input_tokens)
 
 

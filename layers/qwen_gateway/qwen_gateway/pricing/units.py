@@ -1,6 +1,7 @@
 """The units that providers bill, listed once: price lists, costs, bounds and reports all follow this list."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from qwen_gateway.usage import Usage
 
@@ -45,6 +46,12 @@ UNITS = TOKEN_UNITS | FEES
 
 _EXPLICIT_CACHE = "ephemeral"
 """DashScope's `cache_type` of the explicit cache; it reports none for the implicit one."""
+
+
+def count_searches(usage: Usage, body: Mapping[str, Any]) -> Usage:
+    """Return the usage with one web search if the request enabled it and the provider does not report how many."""
+    is_unknown = usage.searches is None and usage.tokens_in is not None
+    return usage._replace(searches=1) if is_unknown and body.get("enable_search") else usage
 
 
 class Item(NamedTuple):
