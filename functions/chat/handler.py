@@ -7,7 +7,7 @@ from typing import Any
 from qwen_gateway import aws
 from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.config import configuration, environment
-from qwen_gateway.ledger import ApiKeys, UsageLedger
+from qwen_gateway.ledger import Admissions, KeysTable, KnownKeys, Settlements, UsageLedger
 from qwen_gateway.observability import mute_third_party_loggers
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.runtime import EventStream, ProxyResponse, StreamingHandler
@@ -15,7 +15,7 @@ from qwen_gateway.runtime import EventStream, ProxyResponse, StreamingHandler
 mute_third_party_loggers()
 
 _provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
-_keys = ApiKeys(aws.dynamodb(), environment().keys_table)
+_keys = KeysTable(aws.dynamodb(), aws.dynamodb_once(), environment().keys_table)
 
 
 def _connect_to_aws() -> None:
@@ -40,9 +40,18 @@ from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 def _service() -> ChatService:
     settings, names = configuration(), environment()
     upstream = Upstream(settings, _provider_keys, Transport(_prewarm))
-    ledger = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
+    records = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
     routes = Routes(settings)
-    return ChatService(routes, MeteredCalls(_keys, upstream, ledger, settings.timeouts, routes, Prices(settings)))
+    calls = MeteredCalls(
+        Admissions(_keys, KnownKeys()),
+        upstream,
+        Settlements(_keys, records),
+        settings.timeouts,
+        routes,
+        Prices(settings),
+        settings.accounting.presumed,
+    )
+    return ChatService(routes, calls)
 
 
 @StreamingHandler

@@ -4,9 +4,14 @@ from typing import Protocol
 
 from qwen_gateway.api import ChatRequest, EventStreamResponse, HttpRequest, JsonResponse
 from qwen_gateway.calls import MeteredCalls
+from qwen_gateway.errors import ModelUnknown
+from qwen_gateway.pricing.request_limits import chat_limits
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.chat import CHAT
+
+_LARGE_BODY_BYTES = 65_536
+"""Parsing a larger body takes more than reading the key, so nobody without a key can cause it."""
 
 
 class Routes(Protocol):
@@ -31,8 +36,14 @@ class ChatService:
             GatewayError: the request or its key was rejected; no provider was called, and there is no record.
         """
         call = self._calls.start(request, remaining_s)
-        # Parsing a large body takes more than reading the key, so nobody without a key can cause it.
-        key = call.authenticate()
+        if len(request.body) > _LARGE_BODY_BYTES:
+            call.authenticate_unless_known()
         chat = ChatRequest.parse(request.body)
-        routed = RoutedRequest(chat.model, self._routes.targets(chat.model), chat.body)
-        return call.stream(key, CHAT, routed) if chat.streams else call.run(key, CHAT, routed)
+        try:
+            targets = self._routes.targets(chat.model)
+        except ModelUnknown:
+            # It is told to known keys only.
+            call.authenticate()
+            raise
+        routed = RoutedRequest(chat.model, targets, chat.body)
+        return call.stream(CHAT, routed, chat_limits) if chat.streams else call.run(CHAT, routed, chat_limits)

@@ -1,7 +1,17 @@
 """Builders of valid test data: events, requests, provider responses, tokens, records. Tests override single fields."""
 
 from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event
-from tests.builders.ledger import KEY_ID, api_key, garbage_token, key_item, mistype_token, token, usage_record
+from tests.builders.ledger import (
+    KEY_ID,
+    api_key,
+    garbage_token,
+    key_item,
+    key_snapshot,
+    mistype_token,
+    old_key_item,
+    token,
+    usage_record,
+)
 from tests.builders.models import QWEN_MAX, model, thinking_model
 from tests.builders.provider_responses import (
     chunk,
@@ -30,9 +40,11 @@ __all__ = [
     "finish",
     "garbage_token",
     "key_item",
+    "key_snapshot",
     "mistype_token",
     "model",
     "models_event",
+    "old_key_item",
     "proxy_event",
     "split_at",
     "stream",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qwen_gateway.ledger import ApiKey, AttemptRecord, UsageRecord
+from qwen_gateway.ledger import ApiKey, AttemptRecord, KeySnapshot, UsageRecord
 from qwen_gateway.ledger import token as form
 from qwen_gateway.ledger.dynamodb import to_item
 from qwen_gateway.usage import Usage
@@ -40,17 +40,28 @@ def api_key(**fields: Any) -> ApiKey:
 
 
 def key_item(text: str, **fields: Any) -> Any:
-    """Return the item of the keys table for the token `text`."""
-    settings: dict[str, Any] = {
-        "version": 1,
-        "created": 1_764_000_000,
-        "spent": 0,
-        "total": 0,
-        "window": {},
-        "holds": {},
-    }
-    key = api_key(id=form.parse(text).id, token_hash=form.digest(text), **fields)
-    return to_item({**settings, **key._asdict()})
+    """Return the item of the keys table for the token `text`, as `create_key` of docs/ledger.md writes it.
+
+    `fields` are settings and state by their names there; None leaves one out. A key with a budget has it all left.
+    """
+    of_api_key = {name: fields.pop(name) for name in ApiKey._fields if name in fields}
+    key = api_key(id=form.parse(text).id, token_hash=form.digest(text), **of_api_key)
+    budget = fields.get("budget")
+    limits = {"period": "total", "concurrency": 50, "default_max_output": 8_192} if budget is not None else {}
+    settings: dict[str, Any] = {"version": 1, "created": 1_764_000_000, **limits}
+    state: dict[str, Any] = {"remaining": budget or 0, "spent": 0, "total": 0, "alerted": 0, "window": {}, "holds": {}}
+    return to_item({**settings, **state, **key._asdict(), **fields})
+
+
+def old_key_item(text: str, **fields: Any) -> Any:
+    """Return the item of a key that was created before the ledger: it has neither limits nor `remaining`."""
+    return key_item(text, remaining=None, alerted=None, **fields)
+
+
+def key_snapshot(**fields: Any) -> KeySnapshot:
+    """Return an active key's item without limits, as DynamoDB returned it."""
+    of_api_key = {name: fields.pop(name) for name in ApiKey._fields if name in fields}
+    return KeySnapshot(**{"key": api_key(**of_api_key), "version": 1, "remaining": 0, **fields})
 
 
 def usage_record(**fields: Any) -> UsageRecord:

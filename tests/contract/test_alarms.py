@@ -52,7 +52,11 @@ DIMENSIONS_OF_AWS = {
 """The dimensions under which AWS publishes each metric."""
 METRICS_OF_THE_ACCOUNT = {("AWS/Lambda", "ConcurrentExecutions"), ("AWS/Lambda", "ClaimedAccountConcurrency")}
 """Metrics that AWS publishes without dimensions, too."""
-THROTTLE_EVENTS = {"GetItem": "ReadThrottleEvents", "PutItem": "WriteThrottleEvents"}
+THROTTLE_EVENTS = {
+    "GetItem": "ReadThrottleEvents",
+    "PutItem": "WriteThrottleEvents",
+    "UpdateItem": "WriteThrottleEvents",
+}
 """The metric of DynamoDB for each operation that a role allows."""
 THIS_STACK = {"Ref": "AWS::StackName"}
 TOPIC = [{"Ref": "AlarmTopic"}]
@@ -196,8 +200,9 @@ def test_the_metrics_of_a_stack_are_its_own(template: Template) -> None:
 
 
 def lose_a_record(gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = gateway.add_key(concurrency=5)
     fail_aws_call(monkeypatch, "PutItem", EndpointConnectionError(endpoint_url="http://dynamodb"))
-    assert gateway.chat(chat_request()).status == 200
+    assert gateway.chat(chat_request(), key=key).status == 200
 
 
 def spend_the_credit(gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, q
     created = on_aws("keys", "create", "--name", "tests", "--json")
     key = json.loads(created.out)["id"]
     record = usage_record(key_id=key)
-    UsageLedger(aws.dynamodb, aws.usage_table, retention_days=1).put(record)
+    UsageLedger(aws.dynamodb, aws.usage_table, retention_days=1).put_record(record)
     calls -= {each for each in calls if each[0] == "dynamodb:PutItem" and "UsageTable" in each[1]}
     ended = [
         created,

@@ -115,6 +115,7 @@ def chat_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[s
     yield chat_event(chat_request(), key), 200
     yield chat_event(chat_request(), token()), 401
     yield chat_event(chat_request(model="no-such"), key), 404
+    yield chat_event(chat_request(), key), 200
     for status, code, client_status in (
         (429, "limit_requests", 429),
         (401, "invalid_api_key", 502),

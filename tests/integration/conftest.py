@@ -112,7 +112,12 @@ def provider(_running: RunningMockQwen) -> RunningMockQwen:
 
 def _clear_caches() -> None:
     """Clear the AWS clients and the configuration that the code under test caches."""
-    for kept in (aws_clients._session, aws_clients.dynamodb, aws_clients.secretsmanager):
+    for kept in (
+        aws_clients._session,
+        aws_clients.dynamodb,
+        aws_clients.dynamodb_once,
+        aws_clients.secretsmanager,
+    ):
         kept.cache_clear()
     config.configuration.cache_clear()
     config.environment.cache_clear()

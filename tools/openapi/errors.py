@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway.api import HTTP_ERRORS
-from qwen_gateway.errors import DependencyFailed, GatewayError, HttpError, InternalError, ProviderError
+from qwen_gateway.errors import DependencyFailed, GatewayError, HttpError, InternalError, LimitRefused, ProviderError
 from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse
-from tools.openapi.operations import PROVIDER_HEADERS, Operation, reference_headers
+from tools.openapi.operations import LIMIT_HEADERS, PROVIDER_HEADERS, Operation, reference_headers
 
 Json = dict[str, Any]
 
@@ -80,8 +80,10 @@ def _list_headers(kind: type[GatewayError], http_error: HttpError, operation: Op
     names = {"x-request-id"}
     if http_error.should_retry is not None:
         names.add("x-should-retry")
-    if issubclass(kind, ProviderError | DependencyFailed):
+    if issubclass(kind, ProviderError | DependencyFailed | LimitRefused):
         names.add("retry-after")
+    if issubclass(kind, ProviderError | DependencyFailed | InternalError | LimitRefused):
+        names.update(set(LIMIT_HEADERS) & set(operation.headers))
     if issubclass(kind, ProviderError | InternalError):
         names.update(set(PROVIDER_HEADERS) & set(operation.headers))
     return frozenset(names)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.errors import GatewayError, InternalError, KeyRefused, LedgerUnavailable, ModelUnknown
 
+_NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
+
 HEADERS: dict[str, Any] = {
     "x-request-id": {
         "description": "The call's id: `req_` and the ULID of its usage record. An error of API Gateway carries the "
@@ -26,7 +28,7 @@ HEADERS: dict[str, Any] = {
     },
     "x-gateway-max-tokens": {
         "description": "The cap that the model was given, where `max_tokens` or `max_completion_tokens` were above its "
-        "limit.",
+        "limit, or where a request of a key with a budget named none.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
     },
     "x-gateway-temperature": {
@@ -36,6 +38,23 @@ HEADERS: dict[str, Any] = {
     "x-gateway-top-p": {
         "description": "The `top_p` that the model was given, where it rejects that of the request.",
         "schema": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"},
+    },
+    "x-gateway-limits-exceeded": {
+        "description": "Only for a key in shadow mode: its limits that would have refused the call, of `budget`, "
+        "`requests`, `tokens` and `concurrency`.",
+        "schema": {
+            "type": "string",
+            "pattern": "^(budget|requests|tokens|concurrency)(, (requests|tokens|concurrency))*$",
+        },
+    },
+    **{
+        f"x-ratelimit-{kind}-{unit}": {"description": words.format(unit=unit), "schema": schema}
+        for unit in ("requests", "tokens")
+        for kind, words, schema in (
+            ("limit", "The {unit} that the key allows a minute, if it has such a limit.", _NUMBER),
+            ("remaining", "What is left of the {unit} of this minute.", _NUMBER),
+            ("reset", "When the {unit} are counted anew.", {"type": "string", "pattern": "^[1-9][0-9]?s$"}),
+        )
     },
     "x-should-retry": {
         "description": "`false` where repeating does not help: OpenAI's clients obey.",
@@ -70,6 +89,10 @@ PROVIDER_HEADERS = (
     "x-gateway-top-p",
 )
 RETIREMENT_HEADERS = ("deprecation", "sunset", "link")
+LIMIT_HEADERS = (
+    "x-gateway-limits-exceeded",
+    *(f"x-ratelimit-{kind}-{unit}" for unit in ("requests", "tokens") for kind in ("limit", "remaining", "reset")),
+)
 
 
 class Operation(NamedTuple):
@@ -98,7 +121,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         description="A call that was let through leaves one usage record, answered or not.",
         response="ChatCompletion",
         errors=(GatewayError,),
-        headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS),
+        headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(
             {
                 "name": "x-gateway-timeout-ms",
@@ -113,7 +136,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "`stream_options.include_usage` the last one has the `usage` and no choices. The end is "
             "`data: [DONE]`. A failure after the first output, or after the status had to be sent, is one ErrorEvent "
             "instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be sent before "
-            "the first output lacks the headers x-gateway-*."
+            "the first output lacks the headers of the provider."
         ),
     ),
     ("GET", "/v1/models"): Operation(

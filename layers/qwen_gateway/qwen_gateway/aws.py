@@ -22,6 +22,7 @@ _CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
 )
+_ONCE = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 LONGEST_AWS_CALL_S = 12.0
 """Three attempts with both timeouts, and the longest backoffs between them."""
 _REDUCED_DATA = Path(__file__).with_name("aws_data")
@@ -49,6 +50,12 @@ def _session() -> botocore.session.Session:
 def dynamodb() -> "DynamoDBClient":
     """Return the client for the keys and usage tables."""
     return cast("DynamoDBClient", _session().create_client("dynamodb", config=_CONFIG))
+
+
+@functools.cache
+def dynamodb_once() -> "DynamoDBClient":
+    """Return the client for writes that must not be repeated after an unclear answer."""
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_ONCE))
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
@@ -119,9 +119,14 @@ type Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class Accounting(_Frozen):
-    """The currency of every cost, and what one unit of each other currency costs in it."""
+    """The currency of every cost, what one unit of each other currency costs in it, and the charge without a report.
+
+    `presumed` is what a call is charged for an attempt that the provider may have run without a report: the most that
+    it may cost, or nothing.
+    """
 
     currency: Currency = "USD"
+    presumed: Literal["bound", "nothing"] = "bound"
     exchange_rates: dict[Currency, Annotated[Decimal, Field(gt=0, decimal_places=12)]] = {}
 
     @model_validator(mode="after")

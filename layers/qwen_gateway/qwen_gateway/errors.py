@@ -5,9 +5,12 @@ Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` bel
 
     GatewayError
     ├── RequestRefused            the request
-    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown
+    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown  CostUnbounded
     ├── KeyRefused                the client's API key
     │   ├── KeyMissing  KeyUnknown  KeyRevoked  KeyExpired
+    ├── LimitRefused              a limit of the client's API key
+    │   ├── BudgetExhausted  ModelNotAllowed
+    │   ├── RequestLimitExceeded  TokenLimitExceeded  ConcurrencyExceeded
     ├── InternalError             an unhandled exception
     ├── DependencyFailed          an AWS service or a setting that the gateway needs
     │   ├── LedgerUnavailable  SecretsUnavailable  ProviderNotConfigured
@@ -56,6 +59,10 @@ class ModelUnknown(RequestRefused):
     """No route has this model name."""
 
 
+class CostUnbounded(RequestRefused):
+    """The key has a budget, and the cost of the request has no upper limit."""
+
+
 class KeyRefused(GatewayError):
     """The API key is not accepted."""
 
@@ -74,6 +81,30 @@ class KeyRevoked(KeyRefused):
 
 class KeyExpired(KeyRefused):
     """The key has expired."""
+
+
+class LimitRefused(GatewayError):
+    """A limit of the API key refuses the call."""
+
+
+class BudgetExhausted(LimitRefused):
+    """What is left of the budget does not cover the most that the call may cost."""
+
+
+class ModelNotAllowed(LimitRefused):
+    """The key is not allowed to use the model."""
+
+
+class RequestLimitExceeded(LimitRefused):
+    """The key has used up its requests of this minute."""
+
+
+class TokenLimitExceeded(LimitRefused):
+    """The key has used up its tokens of this minute."""
+
+
+class ConcurrencyExceeded(LimitRefused):
+    """The key has as many open calls as it may have."""
 
 
 class InternalError(GatewayError):
@@ -224,6 +255,12 @@ GATEWAY_HTTP_ERRORS: dict[type[GatewayError], HttpError] = {
     KeyUnknown: HttpError(401, "authentication_error", "invalid_api_key"),
     KeyRevoked: HttpError(401, "authentication_error", "revoked_api_key"),
     KeyExpired: HttpError(401, "authentication_error", "expired_api_key"),
+    CostUnbounded: HttpError(400, "invalid_request_error", "cost_unbounded"),
+    BudgetExhausted: HttpError(402, "insufficient_quota", "budget_exhausted", should_retry=False),
+    ModelNotAllowed: HttpError(403, "permission_error", "model_not_allowed"),
+    RequestLimitExceeded: HttpError(429, "rate_limit_error", "request_limit_exceeded"),
+    TokenLimitExceeded: HttpError(429, "rate_limit_error", "token_limit_exceeded"),
+    ConcurrencyExceeded: HttpError(429, "rate_limit_error", "concurrency_limit_exceeded"),
     InternalError: HttpError(500, "server_error", "internal_error"),
     LedgerUnavailable: HttpError(503, "server_error", "ledger_unavailable"),
     SecretsUnavailable: HttpError(503, "server_error", "secrets_unavailable"),

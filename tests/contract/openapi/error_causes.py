@@ -1,5 +1,7 @@
 """Causes each error of the table of errors, on any route."""
 
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +9,9 @@ import pytest
 
 from qwen_gateway.config import MAX_BODY_BYTES
 from qwen_gateway.errors import (
+    BudgetExhausted,
+    ConcurrencyExceeded,
+    CostUnbounded,
     GatewayError,
     InternalError,
     KeyExpired,
@@ -14,6 +19,7 @@ from qwen_gateway.errors import (
     KeyRevoked,
     KeyUnknown,
     LedgerUnavailable,
+    ModelNotAllowed,
     ModelUnknown,
     ProviderAnswerBroken,
     ProviderBurstThrottled,
@@ -30,11 +36,13 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     RequestInvalid,
+    RequestLimitExceeded,
     RequestTooLarge,
     RouteModelMissing,
     SecretsUnavailable,
+    TokenLimitExceeded,
 )
-from qwen_gateway.ledger import ApiKeys
+from qwen_gateway.ledger import Admissions, ApiKeys
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, garbage_token, key_item, token
 from tests.contract.openapi.described import CHAT, LIST, Route
@@ -73,6 +81,21 @@ def use_key(**fields: Any) -> Cause:
     return cause
 
 
+def ask_for_a_search(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
+    return send(key=gateway.add_key(budget=10**12), body=json.dumps(chat_request(enable_search=True)))
+
+
+def use_up(**counters: str) -> Cause:
+    """Use a key with a limit of 1 a minute, whose counter of this minute, and of the next, is at the limit."""
+
+    def cause(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
+        minute = int(time.time()) // 60
+        window = {f"{letter}{minute + i}": 1 for letter in counters.values() for i in (0, 1)}
+        return send(key=gateway.add_key(window=window, **dict.fromkeys(counters, 1)))
+
+    return cause
+
+
 def use_secret(value: str) -> Cause:
     def cause(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
         gateway.aws.secretsmanager.put_secret_value(SecretId=gateway.aws.provider_keys_secret, SecretString=value)
@@ -89,6 +112,7 @@ def delete_keys_table(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answe
 def break_authentication(_: Gateway, __: RunningMockQwen, send: Send) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(ApiKeys, "authenticate")
+        patch.delattr(Admissions, "admit")
         return send()
 
 
@@ -100,6 +124,12 @@ CAUSES: dict[type[GatewayError], Cause] = {
     KeyUnknown: lambda _, __, send: send(key=garbage_token()),
     KeyRevoked: use_key(disabled=True),
     KeyExpired: use_key(expires=1),
+    CostUnbounded: ask_for_a_search,
+    BudgetExhausted: use_key(budget=0, rpm=9, tpm=9),
+    ModelNotAllowed: use_key(models=["qwen-max"]),
+    RequestLimitExceeded: use_up(rpm="r"),
+    TokenLimitExceeded: use_up(tpm="t"),
+    ConcurrencyExceeded: use_key(concurrency=0),
     InternalError: break_authentication,
     LedgerUnavailable: delete_keys_table,
     SecretsUnavailable: use_secret("no JSON"),

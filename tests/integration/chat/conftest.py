@@ -2,6 +2,7 @@
 
 import functools
 import json
+import secrets
 import sys
 import uuid
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
 from qwen_gateway.api import HttpExchange
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.ledger import ApiKeys, UsageLedger
+from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, Settlements, UsageLedger
+from qwen_gateway.ledger import token as token_form
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.pricing import Prices
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
@@ -82,17 +84,25 @@ class Gateway:
             ),
             more,
         )
-        keys = ApiKeys(dynamodb, names.keys_table)
+        keys = KeysTable(dynamodb, aws_clients.dynamodb_once(), names.keys_table)
         self.routes = Routes(settings, now.timestamp) if now else Routes(settings)
         self.provider_keys = ProviderKeys(aws_clients.secretsmanager(), names.provider_keys_secret)
         upstream = Upstream(
             settings, self.provider_keys, Transport(), sleep=self.waits.append, jitter=lambda: MAX_JITTER
         )
         ledger = UsageLedger(dynamodb, names.usage_table, names.usage_retention_days)
-        self.calls = MeteredCalls(keys, upstream, ledger, settings.timeouts, self.routes, Prices(settings))
+        self.calls = MeteredCalls(
+            Admissions(keys, KnownKeys(), sleep=lambda _: None),
+            upstream,
+            Settlements(keys, ledger),
+            settings.timeouts,
+            self.routes,
+            Prices(settings),
+            settings.accounting.presumed,
+        )
         self._chat = ChatService(self.routes, self.calls)
         self.reserved_s = settings.timeouts.reserved_for_ledger
-        self._models = ModelsService(keys, self.routes)
+        self._models = ModelsService(ApiKeys(dynamodb, names.keys_table), self.routes)
 
     def chat(
         self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
@@ -101,10 +111,10 @@ class Gateway:
         return parse_response(self.handle(chat_event(body, self.token if key is None else key, headers), seconds))
 
     def stream(
-        self, body: Any, *, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
+        self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
     ) -> StreamResponse:
         """POST a streaming chat request and return the complete stream."""
-        answer = self.handle(chat_event({**body, "stream": True}, self.token, headers), seconds)
+        answer = self.handle(chat_event({**body, "stream": True}, key or self.token, headers), seconds)
         if isinstance(answer, EventStream):
             return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
         return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
@@ -121,6 +131,17 @@ class Gateway:
         with HttpExchange(event) as exchange:
             exchange.respond(self._chat.complete(exchange.request, seconds + self.reserved_s))
         return exchange.response
+
+    def add_key(self, **fields: Any) -> str:
+        """Store a key with these settings and state; return its token."""
+        text = token(f"TestKey{secrets.token_hex(4)}")
+        self.aws.dynamodb.put_item(TableName=self.aws.keys_table, Item=key_item(text, **fields))
+        return text
+
+    def key(self, text: str | None = None) -> dict[str, Any]:
+        """Return the item of a key, by its token."""
+        key = {"id": {"S": token_form.parse(text or self.token).id}}
+        return from_item(self.aws.dynamodb.get_item(TableName=self.aws.keys_table, Key=key)["Item"])
 
     def records(self) -> list[dict[str, Any]]:
         """Return all usage records."""

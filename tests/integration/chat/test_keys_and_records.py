@@ -110,7 +110,7 @@ def test_a_record_that_cannot_be_written_is_logged_and_the_answer_is_returned(
     def fail_to_write(*_: object) -> None:
         raise ledger_unavailable()
 
-    monkeypatch.setattr(UsageLedger, "put", fail_to_write)
+    monkeypatch.setattr(UsageLedger, "replace_open", fail_to_write)
 
     answer = gateway.chat(chat_request(messages=[{"role": "user", "content": PROMPT}]))
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.ledger import UsageLedger, UsageRecord
+from qwen_gateway.ledger import UsageLedger, UsageRecord, WinningRecord
 from qwen_gateway.runtime import EventStream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_event, chat_request
+from tests.builders.provider_responses import DONE
 from tests.emf import MetricLine, read_metric_lines
 from tests.integration.chat.conftest import DEADLINE_S, Gateway, MakeGateway
 
@@ -60,26 +61,29 @@ def test_an_answered_call_writes_one_line(
 @pytest.fixture
 def written(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """The gateway; writing a record prints a line."""
-    put = UsageLedger.put
+    replace_open = UsageLedger.replace_open
 
-    def put_and_print(ledger: UsageLedger, record: UsageRecord) -> None:
-        put(ledger, record)
+    def put_and_print(ledger: UsageLedger, record: UsageRecord) -> WinningRecord:
+        winner = replace_open(ledger, record)
         print("record")  # noqa: T201 - read from the captured output
+        return winner
 
-    monkeypatch.setattr(UsageLedger, "put", put_and_print)
+    monkeypatch.setattr(UsageLedger, "replace_open", put_and_print)
     return gateway
 
 
-def test_the_line_of_a_stream_follows_its_last_event_and_its_record(
+def test_the_line_of_a_stream_follows_its_content_and_its_record_and_precedes_its_end(
     written: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = written.handle(chat_event(chat_request(stream=True), written.token))
     assert isinstance(stream, EventStream)
 
     for chunk in stream.chunks:
-        assert capsys.readouterr().out == "", chunk
+        output = capsys.readouterr().out
+        assert (output == "") == (chunk != DONE), chunk
 
-    record, line = capsys.readouterr().out.splitlines()
+    assert capsys.readouterr().out == ""
+    record, line = output.splitlines()
     assert record == "record"
     assert read_metric_lines(line)
 

@@ -12,6 +12,7 @@ from qwen_gateway.catalog import Model
 from qwen_gateway.config import Provider
 from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.errors import ProviderAnswerBroken
+from qwen_gateway.pricing.request_limits import Unbounded
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations import Event
 from qwen_gateway.usage import Usage
@@ -82,9 +83,8 @@ def rerank(gateway: Gateway) -> Answer:
     headers = {"Authorization": f"Bearer {gateway.token}"}
     with HttpExchange(proxy_event("POST", "/v1/rerank", headers=headers)) as exchange:
         call = gateway.calls.start(exchange.request, remaining_s=7)
-        key = call.authenticate()
         routed = RoutedRequest("qwen-turbo", gateway.routes.targets("qwen-turbo"), REQUEST)
-        exchange.respond(call.run(key, Rerank(), routed))
+        exchange.respond(call.run(Rerank(), routed, lambda _body, _model: Unbounded("input")))
     return parse_response(exchange.response)
 
 

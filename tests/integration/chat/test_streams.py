@@ -265,8 +265,9 @@ def test_a_failed_record_write_does_not_change_the_stream(
 ) -> None:
     with run_fake_provider(stream_parts(HELLO, last)) as provider:
         gateway = create_gateway(provider, make_gateway)
+        key = gateway.add_key(concurrency=5)
         fail_aws_call(monkeypatch, "PutItem", EndpointConnectionError(endpoint_url="http://dynamodb"))
-        response = gateway.stream(REQUEST)
+        response = gateway.stream(REQUEST, key=key)
 
     assert (response.status, response.text(), response.is_done) == (200, "Hel", outcome == "answered")
     logged = parse_log(capsys.readouterr().out)

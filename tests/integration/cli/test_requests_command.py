@@ -26,7 +26,7 @@ PRICED: dict[str, Any] = {
 def put(aws: Aws, **fields: Any) -> None:
     """Store a key and a record of it."""
     aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(token()))
-    UsageLedger(aws.dynamodb, aws.usage_table, 400).put(usage_record(**fields))
+    UsageLedger(aws.dynamodb, aws.usage_table, 400).put_record(usage_record(**fields))
 
 
 def test_a_request_is_shown_with_every_part_of_its_cost(aws: Aws, on_aws: Run) -> None:

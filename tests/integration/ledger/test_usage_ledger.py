@@ -24,7 +24,7 @@ def records(aws: Aws) -> list[dict[str, Any]]:
 
 def test_a_record_is_stored_with_all_its_fields_under_its_key(aws: Aws, ledger: UsageLedger) -> None:
     record = usage_record(end_user="u-1", tags={"team": "blue"}, client_retry_count=1)
-    ledger.put(record)
+    ledger.put_record(record)
     found = aws.dynamodb.query(
         TableName=aws.usage_table,
         KeyConditionExpression="#pk = :pk AND begins_with(#sk, :use)",
@@ -48,6 +48,7 @@ def test_a_record_is_stored_with_all_its_fields_under_its_key(aws: Aws, ledger: 
             "first_token_ms": record.first_token_ms,
             "tokens_in": record.usage.tokens_in,
             "tokens_out": record.usage.tokens_out,
+            "state": "settled",
             "end_user": "u-1",
             "tags": {"team": "blue"},
             "client_retry_count": 1,
@@ -65,19 +66,19 @@ def test_a_record_is_stored_with_all_its_fields_under_its_key(aws: Aws, ledger: 
 
 
 def test_the_ttl_attribute_of_the_table_is_in_every_record(aws: Aws, ledger: UsageLedger) -> None:
-    ledger.put(usage_record())
+    ledger.put_record(usage_record())
     lifetime = aws.dynamodb.describe_time_to_live(TableName=aws.usage_table)["TimeToLiveDescription"]
     assert lifetime["AttributeName"] in records(aws)[0]
 
 
 def test_a_second_put_of_a_record_changes_nothing(aws: Aws, ledger: UsageLedger) -> None:
-    ledger.put(usage_record())
-    ledger.put(usage_record(outcome="provider_failed"))
+    ledger.put_record(usage_record())
+    ledger.put_record(usage_record(outcome="provider_failed"))
     assert [record["outcome"] for record in records(aws)] == ["answered"]
 
 
 def test_a_record_with_hostile_texts_is_stored(aws: Aws, ledger: UsageLedger) -> None:
-    ledger.put(
+    ledger.put_record(
         usage_record(end_user="\ud83d" + "x" * 100_000, tags={"": "dropped", "a": "", "\x00": "\U0001f511" * 500})
     )
     [stored] = records(aws)
@@ -96,12 +97,12 @@ def test_a_record_with_hostile_texts_is_stored(aws: Aws, ledger: UsageLedger) ->
 )
 def test_a_rejected_write_raises_ledger_unavailable(aws_environment: None, status: int, code: str) -> None:
     with serve_aws_error(status, code) as url, pytest.raises(LedgerUnavailable):
-        UsageLedger(client_without_retries(url), "UsageTable", 400).put(usage_record())
+        UsageLedger(client_without_retries(url), "UsageTable", 400).put_record(usage_record())
 
 
 def test_an_unreachable_dynamodb_raises_ledger_unavailable(aws_environment: None) -> None:
     with pytest.raises(LedgerUnavailable):
-        UsageLedger(client_without_retries(UNREACHABLE), "UsageTable", 400).put(usage_record())
+        UsageLedger(client_without_retries(UNREACHABLE), "UsageTable", 400).put_record(usage_record())
 
 
 def test_a_lost_record_can_be_restored_from_its_logged_fields(aws: Aws, ledger: UsageLedger) -> None:
@@ -110,6 +111,6 @@ def test_a_lost_record_can_be_restored_from_its_logged_fields(aws: Aws, ledger: 
     aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(lost))
     [restored] = records(aws)
     aws.dynamodb.delete_item(TableName=aws.usage_table, Key={"pk": {"S": restored["pk"]}, "sk": {"S": restored["sk"]}})
-    ledger.put(record)
+    ledger.put_record(record)
     [written] = records(aws)
     assert written == restored | {"expires_at": written["expires_at"]}

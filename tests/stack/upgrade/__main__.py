@@ -30,7 +30,9 @@ def record(aws: Aws) -> dict[str, Any]:
     expired = keys.create("expired", NOW, NOW + 60)
     revoked = keys.create("revoked", NOW)
     keys.revoke(revoked.settings.id)
-    UsageLedger(aws.dynamodb, aws.usage_table, CENTURY_DAYS).put(usage_record(key_id=active.settings.id, created=NOW))
+    UsageLedger(aws.dynamodb, aws.usage_table, CENTURY_DAYS).put_record(
+        usage_record(key_id=active.settings.id, created=NOW)
+    )
     aws.store_provider_keys(dashscope="sk-fictitious-key-of-a-release")
     secret = aws.secretsmanager.get_secret_value(SecretId=aws.provider_keys_secret)["SecretString"]
     return {

@@ -118,6 +118,7 @@ def test_every_error_class_has_an_http_error() -> None:
         GatewayError,
         errors.RequestRefused,
         errors.KeyRefused,
+        errors.LimitRefused,
         errors.DependencyFailed,
         errors.ProviderError,
     }

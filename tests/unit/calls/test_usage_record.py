@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.api import HttpRequest
+from qwen_gateway.calls.call_cost import CallCost
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.ledger import AttemptRecord, UsageRecord
 from qwen_gateway.pricing import Cost, Unpriced
@@ -12,7 +13,7 @@ from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome, RoutedRequest
 from qwen_gateway.usage import Usage
-from tests.builders import api_key, chat_request
+from tests.builders import KEY_ID, chat_request
 
 TARGET = Target("dashscope", "qwen4-max")
 NO_USAGE = Unpriced("no_usage")
@@ -28,9 +29,9 @@ def build_record(
 ) -> UsageRecord:
     body = chat_request(**fields)
     request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), headers or {}, b"")
-    call = Call(request, api_key(), RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
+    call = Call(request, KEY_ID, RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
     succeeded = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
-    return build_usage_record(call, Outcome((succeeded,), {}, usage), cost)
+    return build_usage_record(call, Outcome((succeeded,), {}, usage), CallCost(cost))
 
 
 def test_the_usage_is_that_of_the_outcome() -> None:

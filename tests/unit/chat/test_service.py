@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,7 +24,7 @@ from qwen_gateway.errors import (
     ProviderTimeout,
     RequestInvalid,
 )
-from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.ledger import Admission, AdmissionRefused, Caller, KeySnapshot, UsageRecord, WinningRecord
 from qwen_gateway.pricing import Prices
 from qwen_gateway.pricing.price_list import PriceList
 from qwen_gateway.request_ids import RequestIds
@@ -33,10 +33,11 @@ from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest
 from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.usage import Usage
-from tests.builders import api_key, chat_request
+from tests.builders import KEY_ID, chat_request, key_snapshot, token
 from tests.unit.conftest import Logged
 
 TIMEOUTS = Timeouts()
+TOKEN = token()
 IDS = RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
 TARGET = Target("dashscope", "qwen4-max")
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3}
@@ -58,7 +59,8 @@ class FakeDependencies:
         self._refusing = errors or {}
         self.steps: list[str] = []
         self.seconds_left = 0.0
-        self.authentication_s = 0.0
+        self.admission_s = 0.0
+        self.is_known = False
         self.calls: list[RoutedRequest] = []
         self.records: list[UsageRecord] = []
 
@@ -67,13 +69,26 @@ class FakeDependencies:
         if name in self._refusing:
             raise self._refusing[name]
 
-    def check_format(self, _token_text: str) -> None:
-        self._step("format")
+    def was_valid(self, _token_hash: str) -> bool:
+        return self.is_known
 
-    def authenticate(self, _token_text: str, _now: float) -> ApiKey:
+    def read_key(self, _caller: Caller) -> KeySnapshot:
         self._step("key")
-        time.sleep(self.authentication_s)
-        return api_key()
+        return key_snapshot()
+
+    def admit(self, caller: Caller, *_: object) -> Admission:
+        assert caller.key_id == KEY_ID
+        if refusal := self._refusing.get("admit"):
+            raise AdmissionRefused(cast("GatewayError", refusal), None, 0)
+        self._step("admit")
+        time.sleep(self.admission_s)
+        return Admission(key_snapshot(), now=0)
+
+    def describe(self, _target: Target) -> None:
+        return None
+
+    def adapt(self, *_: object) -> dict[Target, Any]:
+        return {}
 
     def targets(self, _name: str) -> tuple[Target, ...]:
         self._step("route")
@@ -94,14 +109,22 @@ class FakeDependencies:
     def stream(self, operation: Operation, request: RoutedRequest, deadline: Deadline, hook: object) -> Outcome:
         return self.complete(operation, request, deadline, hook)
 
-    def put(self, record: UsageRecord) -> None:
+    def open(self, record: UsageRecord) -> None:
+        self._step("open")
+        assert record.state == "open"
+
+    def put(self, _admission: Admission, record: UsageRecord) -> WinningRecord:
         self._step("record")
         self.records.append(record)
+        return WinningRecord(record.state, record.hold, record.cost or 0)
+
+    def release(self, *_: object) -> None:
+        self._step("release")
 
     def serve(self, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
-        request = HttpRequest(IDS, {"authorization": "Bearer t", **(headers or {})}, raw)
-        calls = MeteredCalls(self, self, self, TIMEOUTS, self, Prices(config.parse("")))
+        request = HttpRequest(IDS, {"authorization": f"Bearer {TOKEN}", **(headers or {})}, raw)
+        calls = MeteredCalls(self, self, cast("Any", self), TIMEOUTS, self, Prices(config.parse("")))
         return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
@@ -110,7 +133,7 @@ def test_a_call_runs_its_steps_in_order() -> None:
 
     response = dependencies.serve(chat_request(model="qwen-max"))
 
-    assert dependencies.steps == ["format", "key", "route", "call", "record"]
+    assert dependencies.steps == ["route", "admit", "open", "call", "record", "release"]
     assert dependencies.calls == [RoutedRequest("qwen-max", (TARGET,), chat_request(model="qwen-max"))]
     assert response.body == PRICED_ANSWER
     assert response.headers == {
@@ -132,22 +155,23 @@ def test_every_changed_number_is_returned_in_a_header() -> None:
 @pytest.mark.parametrize(
     ("errors", "steps"),
     [
-        ({"format": KeyUnknown("x")}, ["format"]),
-        ({"key": KeyRevoked("x")}, ["format", "key"]),
-        ({"key": LedgerUnavailable("x")}, ["format", "key"]),
-        ({"route": ModelUnknown("x")}, ["format", "key", "route"]),
+        ({"admit": KeyRevoked("x")}, ["route"]),
+        ({"admit": LedgerUnavailable("x")}, ["route"]),
+        ({"open": LedgerUnavailable("x")}, ["route", "admit", "open", "record"]),
+        ({"route": ModelUnknown("x")}, ["route", "key"]),
     ],
-    ids=["malformed token", "revoked", "ledger down", "unknown model"],
+    ids=["revoked", "ledger down", "no open record", "unknown model"],
 )
-def test_a_rejected_call_reaches_no_provider_and_leaves_no_record(
-    errors: dict[str, Exception], steps: list[str]
-) -> None:
+def test_a_rejected_call_reaches_no_provider(errors: dict[str, Exception], steps: list[str]) -> None:
     dependencies = FakeDependencies(errors=errors)
 
-    with pytest.raises(GatewayError):
-        dependencies.serve()
-
+    try:
+        error = dependencies.serve().body
+    except GatewayError as raised:
+        error = raised
+    assert error in errors.values()
     assert dependencies.steps == steps
+    assert {record.state for record in dependencies.records} <= {"not_called"}
 
 
 def test_without_a_token_no_step_runs() -> None:
@@ -159,11 +183,24 @@ def test_without_a_token_no_step_runs() -> None:
     assert dependencies.steps == []
 
 
-def test_no_body_is_parsed_for_an_unknown_key() -> None:
+LARGE = b"{" * 65_537
+
+
+def test_no_large_body_is_parsed_for_an_unknown_key() -> None:
     dependencies = FakeDependencies(errors={"key": KeyUnknown("x")})
 
     with pytest.raises(KeyUnknown):
-        dependencies.serve(b"{")
+        dependencies.serve(LARGE)
+
+
+def test_a_large_body_of_a_known_key_is_parsed_at_once() -> None:
+    dependencies = FakeDependencies()
+    dependencies.is_known = True
+
+    with pytest.raises(RequestInvalid):
+        dependencies.serve(LARGE)
+
+    assert dependencies.steps == []
 
 
 def test_an_invalid_body_reaches_no_provider_and_leaves_no_record() -> None:
@@ -172,7 +209,7 @@ def test_an_invalid_body_reaches_no_provider_and_leaves_no_record() -> None:
     with pytest.raises(RequestInvalid):
         dependencies.serve(b"{")
 
-    assert dependencies.steps == ["format", "key"]
+    assert dependencies.steps == []
 
 
 @pytest.mark.parametrize(
@@ -184,7 +221,7 @@ def test_an_invalid_body_reaches_no_provider_and_leaves_no_record() -> None:
     ],
     ids=["answered", "failed", "not configured"],
 )
-def test_an_authenticated_call_leaves_one_record(
+def test_an_admitted_call_leaves_one_record(
     outcome: Outcome, status: int, code: str, attempts: int, cost: tuple[int | None, str | None]
 ) -> None:
     dependencies = FakeDependencies(outcome)
@@ -194,7 +231,7 @@ def test_an_authenticated_call_leaves_one_record(
     assert response.body == (PRICED_ANSWER if outcome is ANSWERED else outcome.result)
     assert ("x-gateway-attempts" in response.headers) == bool(attempts)
     (record,) = dependencies.records
-    assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", api_key().id)
+    assert (record.id, record.key_id) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", KEY_ID)
     assert (record.status, record.outcome, len(record.attempts)) == (status, code, attempts)
     assert (record.cost, record.unpriced) == cost
 
@@ -237,7 +274,7 @@ def test_a_record_that_cannot_be_written_is_logged_completely_and_counted(logged
         assert (each["request_id"], each["api_request_id"]) == IDS
     assert (line["level"], line["message"]) == ("ERROR", "usage record lost")
     lost = line["usage_record"]
-    assert (lost["pk"], lost["sk"]) == (f"KEY#{api_key().id}", "USE#01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert (lost["pk"], lost["sk"]) == (f"KEY#{KEY_ID}", "USE#01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert (lost["tokens_in"], lost["tokens_out"], lost["end_user"]) == (12, 3, "end user")
     assert lost["tags"] == {"team": "blue"}
     assert "Say hello." not in json.dumps(line)
@@ -310,10 +347,10 @@ def test_a_buffered_answer_ends_before_api_gateways_idle_timeout() -> None:
     assert streamed.seconds_left == pytest.approx(898, abs=0.5)
 
 
-def test_the_time_for_authentication_counts_towards_the_deadline() -> None:
+def test_the_time_for_admission_counts_towards_the_deadline() -> None:
     dependencies = FakeDependencies()
-    dependencies.authentication_s = 0.02
+    dependencies.admission_s = 0.02
 
     dependencies.serve()
 
-    assert dependencies.seconds_left <= 20 - dependencies.authentication_s
+    assert dependencies.seconds_left <= 20 - dependencies.admission_s

@@ -15,17 +15,28 @@ from qwen_gateway.api import EventStreamResponse, HttpRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, ProviderAnswerBroken
-from qwen_gateway.ledger import ApiKey, UsageRecord
+from qwen_gateway.ledger import Admission, Caller, KeySnapshot, UsageRecord, WinningRecord
 from qwen_gateway.pricing import Prices
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Transport, Upstream
-from tests.builders import api_key, chat_request, chunk, encode_chunks, error_event, finish, split_at, usage
+from tests.builders import (
+    chat_request,
+    chunk,
+    encode_chunks,
+    error_event,
+    finish,
+    key_snapshot,
+    split_at,
+    token,
+    usage,
+)
 from tests.builders.provider_responses import DONE
 from tests.stream_response import StreamResponse
 from tests.unit.upstream.fakes import FakeResponse
 
 HEADERS = {"content-type": "text/event-stream; charset=utf-8"}
+TOKEN = token()
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
@@ -47,15 +58,22 @@ class FakeDependencies:
         self._response = response
         self.records: list[UsageRecord] = []
 
-    def check_format(self, _token_text: str) -> None: ...
+    def was_valid(self, _token_hash: str) -> bool:
+        return False
 
-    def authenticate(self, _token_text: str, _now: float) -> ApiKey:
-        return api_key()
+    def read_key(self, _caller: Caller) -> KeySnapshot:
+        return key_snapshot()
+
+    def admit(self, *_: object) -> Admission:
+        return Admission(key_snapshot(), now=0)
 
     def targets(self, _name: str) -> tuple[Target, ...]:
         return (Target("dashscope", "qwen-plus"),)
 
     def retirement(self, _target: Target) -> None:
+        return None
+
+    def describe(self, _target: Target) -> None:
         return None
 
     def key(self, _provider: str, _seconds: float) -> str:
@@ -64,18 +82,22 @@ class FakeDependencies:
     def reload_refused(self, _provider: str, _refused: str, _seconds: float) -> bool:
         return False
 
-    def open(self, *_call: object) -> FakeResponse:
-        return self._response
+    def open(self, *call: object) -> FakeResponse | None:
+        """Return the response of the transport; or put an open record."""
+        return self._response if len(call) > 1 else None
 
-    def put(self, record: UsageRecord) -> None:
+    def put(self, _admission: Admission, record: UsageRecord) -> WinningRecord:
         self.records.append(record)
+        return WinningRecord(record.state, record.hold, record.cost or 0)
+
+    def release(self, *_: object) -> None: ...
 
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
         settings = config.parse('{"retries": {"attempts": 1}}')
         upstream = Upstream(settings, self, cast("Transport", self))
-        service = ChatService(self, MeteredCalls(self, upstream, self, Timeouts(), self, Prices(settings)))
+        service = ChatService(self, MeteredCalls(self, upstream, cast("Any", self), Timeouts(), self, Prices(settings)))
         body = json.dumps(chat_request(stream=True, **choices)).encode()
-        request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": "Bearer t"}, body)
+        request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": f"Bearer {TOKEN}"}, body)
         response = service.complete(request, remaining_s=20)
         if isinstance(response, EventStreamResponse):
             return StreamResponse(200, HEADERS, b"".join(response.events).decode())

@@ -15,6 +15,7 @@ from qwen_gateway.errors import (
     HttpError,
     InternalError,
     KeyRefused,
+    LimitRefused,
     RequestRefused,
 )
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
@@ -102,12 +103,13 @@ def _error_response(error: GatewayError, ids: RequestIds, headers: Mapping[str, 
 
 
 def count(error: GatewayError, ids: RequestIds) -> None:
-    """Count an error that a client gets, and log it unless its cause is the request."""
+    """Count an error that a client gets, and log it unless its cause is the request or its key."""
     http_error = http_error_for(error)
     if isinstance(error, RequestRefused | KeyRefused):
         metrics.count("request_refused", ids)
-    else:
-        metrics.count(http_error.code, ids)
+        return
+    metrics.count(http_error.code, ids)
+    if not isinstance(error, LimitRefused):
         observability.logger().warning(
             "call failed",
             extra={**ids.log_fields(), "cause": type(error).__name__, "status": http_error.status},

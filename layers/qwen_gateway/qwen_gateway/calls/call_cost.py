@@ -1,13 +1,11 @@
 """What a call costs, and how the client is told."""
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
-from qwen_gateway import observability
-from qwen_gateway.calls.usage_record import Call
-from qwen_gateway.errors import GatewayError
-from qwen_gateway.pricing import Cost, Unpriced, count_searches
+from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Outcome
+from qwen_gateway.upstream import Attempt
 from qwen_gateway.usage import Usage
 
 
@@ -23,21 +21,68 @@ class Prices(Protocol):
         ...
 
 
-def price_answer(prices: Prices, call: Call, target: Target, usage: Usage | None) -> Cost | Unpriced:
-    """Return the cost of a complete answer; the price is that of the call's start."""
-    try:
-        return prices.cost(target, usage and count_searches(usage, call.routed.body), call.start.epoch)
-    except Exception as error:  # noqa: BLE001 - a wrong price list must not cost the answer or its record
-        observability.report(error, call.request.ids)
-        return Unpriced("internal_error")
+class CallCost(NamedTuple):
+    """The cost of a call, and what is presumed of each attempt whose cost the provider did not report; else None."""
+
+    cost: Cost | Unpriced
+    presumed: tuple[int | None, ...] = ()
 
 
-def price_call(prices: Prices, call: Call, outcome: Outcome[Any]) -> Cost | Unpriced:
-    """Return the cost of a finished call. One that failed is unpriced if a provider may have charged an attempt."""
-    if not isinstance(outcome.result, GatewayError):
-        return price_answer(prices, call, outcome.attempts[-1].target, outcome.usage)
-    is_charged = any(attempt.charged != "none" for attempt in outcome.attempts)
-    return Unpriced("presumed") if is_charged else prices.nothing()
+type BoundOf = Callable[[Target], Cost | None]
+"""Returns the most that an attempt at a target may cost; None without a bound."""
+
+
+class Pricing(NamedTuple):
+    """What the cost of a call depends on beside its attempts.
+
+    Attributes:
+        prices: the prices of the targets.
+        bound: the bounds of the call.
+        policy: what presumed attempts are charged.
+        at: the start of the call, in seconds since 1970.
+        amount: what its hold has for it, in pico-units; 0 without.
+    """
+
+    prices: Prices
+    bound: BoundOf
+    policy: Literal["bound", "nothing"]
+    at: float
+    amount: int
+
+
+class _Charge(NamedTuple):
+    cost: Cost | Unpriced
+    is_presumed: bool = False
+
+
+def price_call(pricing: Pricing, attempts: Sequence[Attempt], usage: Usage | None) -> CallCost:
+    """Return the cost of a call with these attempts; `usage` is that of the last one, if it was answered."""
+    charges = [_charge(pricing, attempt, usage) for attempt in attempts]
+    presumed = tuple(
+        charge.cost.amount if charge.is_presumed and isinstance(charge.cost, Cost) else None for charge in charges
+    )
+    is_answered = bool(attempts) and attempts[-1].charged == "billed"
+    # The answer's cost is told, also if that of an attempt before it is not known.
+    deciding = charges[-1:] if is_answered else charges
+    if unpriced := next((charge.cost for charge in deciding if isinstance(charge.cost, Unpriced)), None):
+        return CallCost(unpriced, presumed)
+    costs = [charge.cost for charge in charges if isinstance(charge.cost, Cost)]
+    main = costs[-1] if is_answered else max(costs, key=lambda cost: cost.amount, default=pricing.prices.nothing())
+    return CallCost(main._replace(amount=sum(cost.amount for cost in costs)), presumed)
+
+
+def _charge(pricing: Pricing, attempt: Attempt, usage: Usage | None) -> _Charge:
+    """Return what the call is charged for an attempt."""
+    match attempt.charged:
+        case "billed":
+            cost = pricing.prices.cost(attempt.target, usage, pricing.at)
+            if isinstance(cost, Unpriced) and pricing.amount and (bound := pricing.bound(attempt.target)):
+                return _Charge(bound, is_presumed=True)
+            return _Charge(cost)
+        case "presumed":
+            nothing = pricing.prices.nothing() if pricing.policy == "nothing" else None
+            return _Charge(nothing or pricing.bound(attempt.target) or Unpriced("presumed"), is_presumed=True)
+    return _Charge(pricing.prices.nothing())
 
 
 def usage_fields(cost: Cost | Unpriced) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The metered call: authenticate the client's key, run the attempts, write one usage record."""
+"""The metered call: admit it, run the attempts, settle it. Every endpoint that calls a provider goes through it."""
 
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple, Protocol
 
 from qwen_gateway import metrics, observability
 from qwen_gateway.api import (
@@ -14,42 +15,47 @@ from qwen_gateway.api import (
     client_read_timeout,
     encode_events,
     error_event,
+    http_error_for,
     requested_timeout,
 )
-from qwen_gateway.aws import LONGEST_AWS_CALL_S
+from qwen_gateway.calls import call_plan
+from qwen_gateway.calls.admitted_call import AdmittedCall
 from qwen_gateway.calls.background_task import BackgroundTask
-from qwen_gateway.calls.call_cost import Prices, add_cost, price_answer, price_call, usage_fields
-from qwen_gateway.calls.call_metrics import write_call_metrics
+from qwen_gateway.calls.call_cost import CallCost, add_cost, usage_fields
+from qwen_gateway.calls.call_plan import CallPlan, Limits
+from qwen_gateway.calls.guarded_prices import GuardedPrices, Prices
+from qwen_gateway.calls.limit_headers import build_limit_headers, build_shadow_header
 from qwen_gateway.calls.response_headers import build_response_headers
+from qwen_gateway.calls.settlement import Settlements
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
-from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable
-from qwen_gateway.ledger import ApiKey, UsageRecord, record_fields
-from qwen_gateway.pricing import Cost, Unpriced
-from qwen_gateway.provider_failures import PROVIDER_FAILURES
-from qwen_gateway.request_ids import RequestIds
+from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable, LimitRefused
+from qwen_gateway.ledger import Admission, AdmissionRefused, Caller, KeySnapshot, token
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import Attempt, BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
+from qwen_gateway.upstream import BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
-_LOSS_REPORT_S = 0.75
-"""Seconds of an invocation that are kept back to log a record that could not be written."""
 
+class Admissions(Protocol):
+    """The ledger's admission of calls."""
 
-class ApiKeys(Protocol):
-    """The clients' API keys."""
-
-    def check_format(self, token_text: str) -> None:
-        """Raise KeyUnknown for a malformed token, without a call to AWS."""
+    def was_valid(self, token_hash: str) -> bool:
+        """Return whether a token was accepted in this environment within ten minutes."""
         ...
 
-    def authenticate(self, token_text: str, now: float) -> ApiKey:
-        """Return the key of a token, or raise KeyRefused."""
+    def read_key(self, caller: Caller) -> KeySnapshot:
+        """Authenticate by a read, or raise KeyRefused."""
+        ...
+
+    def admit(
+        self, caller: Caller, plan: CallPlan, seconds_left: Callable[[], float], read: KeySnapshot | None
+    ) -> Admission:
+        """Admit a call, or raise AdmissionRefused."""
         ...
 
 
-class Upstream(Protocol):
+class Upstream(call_plan.Upstream, Protocol):
     """The providers' client. Errors are returned, not raised."""
 
     def complete(
@@ -65,16 +71,8 @@ class Upstream(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """The store of usage records."""
-
-    def put(self, record: UsageRecord) -> None:
-        """Write a record, or raise LedgerUnavailable."""
-        ...
-
-
-class Routes(Protocol):
-    """The retirements of models."""
+class Routes(call_plan.Routes, Protocol):
+    """The models of the targets, and their retirements."""
 
     def retirement(self, target: Target) -> Retirement | None:
         """Return the retirement of a target's model if clients have to be warned of it."""
@@ -82,14 +80,15 @@ class Routes(Protocol):
 
 
 class MeteredCalls(NamedTuple):
-    """What all calls of an execution environment share."""
+    """What all calls of an execution environment share; `presumed` is what attempts without a report are charged."""
 
-    keys: ApiKeys
+    admissions: Admissions
     upstream: Upstream
-    ledger: Ledger
+    settlements: Settlements
     timeouts: Timeouts
     routes: Routes
     prices: Prices
+    presumed: Literal["bound", "nothing"] = "bound"
 
     def start(self, request: HttpRequest, remaining_s: float) -> "MeteredCall":
         """Start a call that has to end, its usage record included, within `remaining_s` seconds.
@@ -97,13 +96,11 @@ class MeteredCalls(NamedTuple):
         Raises:
             KeyRefused: the request has no token, or a malformed one; there was no call to AWS.
         """
-        call = MeteredCall(self, request, remaining_s)
-        self.keys.check_format(call.token)
-        return call
+        return MeteredCall(self, request, remaining_s)
 
 
 class MeteredCall:
-    """One call of a client. Each call that is run leaves exactly one usage record."""
+    """One call of a client. Each call that is admitted leaves exactly one usage record."""
 
     def __init__(self, calls: MeteredCalls, request: HttpRequest, remaining_s: float) -> None:
         self._start = CallStart.now()
@@ -111,68 +108,140 @@ class MeteredCall:
         self._request = request
         self._remaining_s = remaining_s
         self._limit_s = min(remaining_s - calls.timeouts.reserved_for_ledger, requested_timeout(request.headers))
-        self.token = api_key_token(request.headers)
+        parsed = token.parse(api_key_token(request.headers))
+        self._prices = GuardedPrices(calls.prices, request.ids)
+        self._caller = Caller(parsed.id, token.digest(parsed.text), request.ids.ulid, model="")
+        self._read: KeySnapshot | None = None
 
-    def authenticate(self) -> ApiKey:
-        """Return the client's key, or raise KeyRefused."""
-        return self._calls.keys.authenticate(self.token, self._start.epoch)
+    def authenticate(self) -> None:
+        """Read the client's key, or raise KeyRefused."""
+        self._read = self._calls.admissions.read_key(self._caller)
 
-    def run(self, key: ApiKey, operation: Operation, routed: RoutedRequest) -> JsonResponse:
-        """Return the response with the whole answer, or with an error."""
+    def authenticate_unless_known(self) -> None:
+        """Read the client's key unless its token was accepted in this environment a moment ago."""
+        if not self._calls.admissions.was_valid(self._caller.token_hash):
+            self.authenticate()
+
+    def run(self, operation: Operation, routed: RoutedRequest, limits: Limits) -> JsonResponse:
+        """Return the response with the whole answer, or with an error.
+
+        Args:
+            operation: the kind of call.
+            routed: the client's request.
+            limits: what a provider can count for it at most.
+        """
+        admitted = self._admit(operation, routed, limits, streamed=False)
+        if isinstance(admitted, JsonResponse):
+            return admitted
         limit_s = min(self._limit_s, MAX_IDLE_S, client_read_timeout(self._request.headers))
         try:
-            outcome = self._calls.upstream.complete(operation, routed, self._deadline(limit_s), self._before_attempt)
+            outcome = self._calls.upstream.complete(
+                operation, admitted.request, self._deadline(limit_s), admitted.before_attempt
+            )
         except Exception as error:  # noqa: BLE001 - a call that an internal error ended has a record, too
             outcome = Outcome((), InternalError(error))
         self._report(outcome.result)
-        call = Call(self._request, key, routed, self._start)
-        cost = self._record(call, outcome)
+        cost = admitted.settle(outcome, self._seconds_left(), retires_soon=self._retirement(outcome) is not None)
         result = outcome.result
         answer = result if isinstance(result, GatewayError) else add_cost(result, cost)
-        return JsonResponse(answer, self._headers(outcome))
+        return JsonResponse(answer, self._headers(admitted, outcome))
 
     def stream(
-        self, key: ApiKey, operation: StreamingOperation, routed: RoutedRequest
+        self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits
     ) -> JsonResponse | EventStreamResponse:
         """Return the response, which starts with the first output, or after `response_start` seconds without one.
 
-        An error before the start is the response.
+        An error before the start is the response. The arguments are those of `run`.
         """
-        call = Call(self._request, key, routed, self._start, streamed=True)
-        task = BackgroundTask(lambda: self._open(operation, routed))
+        admitted = self._admit(operation, routed, limits, streamed=True)
+        if isinstance(admitted, JsonResponse):
+            return admitted
+        task = BackgroundTask(lambda: self._open(operation, admitted))
         response_start_s = min(self._calls.timeouts.response_start, client_read_timeout(self._request.headers))
         outcome = task.wait(response_start_s - self._start.elapsed())
         if outcome and isinstance(outcome.result, GatewayError):
-            self._record(call, outcome)
-            return JsonResponse(outcome.result, self._headers(outcome))
-        headers = self._headers(outcome) if outcome else {}
-        return EventStreamResponse(self._events(call, task), self._calls.timeouts.ping, headers)
+            admitted.settle(outcome, self._seconds_left())
+            return JsonResponse(outcome.result, self._headers(admitted, outcome))
+        return EventStreamResponse(
+            self._events(admitted, task), self._calls.timeouts.ping, self._headers(admitted, outcome)
+        )
 
-    def _open(self, operation: StreamingOperation, routed: RoutedRequest) -> Outcome[Relay]:
+    def _admit(
+        self, operation: Operation, routed: RoutedRequest, limits: Limits, *, streamed: bool
+    ) -> AdmittedCall | JsonResponse:
+        """Return the admitted call, whose record is open if it has no hold; or the response that refuses it."""
+        calls = self._calls
+        plan = CallPlan(calls.upstream, calls.routes, self._prices, operation, routed, limits, self._start.epoch)
+        caller = self._caller._replace(model=routed.model)
+        call = Call(self._request, caller.key_id, routed, self._start, streamed=streamed)
+        try:
+            admission = calls.admissions.admit(caller, plan, lambda: self._limit_s - self._start.elapsed(), self._read)
+        except AdmissionRefused as refused:
+            return self._refuse(call, refused)
+        if build_shadow_header(admission.snapshot, admission.now):
+            metrics.count("limits_exceeded", self._request.ids)
+        admitted = AdmittedCall(
+            call._replace(hold=admission.hold), plan, admission, calls.settlements, self._prices, calls.presumed
+        )
+        error = admitted.open(self._limit_s - self._start.elapsed())
+        return JsonResponse(error) if error else admitted
+
+    def _refuse(self, call: Call, refused: AdmissionRefused) -> JsonResponse:
+        """Return the response of a call that was not admitted, and release what its sends may have held."""
+        error, ids = refused.error, self._request.ids
+        self._report(error)
+        if refused.holds:
+            cost = CallCost(self._prices.nothing())
+            record = build_usage_record(call._replace(hold=refused.holds[-1]), Outcome((), error), cost)
+            record = record._replace(state="not_called")
+            with suppress(LedgerUnavailable):
+                BackgroundTask(
+                    lambda: self._calls.settlements.release_unclear(record, refused.holds, refused.amount)
+                ).wait(self._seconds_left())
+        if refused.snapshot and not isinstance(error, InternalError | LedgerUnavailable):
+            reason = http_error_for(error).code
+            extra = {**ids.log_fields(), "key_id": call.key_id, "reason": reason}
+            observability.logger().warning("call refused", extra=extra)
+        is_limit = refused.snapshot and isinstance(error, LimitRefused)
+        headers = build_limit_headers(refused.snapshot, refused.now) if refused.snapshot and is_limit else {}
+        return JsonResponse(error, headers)
+
+    def _open(self, operation: StreamingOperation, admitted: AdmittedCall) -> Outcome[Relay]:
         try:
             outcome = self._calls.upstream.stream(
-                operation, routed, self._deadline(self._limit_s), self._before_attempt
+                operation, admitted.request, self._deadline(self._limit_s), admitted.before_attempt
             )
         except Exception as error:  # noqa: BLE001 - as in `run`
             outcome = Outcome((), InternalError(error))
         self._report(outcome.result)
         return outcome
 
-    def _events(self, call: Call, task: BackgroundTask[Outcome[Relay]]) -> Iterator[bytes]:
-        """Yield the events of the response. They are read to the end even if the client left, so the usage is exact."""
+    def _events(self, admitted: AdmittedCall, task: BackgroundTask[Outcome[Relay]]) -> Iterator[bytes]:
+        """Yield the events of the response. They are read to the end even if the client left, so the usage is exact.
+
+        `[DONE]` follows the settlement, so that a client which calls again at once meets a free slot.
+        """
         outcome = task.result()
         relay = outcome.result
-        cost: Cost | Unpriced | None = None
+        cost: CallCost | None = None
         try:
             if isinstance(relay, GatewayError):
                 yield error_event(relay, self._request.ids)
             else:
-                cost = yield from self._relay(call, relay)
+                cost = yield from self._relay(admitted, relay)
         finally:
             ended = outcome if isinstance(relay, GatewayError) else relay.end()
-            self._record(call._replace(response_started=True), ended, cost)
+            admitted.settle(
+                ended,
+                self._seconds_left(),
+                cost=cost,
+                response_started=True,
+                retires_soon=self._retirement(ended) is not None,
+            )
+        if cost:
+            yield DONE
 
-    def _relay(self, call: Call, relay: Relay) -> Generator[bytes, None, Cost | Unpriced | None]:
+    def _relay(self, admitted: AdmittedCall, relay: Relay) -> Generator[bytes, None, CallCost | None]:
         """Yield the events of an answer, and return its cost, None if it failed."""
         try:
             for batch in relay.events():
@@ -181,12 +250,17 @@ class MeteredCall:
             self._report(error)
             yield error_event(error, self._request.ids)
             return None
-        cost = price_answer(self._calls.prices, call, relay.target, relay.usage)
-        yield encode_events([event.data for event in relay.last_events(usage_fields(cost))]) + DONE
+        cost = admitted.price(relay.end())
+        if last := relay.last_events(usage_fields(cost.cost)):
+            yield encode_events([event.data for event in last])
         return cost
 
-    def _headers(self, outcome: Outcome[Any]) -> dict[str, str]:
-        return build_response_headers(outcome, self._retirement(outcome))
+    def _headers(self, admitted: AdmittedCall, outcome: Outcome[Any] | None) -> dict[str, str]:
+        admission = admitted.admission
+        limits = build_limit_headers(admission.snapshot, admission.now)
+        shadow = build_shadow_header(admission.snapshot, admission.now)
+        answer = build_response_headers(outcome, self._retirement(outcome)) if outcome else {}
+        return answer | limits | shadow
 
     def _retirement(self, outcome: Outcome[Any]) -> Retirement | None:
         """Return the retirement of the model that answers, if clients have to be warned of it."""
@@ -198,54 +272,10 @@ class MeteredCall:
     def _deadline(self, limit_s: float) -> Deadline:
         return Deadline(limit_s - self._start.elapsed())
 
-    def _before_attempt(self, _target: Target, _attempts: Sequence[Attempt]) -> None:
-        """Allow every attempt: a budget will have to cover it first."""
+    def _seconds_left(self) -> float:
+        """Return the seconds until the end of the invocation."""
+        return self._remaining_s - self._start.elapsed()
 
     def _report(self, result: object) -> None:
         if isinstance(result, InternalError):
             observability.report(result.cause, self._request.ids)
-
-    def _record(self, call: Call, outcome: Outcome[Any], cost: Cost | Unpriced | None = None) -> Cost | Unpriced:
-        """Write the usage record, and return the cost in it; a cost that is known already is not computed again."""
-        ids = self._request.ids
-        cost = cost or price_call(self._calls.prices, call, outcome)
-        record = build_usage_record(call, outcome, cost)
-        if not self._is_written(record):
-            extra = {**ids.log_fields(), "usage_record": record_fields(record)}
-            observability.logger().error("usage record lost", extra=extra)
-            metrics.count("usage_record_lost", ids)
-        _count_recovered_failures(outcome, ids)
-        if self._retirement(outcome):
-            metrics.count("model_retires_soon", ids)
-        write_call_metrics(record, ids)
-        return cost
-
-    def _is_written(self, record: UsageRecord) -> bool:
-        """Write a record; return whether that succeeded before the time for a log line about its loss."""
-        seconds = self._remaining_s - self._start.elapsed() - _LOSS_REPORT_S
-        if seconds >= LONGEST_AWS_CALL_S:
-            return self._put(record)
-        # The timeouts and retries of the AWS client can outlast the invocation, and a killed function logs nothing.
-        return bool(BackgroundTask(lambda: self._put(record)).wait(seconds))
-
-    def _put(self, record: UsageRecord) -> bool:
-        """Return whether the record was written."""
-        try:
-            self._calls.ledger.put(record)
-        except LedgerUnavailable:
-            return False
-        return True
-
-
-_OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
-"""The metrics of failures that only the owner can fix, by the cause of the attempt."""
-
-
-def _count_recovered_failures(outcome: Outcome[Any], ids: RequestIds) -> None:
-    """Count the failures for the owner that the client does not see, because another target answered.
-
-    The error of the response is counted with the response.
-    """
-    unseen = {attempt.cause for attempt in outcome.attempts} - {type(outcome.result).__name__}
-    for cause in sorted(unseen & _OWNER_METRICS.keys()):
-        metrics.count(_OWNER_METRICS[cause], ids)

@@ -6,10 +6,9 @@ are the ledger's counters, which `administration` initializes.
 """
 
 import hmac
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown, LedgerUnavailable
+from qwen_gateway.errors import KeyExpired, KeyRevoked, KeyUnknown
 from qwen_gateway.ledger import token
 from qwen_gateway.ledger.dynamodb import FAILURES, Item, from_item, ledger_unavailable
 
@@ -50,19 +49,6 @@ class ApiKeys:
         self._client = client
         self._table_name = table_name
 
-    def connect(self) -> None:
-        """Open the connection to DynamoDB with a read that finds no item. Failures are ignored: later reads raise."""
-        with suppress(LedgerUnavailable):
-            self._read("-")
-
-    def check_format(self, token_text: str) -> None:
-        """Check the format and checksum of a token, without a call to AWS.
-
-        Raises:
-            KeyUnknown: the format or the checksum is invalid.
-        """
-        token.parse(token_text)
-
     def authenticate(self, token_text: str, now: float) -> ApiKey:
         """Return the key of a token.
 
@@ -79,13 +65,9 @@ class ApiKeys:
         parsed = token.parse(token_text)
         item = self._read(parsed.id)
         if item is None:
-            raise _key_unknown()
+            raise key_unknown()
         key = ApiKey.of(item)
-        _check_secret(key, token.digest(parsed.text), now)
-        if key.disabled:
-            raise KeyRevoked("This API key was revoked. Ask the owner of the gateway for a new one.")
-        if key.expires is not None and key.expires <= now:
-            raise KeyExpired("This API key has expired. Ask the owner of the gateway for a new one.")
+        check_key(key, token.digest(parsed.text), now)
         return key
 
     def _read(self, key_id: str) -> Item | None:
@@ -97,15 +79,30 @@ class ApiKeys:
         return output.get("Item")
 
 
+def check_key(key: ApiKey, token_hash: str, now: float) -> None:
+    """Check that a key may be used with a token, by the token's digest.
+
+    Raises:
+        KeyUnknown: the secret is wrong.
+        KeyRevoked: the owner revoked the key.
+        KeyExpired: the key has expired, or the token was rotated and its grace period is over.
+    """
+    _check_secret(key, token_hash, now)
+    if key.disabled:
+        raise KeyRevoked("This API key was revoked. Ask the owner of the gateway for a new one.")
+    if key.expires is not None and key.expires <= now:
+        raise KeyExpired("This API key has expired. Ask the owner of the gateway for a new one.")
+
+
 def _check_secret(key: ApiKey, token_hash: str, now: float) -> None:
     if hmac.compare_digest(token_hash, key.token_hash):
         return
     if key.previous_hash is None or not hmac.compare_digest(token_hash, key.previous_hash):
-        raise _key_unknown()
+        raise key_unknown()
     if key.previous_expires is None or key.previous_expires <= now:
         raise KeyExpired("This API key was replaced by a new one, and its time of grace is over. Use the new one.")
 
 
-def _key_unknown() -> KeyUnknown:
-    # One message for an unknown id and a wrong secret, so that responses do not reveal which ids exist.
+def key_unknown() -> KeyUnknown:
+    """Return one error for an unknown id and a wrong secret, so that responses do not reveal which ids exist."""
     return KeyUnknown("This API key is not known to the gateway. Ask its owner for one.")

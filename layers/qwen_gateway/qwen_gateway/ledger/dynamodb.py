@@ -7,7 +7,14 @@ serializer for it.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+)
 
 from qwen_gateway.errors import LedgerUnavailable
 
@@ -31,6 +38,19 @@ def ledger_unavailable() -> LedgerUnavailable:
 def is_condition_failure(failure: Exception) -> bool:
     """Return whether a write was rejected because its ConditionExpression was false."""
     return isinstance(failure, ClientError) and failure.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+_NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ProxyConnectionError)
+_SERVER_FAULTS = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable"})
+_FIRST_SERVER_ERROR = 500
+
+
+def is_unclear(failure: Exception) -> bool:
+    """Return whether a failed write may have been applied, or may be later: a timeout, a lost connection, a 5xx."""
+    if isinstance(failure, ClientError):
+        status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        return status >= _FIRST_SERVER_ERROR or failure.response["Error"]["Code"] in _SERVER_FAULTS
+    return not isinstance(failure, _NOT_SENT)
 
 
 def to_item(fields: Mapping[str, Plain | None]) -> "dict[str, AttributeValueTypeDef]":

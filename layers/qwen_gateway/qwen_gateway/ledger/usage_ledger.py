@@ -1,17 +1,29 @@
-"""Usage records: one for each authenticated call, successful or not. They never contain prompts or answers.
+"""Usage records: one for each admitted call, successful or not. They never contain prompts or answers.
 
 A record's primary key is `pk = KEY#<key id>`, `sk = USE#<ulid>`, so that a query returns the calls of a key in order of
 time. DynamoDB deletes a record after the stack's retention (`expires_at`).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from qwen_gateway.ledger.dynamodb import FAILURES, Plain, is_condition_failure, ledger_unavailable, to_item
+from botocore.exceptions import ClientError
+
+from qwen_gateway.ledger.dynamodb import (
+    FAILURES,
+    Item,
+    Plain,
+    from_item,
+    is_condition_failure,
+    ledger_unavailable,
+    to_item,
+)
 from qwen_gateway.usage import Usage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+type RecordState = Literal["open", "settled", "not_called"]
 
 _SECONDS_A_DAY = 86_400
 _MAX_TAGS = 5
@@ -21,8 +33,9 @@ _MAX_CHARACTERS = 128
 class AttemptRecord(NamedTuple):
     """One upstream call.
 
-    `charged` is `billed`, `presumed` (the model may have run) or `none`. `cause` is the error class, None on success.
-    `http_status` is the provider's, None when there was no response.
+    `charged` is `billed`, `presumed` (the model may have run) or `none`. `presumed_cost` is what the call is charged
+    for it without a report of the provider, in pico-units. `cause` is the error class, None on success. `http_status`
+    is the provider's, None when there was no response.
     """
 
     provider: str
@@ -32,14 +45,17 @@ class AttemptRecord(NamedTuple):
     cause: str | None = None
     http_status: int | None = None
     provider_request_id: str | None = None
+    presumed_cost: int | None = None
 
 
 class UsageRecord(NamedTuple):
     """One call of a client: `id` is its ULID, `created` its time in seconds since 1970.
 
-    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code. `api_request_id` is
-    API Gateway's id of the request. `cost` is in pico-units of `cost_currency`, `price` the version of the price,
-    `exchange_rate` what one unit of the price's currency costs in it; `unpriced` says why there is no cost.
+    `status` is the HTTP status that the client received, `outcome` is `answered` or the error code; a call that has not
+    ended has neither status nor latency, and its outcome is `open`. `api_request_id` is API Gateway's id of the
+    request. `cost` is in pico-units of `cost_currency`, `price` the version of the price, `exchange_rate` what one unit
+    of the price's currency costs in it; `unpriced` says why there is no cost. `state` is final unless it is `open`;
+    `hold` is the name of the hold that this record settles, None without.
     """
 
     id: str
@@ -47,9 +63,9 @@ class UsageRecord(NamedTuple):
     created: int
     model_asked: str
     streamed: bool
-    status: int
+    status: int | None
     outcome: str
-    latency_ms: int
+    latency_ms: int | None
     first_token_ms: int | None = None
     model_used: str | None = None
     provider: str | None = None
@@ -64,6 +80,22 @@ class UsageRecord(NamedTuple):
     tags: Mapping[str, str] = {}
     client_retry_count: int | None = None
     api_request_id: str | None = None
+    state: RecordState = "settled"
+    hold: str | None = None
+
+
+class WinningRecord(NamedTuple):
+    """What the record in the table says of the money: its state, the hold that it settles, and the cost."""
+
+    state: str
+    hold: str | None
+    cost: int
+
+    @classmethod
+    def of(cls, item: Item) -> "WinningRecord":
+        """Parse an item of the usage table. Records from before the ledger have no state and are final."""
+        fields = from_item({name: item[name] for name in ("state", "hold", "cost") if name in item})
+        return cls(fields.get("state", "settled"), fields.get("hold"), fields.get("cost", 0))
 
 
 class UsageLedger:
@@ -74,23 +106,52 @@ class UsageLedger:
         self._table_name = table_name
         self._retention_s = retention_days * _SECONDS_A_DAY
 
-    def put(self, record: UsageRecord) -> None:
-        """Write a record. Repeating the write changes nothing.
+    def put_record(self, record: UsageRecord) -> WinningRecord:
+        """Put the final record of a call with a hold, and return the record that counts: the first one.
 
         Raises:
             LedgerUnavailable: DynamoDB failed; log `record_fields(record)`, from which the item can be restored.
         """
-        fields = record_fields(record) | {"expires_at": record.created + self._retention_s}
+        return self._put(record, "attribute_not_exists(#pk)", {"#pk": "pk"})
+
+    def put_open(self, record: UsageRecord) -> None:
+        """Put the open record of a call without a hold, before its first attempt.
+
+        Raises:
+            LedgerUnavailable: DynamoDB failed, or the call has a final record.
+        """
+        if self._put(record, "attribute_not_exists(#pk)", {"#pk": "pk"}).state != "open":
+            raise ledger_unavailable()
+
+    def replace_open(self, record: UsageRecord) -> WinningRecord:
+        """Replace the open record of a call by its final one, and return the record that counts.
+
+        Raises:
+            LedgerUnavailable: as `put_record`.
+        """
+        condition = "attribute_not_exists(#pk) OR #state = :open"
+        return self._put(record, condition, {"#pk": "pk", "#state": "state"}, {":open": "open"})
+
+    def _put(
+        self, record: UsageRecord, condition: str, names: Mapping[str, str], values: Mapping[str, Plain] = {}
+    ) -> WinningRecord:
+        item = to_item(record_fields(record) | {"expires_at": record.created + self._retention_s})
+        request: dict[str, Any] = {"ExpressionAttributeValues": to_item(values)} if values else {}
         try:
             self._client.put_item(
                 TableName=self._table_name,
-                Item=to_item(fields),
-                ConditionExpression="attribute_not_exists(#pk)",
-                ExpressionAttributeNames={"#pk": "pk"},
+                Item=item,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **request,
             )
         except FAILURES as failure:
-            if not is_condition_failure(failure):
+            winner: Any = failure.response.get("Item") if isinstance(failure, ClientError) else None
+            if not is_condition_failure(failure) or not winner:
                 raise ledger_unavailable() from failure
+            return WinningRecord.of(winner)
+        return WinningRecord.of(item)
 
 
 def record_fields(record: UsageRecord) -> dict[str, Plain | None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qwen_gateway.config import Configuration
-from qwen_gateway.dialect import apply_defaults
+from qwen_gateway.dialect import AdaptedRequest, apply_defaults
 from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
 from qwen_gateway.provider_failures import Fallback
 from qwen_gateway.routing import Routes, Target, eligible_targets, output_limit
@@ -20,15 +20,20 @@ from qwen_gateway.upstream.transport import Transport
 
 
 class RoutedRequest(NamedTuple):
-    """A request with its targets; `model` is the client's model name."""
+    """A request with its targets; `model` is the client's model name.
+
+    `defaults` are parameters that neither the request nor its target sets; the client is told their values.
+    """
 
     model: str
     targets: tuple[Target, ...]
     body: Mapping[str, Any]
+    defaults: Mapping[str, Any] = {}
 
 
 type BeforeAttempt = Callable[[Target, Sequence[Attempt]], GatewayError | None]
-"""Called before each attempt with its target and the attempts so far; an error that it returns ends the request."""
+"""Called before each attempt with its target and the attempts so far. An error that it returns ends the request: before
+the first attempt with that error, later with the error of the attempts that were made."""
 
 
 def allow_attempt(_target: Target, _attempts: Sequence[Attempt]) -> None:
@@ -90,6 +95,29 @@ class Upstream:
         relay = Relay(outcome.attempts, stream, outcome.changes, request.model, self._cooldowns)
         return Outcome(outcome.attempts, relay, None, outcome.changes)
 
+    def adapt(self, operation: Operation, request: RoutedRequest) -> dict[Target, AdaptedRequest | RequestInvalid]:
+        """Return the request in the form that each target gets which may be called for it, or why it gets none."""
+        targets, limit = self._eligible(operation, request)
+        adapted: dict[Target, AdaptedRequest | RequestInvalid] = {}
+        for target in targets:
+            try:
+                adapted[target] = self._adapt(operation, request, target, limit)
+            except RequestInvalid as error:
+                adapted[target] = error
+        return adapted
+
+    def _eligible(self, operation: Operation, request: RoutedRequest) -> tuple[tuple[Target, ...], int | None]:
+        """Return the targets that may be called, and the highest output cap that any of them may get."""
+        targets = eligible_targets(request.targets, operation.requirements(request.body), self._describe)
+        return targets, output_limit(self._describe(targets[0]))
+
+    def _adapt(self, operation: Operation, request: RoutedRequest, target: Target, limit: int | None) -> AdaptedRequest:
+        own_body = apply_defaults(request.body, target.defaults)
+        body = apply_defaults(own_body, request.defaults)
+        adapted = operation.adapt(body, self._describe(target), self._providers[target.provider], limit)
+        added = {name for name in request.defaults if own_body.get(name) is None} & adapted.body.keys()
+        return adapted._replace(changes={**adapted.changes, **{name: adapted.body[name] for name in added}})
+
     def _run_attempts[AnyReader: Reader](
         self,
         operation: Operation,
@@ -100,8 +128,7 @@ class Upstream:
     ) -> Outcome[ProviderStream[AnyReader]]:
         """Return the response of the first target that gives an answer, and the failed attempts before."""
         body = request.body
-        targets = eligible_targets(request.targets, operation.requirements(body), self._describe)
-        limit = output_limit(self._describe(targets[0]))
+        targets, limit = self._eligible(operation, request)
         plan = AttemptPlan(targets, self._cooldowns.order(targets), self._attempts, deadline.remaining, self._jitter)
         attempts: list[Attempt] = []
         errors: dict[Target, GatewayError] = {}
@@ -111,12 +138,11 @@ class Upstream:
             target = following.target
             self._sleep(following.wait)
             if refusal := before_attempt(target, attempts):
-                return Outcome(tuple(attempts), refusal, None, changes)
+                error = _final_error(errors, targets[0], request.model) if errors else refusal
+                return Outcome(tuple(attempts), error, None, changes)
             changes = {}
             try:
-                provider = self._providers[target.provider]
-                own_body = apply_defaults(body, target.defaults)
-                adapted = operation.adapt(own_body, self._describe(target), provider, limit)
+                adapted = self._adapt(operation, request, target, limit)
                 changes = adapted.changes
                 with self._caller.open(target, operation, adapted.body, new_reader(body), deadline) as stream:
                     stream.wait_until_ready()

@@ -49,6 +49,11 @@ class Relay:
         return self._stream.target
 
     @property
+    def failed_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts before this one."""
+        return self._failed_attempts
+
+    @property
     def attempts(self) -> int:
         """The number of provider calls so far, this one included."""
         return len(self._failed_attempts) + 1

@@ -1,0 +1,74 @@
+"""A key's item as DynamoDB returned it: settings and state, by the names of docs/ledger.md."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from qwen_gateway.ledger.api_keys import ApiKey
+from qwen_gateway.ledger.dynamodb import Item, from_item
+
+type Form = Literal["hold", "count", "read"]
+"""How a call of the key is admitted: it takes a hold, it is counted, or the key is only read."""
+
+DEFAULT_MAX_OUTPUT = 8_192
+"""Output tokens of a request that names no limit, for a key with a budget whose owner named none."""
+MOST_HOLDS = 300
+"""Entries of a key's hold map, also in shadow mode."""
+
+
+class KeySnapshot(NamedTuple):
+    """Settings and state of a key. Amounts are pico-units of the accounting currency, times seconds since 1970.
+
+    `remaining` is None in an item from before the ledger, which has no state.
+    """
+
+    key: ApiKey
+    version: int
+    models: tuple[str, ...] | None = None
+    budget: int | None = None
+    period: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    default_max_output: int = DEFAULT_MAX_OUTPUT
+    on_limit: str | None = None
+    period_end: int | None = None
+    remaining: int | None = None
+    spent: int = 0
+    total: int = 0
+    alerted: int = 0
+    holds: Mapping[str, int] = {}
+    window: Mapping[str, int] = {}
+
+    @classmethod
+    def of(cls, item: Item) -> "KeySnapshot":
+        """Parse an item of the keys table."""
+        fields: dict[str, Any] = from_item(item)
+        known = {name: fields[name] for name in cls._fields if name in fields}
+        if "models" in known:
+            known["models"] = tuple(known["models"])
+        return cls(**{"version": 1, **known, "key": ApiKey.of(item)})
+
+    @property
+    def form(self) -> Form:
+        """How a call of this key is admitted."""
+        if self.budget is not None or self.concurrency is not None:
+            return "hold"
+        return "read" if self.rpm is None and self.tpm is None else "count"
+
+    @property
+    def warns(self) -> bool:
+        """Whether the key is in shadow mode: its limits are counted and never refuse."""
+        return self.on_limit == "warn"
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the item has the ledger's state."""
+        return self.remaining is not None
+
+    def requests(self, now: int) -> int:
+        """Return the requests of this minute."""
+        return self.window.get(f"r{now // 60}", 0)
+
+    def tokens(self, now: int) -> int:
+        """Return the tokens of this minute."""
+        return self.window.get(f"t{now // 60}", 0)

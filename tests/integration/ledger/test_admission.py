@@ -1,0 +1,367 @@
+"""Sends whose answers are lost, and what they leave behind: docs/ledger.md, "Retries and unclear writes"."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from qwen_gateway.errors import BudgetExhausted, GatewayError, InternalError, KeyRevoked, LedgerUnavailable
+from qwen_gateway.ledger import (
+    Admission,
+    AdmissionRefused,
+    Admissions,
+    Caller,
+    KeySnapshot,
+    KeysTable,
+    KnownKeys,
+    Offer,
+    Settlements,
+    Terms,
+    UsageLedger,
+    token,
+)
+from qwen_gateway.ledger.dynamodb import from_item, to_item
+from tests.builders import key_item, usage_record
+from tests.builders import token as new_token
+from tests.integration.emulated_aws import Aws
+
+ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+NOW = 1_790_000_042
+MINUTE = f"r{NOW // 60}"
+BOUND = 300
+
+
+class FakePlan:
+    """A call that may cost 300, or whatever the key's default output limit says."""
+
+    needs_settings = False
+
+    def terms(self, snapshot: KeySnapshot | None) -> Terms:
+        if snapshot and snapshot.budget is None:
+            return Terms(has_budget=False)
+        default = snapshot.default_max_output if snapshot else 8_192
+        return Terms(has_budget=True, amount=BOUND, default_max_output=default)
+
+    def offer(self, terms: Terms | None) -> Offer:
+        return Offer(terms.amount if terms else 0, "USD", lambda _left: 0)
+
+
+class FlakyClient:
+    """A DynamoDB client. `faults` are taken by its update_item calls in turn: None, or what to do instead."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.faults: Iterator[Any] = iter(())
+        self.late: list[Callable[[], Any]] = []
+        """Sends that were not applied when they were sent."""
+        self.updates = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def update_item(self, **request: Any) -> Any:
+        self.updates += 1
+        match next(self.faults, None):
+            case "lost answer":
+                self._client.update_item(**request)
+                raise ReadTimeoutError(endpoint_url="http://dynamodb")
+            case "late":
+                self.late.append(lambda: self._client.update_item(**request))
+                raise ReadTimeoutError(endpoint_url="http://dynamodb")
+            case Exception() as failure:
+                raise failure
+        return self._client.update_item(**request)
+
+
+class Ledger:
+    """A key with its ledger, at a fixed time."""
+
+    def __init__(self, aws: Aws, **fields: Any) -> None:
+        self._aws = aws
+        self.token = new_token()
+        self.id = token.parse(self.token).id
+        self.client = FlakyClient(aws.dynamodb)
+        self.put_key(**fields)
+        table = KeysTable(aws.dynamodb, self.client, aws.keys_table)  # type: ignore[arg-type]
+        self.records = UsageLedger(aws.dynamodb, aws.usage_table, 400)
+        self.settlements = Settlements(table, self.records)
+        self.admissions = Admissions(table, KnownKeys(), clock=lambda: NOW + 0.5, sleep=lambda _: None)
+        self.plan = FakePlan()
+
+    def put_key(self, **fields: Any) -> None:
+        self._aws.dynamodb.put_item(TableName=self._aws.keys_table, Item=key_item(self.token, **fields))
+
+    def admit(self, *faults: Any, seconds: float = 60) -> Admission:
+        self.client.faults = iter(faults)
+        caller = Caller(self.id, token.digest(self.token), ULID, "qwen-plus")
+        return self.admissions.admit(caller, self.plan, lambda: seconds)
+
+    def refuse(self, *faults: Any, seconds: float = 60) -> AdmissionRefused:
+        with pytest.raises(AdmissionRefused) as refused:
+            self.admit(*faults, seconds=seconds)
+        return refused.value
+
+    @property
+    def item(self) -> dict[str, Any]:
+        key = {"id": {"S": self.id}}
+        return from_item(self._aws.dynamodb.get_item(TableName=self._aws.keys_table, Key=key)["Item"])
+
+    @property
+    def holds(self) -> dict[str, int]:
+        return self.item["holds"]
+
+    def is_balanced(self) -> bool:
+        item = self.item
+        return item["budget"] == item["remaining"] + sum(item["holds"].values()) + item["spent"]
+
+
+@pytest.fixture
+def ledger(aws: Aws) -> Ledger:
+    """A key with a budget of 1,000."""
+    return Ledger(aws, budget=1_000)
+
+
+NOT_SENT = [EndpointConnectionError(endpoint_url="http://x"), ConnectTimeoutError(endpoint_url="http://x")]
+
+
+def client_error(code: str, status: int = 400) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status}
+    return ClientError({"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": metadata}, "UpdateItem")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [*NOT_SENT, client_error("ThrottlingException"), client_error("TransactionConflictException")],
+    ids=lambda failure: type(failure).__name__ + str(failure)[-20:-15],
+)
+def test_a_failed_send_is_sent_again_under_the_same_name(ledger: Ledger, failure: Exception) -> None:
+    admission = ledger.admit(failure)
+
+    assert admission.hold == f"{ULID}.0"
+    assert ledger.holds == {f"{ULID}.0": BOUND}
+    assert ledger.is_balanced()
+
+
+def test_a_send_whose_answer_was_lost_is_found_by_the_next(ledger: Ledger) -> None:
+    admission = ledger.admit("lost answer")
+
+    assert (admission.hold, admission.amount) == (f"{ULID}.0", BOUND)
+    assert ledger.holds == {f"{ULID}.0": BOUND}
+    assert ledger.item["window"] == {MINUTE: 1}
+
+
+@pytest.mark.parametrize("unclear", ["late", client_error("InternalServerError", 500), client_error("X", 503)])
+def test_after_an_unclear_send_the_next_has_another_name(ledger: Ledger, unclear: Any) -> None:
+    admission = ledger.admit(unclear)
+
+    assert admission.hold == f"{ULID}.1"
+    assert ledger.holds == {f"{ULID}.1": BOUND}
+
+
+def test_a_late_send_makes_a_hold_that_no_record_names(ledger: Ledger) -> None:
+    admission = ledger.admit("late")
+    record = usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70)
+    winner = ledger.settlements.put(admission, record)
+    ledger.settlements.release(admission, winner, 0, NOW)
+
+    ledger.client.late[0]()
+
+    assert ledger.holds == {f"{ULID}.0": BOUND}
+    assert (ledger.item["spent"], ledger.is_balanced()) == (70, True)
+
+
+def test_three_failed_sends_end_the_call(ledger: Ledger) -> None:
+    refused = ledger.refuse(*[client_error("ThrottlingException")] * 9)
+
+    assert isinstance(refused.error, LedgerUnavailable)
+    assert (refused.holds, ledger.client.updates, ledger.holds) == ((), 3, {})
+
+
+def test_a_send_that_does_not_fit_the_deadline_is_not_repeated(ledger: Ledger) -> None:
+    refused = ledger.refuse("late", seconds=2.9)
+
+    assert isinstance(refused.error, LedgerUnavailable)
+    assert (refused.holds, ledger.client.updates) == ((f"{ULID}.0",), 1)
+
+
+def test_a_call_that_ends_after_unclear_sends_releases_all_that_they_may_hold(ledger: Ledger) -> None:
+    refused = ledger.refuse("lost answer", "late", seconds=2)
+    assert refused.holds == (f"{ULID}.0",)
+    assert ledger.holds == {f"{ULID}.0": BOUND}
+
+    record = usage_record(id=ULID, key_id=ledger.id, state="not_called", hold=refused.holds[-1], cost=0)
+    ledger.settlements.release_unclear(record, refused.holds, refused.amount)
+
+    assert (ledger.holds, ledger.item["spent"], ledger.is_balanced()) == ({}, 0, True)
+
+
+def test_after_an_unclear_send_changed_terms_end_the_call(ledger: Ledger) -> None:
+    ledger.put_key(budget=1_000, default_max_output=100)
+
+    refused = ledger.refuse("late")
+
+    assert isinstance(refused.error, LedgerUnavailable)
+    assert refused.holds == (f"{ULID}.0", f"{ULID}.1")
+
+
+def test_without_an_unclear_send_changed_terms_are_taken_from_the_returned_item(ledger: Ledger) -> None:
+    ledger.put_key(budget=1_000, default_max_output=100)
+
+    admission = ledger.admit()
+
+    assert admission.terms == Terms(has_budget=True, amount=BOUND, default_max_output=100)
+    assert ledger.client.updates == 2
+
+
+def test_after_an_unclear_send_a_period_may_be_rolled(aws: Aws) -> None:
+    ledger = Ledger(aws, budget=1_000, period="day", period_end=NOW, spent=400, remaining=600)
+
+    admission = ledger.admit("late")
+
+    assert admission.hold == f"{ULID}.1"
+    assert (ledger.item["total"], ledger.item["spent"], ledger.is_balanced()) == (400, 0, True)
+
+
+def test_a_limit_that_refuses_after_a_lost_answer_does_not_hide_the_own_hold(aws: Aws) -> None:
+    ledger = Ledger(aws, budget=BOUND, concurrency=1, rpm=1)
+
+    admission = ledger.admit("lost answer")
+
+    assert (admission.hold, ledger.item["remaining"]) == (f"{ULID}.0", 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [({"budget": BOUND - 1}, BudgetExhausted), ({"budget": 1_000, "disabled": True}, KeyRevoked)],
+)
+def test_a_refusal_is_judged_by_the_returned_item(aws: Aws, fields: dict[str, Any], error: type[GatewayError]) -> None:
+    refused = Ledger(aws, **fields).refuse()
+
+    assert isinstance(refused.error, error)
+    assert refused.snapshot
+    assert refused.holds == ()
+
+
+def test_the_budget_is_used_to_the_last_unit(aws: Aws) -> None:
+    ledger = Ledger(aws, budget=BOUND)
+
+    assert ledger.admit().snapshot.remaining == 0
+
+
+def test_settling_twice_charges_once(ledger: Ledger) -> None:
+    admission = ledger.admit()
+    record = usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70)
+
+    for cost in (70, 200):
+        winner = ledger.settlements.put(admission, record._replace(cost=cost))
+        assert winner.cost == 70
+        ledger.settlements.release(admission, winner, 5, NOW)
+
+    assert (ledger.item["spent"], ledger.holds, ledger.is_balanced()) == (70, {}, True)
+
+
+def test_settling_after_reconcile_follows_its_record(ledger: Ledger, aws: Aws) -> None:
+    admission = ledger.admit()
+    abandoned = {
+        "pk": f"KEY#{ledger.id}",
+        "sk": f"USE#{ULID}",
+        "state": "abandoned",
+        "hold": admission.hold,
+        "cost": 300,
+    }
+    aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(abandoned))
+
+    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
+    ledger.settlements.release(admission, winner, 0, NOW)
+
+    assert (winner.state, ledger.item["spent"], ledger.is_balanced()) == ("abandoned", 300, True)
+
+
+def test_a_hold_with_another_amount_is_released_at_that_amount(ledger: Ledger) -> None:
+    admission = ledger.admit()
+    raised = ledger.settlements.raise_hold(admission, 450)
+    assert raised
+    winner = ledger.settlements.put(raised, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
+
+    ledger.settlements.release(admission, winner, 0, NOW)
+
+    assert (ledger.item["spent"], ledger.holds, ledger.is_balanced()) == (70, {}, True)
+
+
+def test_a_hold_is_raised_once_and_only_within_the_budget(ledger: Ledger) -> None:
+    admission = ledger.admit()
+
+    raised = [ledger.settlements.raise_hold(admission, 1_000) for _ in range(2)]
+
+    assert raised == [admission._replace(amount=1_000)] * 2
+    assert ledger.settlements.raise_hold(admission._replace(amount=1_000), 1_001) is None
+    assert (ledger.item["remaining"], ledger.is_balanced()) == (0, True)
+
+
+def test_a_key_deleted_in_mid_call_ends_the_settlement(ledger: Ledger, aws: Aws) -> None:
+    admission = ledger.admit()
+    aws.dynamodb.delete_item(TableName=aws.keys_table, Key={"id": {"S": ledger.id}})
+
+    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
+
+    assert ledger.settlements.release(admission, winner, 5, NOW) is None
+    assert aws.dynamodb.scan(TableName=aws.keys_table)["Count"] == 0
+
+
+def test_stale_minutes_are_removed_with_the_hold(aws: Aws) -> None:
+    old, young = NOW // 60 - 11, NOW // 60 - 10
+    ledger = Ledger(aws, budget=1_000, tpm=100, window={f"r{old}": 1, f"t{old}": 9, f"r{young}": 2})
+    admission = ledger.admit()
+    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=1))
+
+    ledger.settlements.release(admission, winner, 15, NOW)
+
+    assert ledger.item["window"] == {f"r{young}": 2, MINUTE: 1, f"t{NOW // 60}": 15}
+
+
+@pytest.mark.parametrize(("period", "end"), [("day", 1_790_035_200), ("month", 1_790_812_800)])
+def test_a_period_is_rolled_to_the_end_of_the_one_that_runs(aws: Aws, period: str, end: int) -> None:
+    ledger = Ledger(aws, budget=1_000, period=period, period_end=NOW - 90 * 86_400, spent=900, remaining=100)
+
+    ledger.admit()
+
+    assert (ledger.item["period_end"], ledger.item["remaining"]) == (end, 1_000 - BOUND)
+
+
+def test_an_open_record_is_replaced_once(ledger: Ledger) -> None:
+    record = usage_record(key_id=ledger.id, state="open", status=None, latency_ms=None, outcome="open")
+    for _ in range(2):
+        ledger.records.put_open(record)
+
+    costs = [ledger.records.replace_open(record._replace(state="settled", cost=cost)).cost for cost in (1, 2)]
+
+    assert costs == [1, 1]
+    with pytest.raises(LedgerUnavailable):
+        ledger.records.put_open(record)
+
+
+def test_each_refused_condition_has_a_cause(aws: Aws) -> None:
+    """No combination of two limits ends in an internal error."""
+    settings: list[dict[str, Any]] = [
+        {"disabled": True},
+        {"expires": NOW},
+        {"models": ["other"]},
+        {"period": "day", "period_end": NOW},
+        {"remaining": 0},
+        {"rpm": 1, "window": {MINUTE: 1}},
+        {"concurrency": 1, "holds": {"x.0": 0}},
+        {"remaining": None},
+        {"default_max_output": 1},
+        {"on_limit": "warn"},
+        {"budget": None},
+    ]
+    for one, other in itertools.combinations(settings, 2):
+        ledger = Ledger(aws, **{"budget": 1_000, **one, **other})
+        errors: list[GatewayError] = []
+        try:
+            ledger.admit()
+        except AdmissionRefused as refused:
+            errors.append(refused.error)
+        assert not [error for error in errors if isinstance(error, InternalError)], (one, other)
