@@ -76,6 +76,6 @@ def _format_key_step(stage: Stage, stack: Stack) -> str:
         keys = KeyAdministration(stack.clients.dynamodb, stack.keys_table).list()
     except AWS_ERRORS as error:
         return f"Create an API key, unless you have one ({explain_aws_error(error)}):\n\n{command}"
-    if any(key.state(time.time()) == "active" for key in keys):
+    if any(key.status(time.time()) == "active" for key in keys):
         return f"API keys exist. Their list, without tokens:\n\n{_format_command(stage, 'keys list')}"
     return f"Create an API key for a client; its token is shown only once:\n\n{command}"

@@ -1,16 +1,31 @@
 """Amounts and shares as text. Amounts are integers in pico-units of a currency."""
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+_DECIMALS = 12
+_AMOUNT = re.compile(rf"([0-9]{{1,9}})(?:\.([0-9]{{1,{_DECIMALS}}}))?")
 _CENT = Decimal("0.01")
 _TENTH = Decimal("0.1")
 
 
 def to_decimal(amount: int) -> Decimal:
     """Return an amount in the currency's main unit, exactly and without trailing zeros."""
-    value = Decimal(amount).scaleb(-12).normalize()
+    value = Decimal(amount).scaleb(-_DECIMALS).normalize()
     return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
+
+
+def parse_amount(text: str) -> int:
+    """Return an amount of the main unit, such as `1.50`, in pico-units.
+
+    Raises:
+        ValueError: it is no number of at most 9 digits and 12 decimals. 0 is one.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError("no amount")
+    return int(match[1] + (match[2] or "").ljust(_DECIMALS, "0"))
 
 
 def format_exactly(amount: int) -> str:

@@ -6,15 +6,17 @@ import typer
 
 from qwen_gateway.config import ConfigurationError
 from qwen_gateway.datafile import DataFileInvalid
-from qwen_gateway.ledger.administration import KeyAdministrationError
-from qwen_gateway_cli import keys, secrets
+from qwen_gateway.ledger.key_errors import KeyAdministrationError
+from qwen_gateway_cli import secrets
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
 from qwen_gateway_cli.batch.command import batch
 from qwen_gateway_cli.compare.command import compare_costs
 from qwen_gateway_cli.console import CommandRefused, note
 from qwen_gateway_cli.doctor.command import doctor
+from qwen_gateway_cli.keys import command as keys
 from qwen_gateway_cli.local.commands import down, logs, status, up
 from qwen_gateway_cli.prices import command as prices
+from qwen_gateway_cli.reconcile import reconcile
 from qwen_gateway_cli.requests import command as requests
 from qwen_gateway_cli.routes import routes
 
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the Qwen Gateway on this machine, and manage the keys and secrets of deployed gateways.",
 )
-for command in (up, down, status, logs, routes, batch, doctor):
+for command in (up, down, status, logs, routes, batch, doctor, reconcile):
     app.command()(command)
 app.command("compare")(compare_costs)
 app.add_typer(keys.app, name="keys")

@@ -22,6 +22,7 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_DEFAULT_RETENTION_DAYS = 400
 _NO_STACK = (
     "There is no stack to work on: no local stack is running and --stack is missing. "
     "Start one with `qwen-gateway up`, or select one on AWS with --stack NAME."
@@ -37,6 +38,7 @@ class Stack(NamedTuple):
     provider_keys_secret: str
     gateway_config: str
     access_logs: bool
+    usage_retention_days: int
     clients: Clients
 
 
@@ -118,6 +120,7 @@ def _build_stack(description: "StackTypeDef", clients: Clients) -> Stack:
             provider_keys_secret=outputs["ProviderKeysSecret"],
             gateway_config=parameters.get("GatewayConfig", ""),
             access_logs=parameters.get("AccessLogs") == "on",
+            usage_retention_days=int(parameters.get("UsageRetentionDays", _DEFAULT_RETENTION_DAYS)),
             clients=clients,
         )
     except KeyError as missing:

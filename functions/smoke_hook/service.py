@@ -87,7 +87,7 @@ class SmokeTest:
             yield issued.token
         finally:
             try:
-                self._keys.delete(issued.settings.id)
+                self._keys.delete(issued.key.id)
             except Exception as error:  # noqa: BLE001 - the key expires, and the release is not to blame
                 report(error)
 

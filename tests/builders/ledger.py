@@ -1,13 +1,18 @@
 """Ledger data: API keys with valid tokens, items of the keys table, usage records."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
+from qwen_gateway import ulid
 from qwen_gateway.ledger import ApiKey, AttemptRecord, KeySnapshot, UsageRecord
 from qwen_gateway.ledger import token as form
 from qwen_gateway.ledger.dynamodb import to_item
 from qwen_gateway.usage import Usage
 
 KEY_ID = "TestKey00001"
+EXPIRED_S = 2_000
+"""The age of a call whose hold has expired."""
 
 
 def token(key_id: str = KEY_ID) -> str:
@@ -62,6 +67,29 @@ def key_snapshot(**fields: Any) -> KeySnapshot:
     """Return an active key's item without limits, as DynamoDB returned it."""
     of_api_key = {name: fields.pop(name) for name in ApiKey._fields if name in fields}
     return KeySnapshot(**{"key": api_key(**of_api_key), "version": 1, "remaining": 0, **fields})
+
+
+def budget_item(budget: int, holds: Mapping[str, int] | None = None, *, spent: int = 0, **fields: Any) -> Any:
+    """Return the item of a key with a budget, in pico-units, whose open calls hold `holds`."""
+    held = holds or {}
+    state = {"remaining": budget - spent - sum(held.values()), "spent": spent, "holds": held}
+    return key_item(token(), budget=budget, **(state | fields))
+
+
+def put_expired_hold(aws: Any, amount: int = 7) -> str:
+    """Store a key with a budget of 100 whose only call holds `amount` and is long over; return the call's ULID."""
+    call = ulid.new(int((time.time() - EXPIRED_S) * 1000))
+    aws.dynamodb.put_item(TableName=aws.keys_table, Item=budget_item(100, {f"{call}.0": amount}))
+    return call
+
+
+def put_open_record(aws: Any) -> str:
+    """Store a key without limits and the open record of a call that is long over; return the call's ULID."""
+    aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(token("TestKey00002")))
+    call = ulid.new(int((time.time() - EXPIRED_S) * 1000))
+    record: dict[str, Any] = {"pk": "KEY#TestKey00002", "sk": f"USE#{call}", "state": "open", "created": 1_764_000_000}
+    aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(record))
+    return call
 
 
 def usage_record(**fields: Any) -> UsageRecord:

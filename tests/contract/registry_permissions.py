@@ -53,6 +53,7 @@ UNUSED: Mapping[str, Mapping[str, str]] = {
         "s3:*": _STREAMS,
         "iam:CreateServiceLinkedRole": _STREAMS,
     },
+    "AWS::Events::Rule": {"iam:PassRole": "Lambda admits the rule by a permission, without a role"},
     "AWS::IAM::Role": {
         "iam:*tachRolePolicy": "roles have inline policies only",
         "iam:*PermissionsBoundary": "roles have no permissions boundary",

@@ -24,6 +24,9 @@ PSEUDO_PARAMETERS = {
 HOOKS = frozenset({"SmokeHookFunction"})
 """Functions that CodeDeploy invokes by their name. They have neither alias nor route."""
 
+SCHEDULED = frozenset({"ReconcileFunction"})
+"""Functions that EventBridge starts. They have an alias, but no route and no gradual release."""
+
 
 def transform(
     template: Path = ROOT / "template.yaml", parameters: Mapping[str, str] | None = None, at: int = 1_764_000_000

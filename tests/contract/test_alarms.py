@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from qwen_gateway.provider_failures import PROVIDER_FAILURES
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
+from tests.builders import Context, chat_request
 from tests.contract.alarms import (
     ALARM,
     CONDITION,
@@ -22,9 +22,18 @@ from tests.contract.alarms import (
     list_metrics,
     parse_log,
 )
-from tests.contract.template import ROOT, Template, apply_conditions, find_functions, find_resource, find_resources
+from tests.contract.template import (
+    ROOT,
+    SCHEDULED,
+    Template,
+    apply_conditions,
+    find_functions,
+    find_resource,
+    find_resources,
+)
 from tests.integration.chat.aws_calls import fail_aws_call
 from tests.integration.chat.conftest import Gateway
+from tests.integration.fresh_import import import_fresh
 
 RUNBOOK = "docs/operations.md"
 KINDS = (ALARM, "AWS::SNS::Topic", "AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition")
@@ -39,9 +48,14 @@ NAMES = {
     "ProviderKeyRefusedAlarm",
     "InternalErrorAlarm",
     "DynamoDBThrottlesAlarm",
+    "ReconcileFailedAlarm",
+    "ReconcileMissedAlarm",
 }
+BREACHED_BY_SILENCE = {"ReconcileMissedAlarm"}
+"""Alarms on something that has to happen all the time."""
 DIMENSIONS_OF_AWS = {
     ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("AWS/Lambda", "Invocations"): {"FunctionName"},
     ("AWS/Lambda", "Throttles"): {"FunctionName"},
     ("AWS/Lambda", "Duration"): {"FunctionName"},
     ("AWS/Lambda", "ConcurrentExecutions"): {"FunctionName"},
@@ -53,9 +67,8 @@ DIMENSIONS_OF_AWS = {
 METRICS_OF_THE_ACCOUNT = {("AWS/Lambda", "ConcurrentExecutions"), ("AWS/Lambda", "ClaimedAccountConcurrency")}
 """Metrics that AWS publishes without dimensions, too."""
 THROTTLE_EVENTS = {
-    "GetItem": "ReadThrottleEvents",
-    "PutItem": "WriteThrottleEvents",
-    "UpdateItem": "WriteThrottleEvents",
+    **dict.fromkeys(("GetItem", "Query", "Scan"), "ReadThrottleEvents"),
+    **dict.fromkeys(("PutItem", "UpdateItem"), "WriteThrottleEvents"),
 }
 """The metric of DynamoDB for each operation that a role allows."""
 THIS_STACK = {"Ref": "AWS::StackName"}
@@ -124,10 +137,10 @@ def test_each_alarm_names_its_paragraph_of_the_runbook(monitored: Template) -> N
 
 
 def test_each_alarm_notifies_the_topic_and_takes_missing_data_for_no_failure(monitored: Template) -> None:
-    for alarm in find_resources(monitored, ALARM).values():
+    for name, alarm in find_resources(monitored, ALARM).items():
         assert alarm["AlarmActions"] == TOPIC
         assert alarm.get("OKActions", TOPIC) == TOPIC
-        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["TreatMissingData"] == ("breaching" if name in BREACHED_BY_SILENCE else "notBreaching")
 
 
 def test_a_sum_of_metrics_is_complete_and_counts_late_data(monitored: Template) -> None:
@@ -136,7 +149,7 @@ def test_a_sum_of_metrics_is_complete_and_counts_late_data(monitored: Template) 
         alarm for alarm in find_resources(monitored, ALARM).values() if "FILL" in json.dumps(alarm.get("Metrics", []))
     ]
 
-    assert len(sums) == 3
+    assert len(sums) == 4
     for alarm in sums:
         total, *metrics = alarm["Metrics"]
         assert total["Expression"] == " + ".join(f"FILL({each['Id']}, 0)" for each in metrics)
@@ -162,10 +175,22 @@ def test_the_api_of_the_server_errors_is_that_of_the_stack(template: Template) -
 
 
 @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "ThrottlesAlarm"])
-def test_an_alarm_on_functions_reads_all_of_them(monitored: Template, name: str) -> None:
+def test_an_alarm_on_functions_reads_all_behind_the_api(monitored: Template, name: str) -> None:
     read = [each.dimensions["FunctionName"]["Ref"] for each in list_metrics(find_resources(monitored, ALARM)[name])]
 
-    assert sorted(read) == sorted(find_functions(monitored))
+    assert sorted(read) == sorted(find_functions(monitored).keys() - SCHEDULED)
+
+
+def test_a_scheduled_function_has_alarms_for_its_errors_and_for_its_silence(monitored: Template) -> None:
+    alarms = find_resources(monitored, ALARM)
+    failed = {each.name: each.dimensions for each in list_metrics(alarms["ReconcileFailedAlarm"])}
+    (missed,) = list_metrics(alarms["ReconcileMissedAlarm"])
+
+    assert failed["Errors"] == missed.dimensions == {"FunctionName": {"Ref": "ReconcileFunction"}}
+    assert missed.name == "Invocations"
+    (rule,) = find_resources(monitored, "AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert alarms["ReconcileMissedAlarm"]["Period"] >= 3 * 300
 
 
 def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(monitored: Template) -> None:
@@ -176,9 +201,10 @@ def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(monitor
         for statement in policy["PolicyDocument"]["Statement"]
     ]
     used = {
-        (each["Resource"]["Fn::GetAtt"][0], THROTTLE_EVENTS[each["Action"].removeprefix("dynamodb:")])
+        (each["Resource"]["Fn::GetAtt"][0], THROTTLE_EVENTS[action.removeprefix("dynamodb:")])
         for each in policies
-        if str(each["Action"]).startswith("dynamodb:")
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+        if action.startswith("dynamodb:")
     }
     alarm = find_resources(monitored, ALARM)["DynamoDBThrottlesAlarm"]
 
@@ -188,7 +214,11 @@ def test_dynamodb_throttles_are_read_for_each_operation_of_the_functions(monitor
 def test_each_failure_that_only_the_owner_can_mend_has_an_alarm(template: Template) -> None:
     by_provider = {failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}
 
-    assert list_gateway_metrics(template).keys() == by_provider | {"usage_record_lost", "internal_error"}
+    assert list_gateway_metrics(template).keys() == by_provider | {
+        "usage_record_lost",
+        "internal_error",
+        "reconcile_failed",
+    }
 
 
 def test_the_metrics_of_a_stack_are_its_own(template: Template) -> None:
@@ -196,7 +226,7 @@ def test_the_metrics_of_a_stack_are_its_own(template: Template) -> None:
         variables = function["Environment"]["Variables"]
         assert variables["POWERTOOLS_METRICS_NAMESPACE"] == GATEWAY
         assert variables["POWERTOOLS_SERVICE_NAME"] == THIS_STACK
-    assert [each.dimensions for each in list_gateway_metrics(template).values()] == [{"service": THIS_STACK}] * 4
+    assert [each.dimensions for each in list_gateway_metrics(template).values()] == [{"service": THIS_STACK}] * 5
 
 
 def lose_a_record(gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,12 +253,19 @@ def raise_an_unhandled_exception(gateway: Gateway, provider: RunningMockQwen, mo
     assert gateway.chat(chat_request()).status == 500
 
 
+def fail_to_reconcile_a_key(gateway: Gateway, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = import_fresh("reconcile.handler", monkeypatch)
+    fail_aws_call(monkeypatch, "Query", EndpointConnectionError(endpoint_url="http://dynamodb"))
+    handler.lambda_handler({}, Context())
+
+
 type Scenario = Callable[[Gateway, RunningMockQwen, pytest.MonkeyPatch], None]
 SCENARIOS: dict[str, Scenario] = {
     "usage_record_lost": lose_a_record,
     "provider_out_of_credit": spend_the_credit,
     "provider_auth_failed": reject_the_provider_key,
     "internal_error": raise_an_unhandled_exception,
+    "reconcile_failed": fail_to_reconcile_a_key,
 }
 
 

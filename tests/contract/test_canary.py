@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.template import HOOKS, Template, find_functions, find_resources, transform
+from tests.contract.template import HOOKS, SCHEDULED, Template, find_functions, find_resources, transform
 
 SWITCHED_OFF = {
     "SmokeHookFunction",
@@ -54,11 +54,11 @@ def test_the_switch_changes_only_the_aliases_and_the_deployment_of_the_api(
 
 def test_every_alias_is_moved_in_two_steps(gradual: Template) -> None:
     aliases = {name: each for name, each in gradual["Resources"].items() if each["Type"] == "AWS::Lambda::Alias"}
-    assert {each["Properties"]["FunctionName"]["Ref"] for each in aliases.values()} == (
-        find_functions(gradual).keys() - HOOKS
-    )
+    named = {each["Properties"]["FunctionName"]["Ref"]: each for each in aliases.values()}
+    assert named.keys() == find_functions(gradual).keys() - HOOKS
+    assert {name for name, each in named.items() if "UpdatePolicy" not in each} == SCHEDULED
 
-    for alias in aliases.values():
+    for alias in (each for name, each in named.items() if name not in SCHEDULED):
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         group = find_groups(gradual)[update["DeploymentGroupName"]["Ref"]]
         assert group["DeploymentConfigName"] == {
@@ -98,7 +98,7 @@ def test_codedeploy_has_a_role_of_the_stack(gradual: Template) -> None:
 
     role = gradual["Resources"]["CanaryRole"]["Properties"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "codedeploy.amazonaws.com"}
-    moved = find_functions(gradual).keys() - HOOKS
+    moved = find_functions(gradual).keys() - HOOKS - SCHEDULED
     assert set(list_permissions(role)) == {
         ("lambda:InvokeFunction", "SmokeHookFunction.Arn"),
         ("cloudwatch:DescribeAlarms", "CanaryErrorsAlarm.Arn"),

@@ -1,4 +1,4 @@
-"""The operator's policy allows exactly the AWS calls of `qwen-gateway keys`, `secrets`, `routes` and `doctor`."""
+"""The operator's policy allows exactly the AWS calls of the operator's commands."""
 
 import json
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import pytest
 from qwen_gateway.ledger import UsageLedger
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import usage_record
+from tests.builders.ledger import put_expired_hold, put_open_record
 from tests.contract.policies import VALUES, find_action, find_denied, find_unused, list_permissions
 from tests.integration.cli.conftest import CloudFormation, cloudformation, repository, run
 from tests.integration.cli.doctor.doctor_environment import limits
@@ -34,6 +35,16 @@ RESOURCES = {
 """ARNs as CloudFormation and AWS name the resources; the emulated AWS names them by logical id."""
 
 
+def list_calls(service: str, operation: str, parameters: dict[str, Any]) -> Iterator[Call]:
+    """Yield the actions of a call with their ARNs. A transaction needs the permission of each of its writes."""
+    if operation != "TransactWriteItems":
+        yield find_action(service, operation), find_arn(service, parameters)
+        return
+    for write in parameters["TransactItems"]:
+        for name, part in write.items():
+            yield find_action(service, f"{name}Item"), find_arn(service, part)
+
+
 def find_arn(service: str, parameters: dict[str, Any]) -> str:
     """Return the ARN of a call's resource, or `*` for one without a resource."""
     (table,) = parameters.get("RequestItems") or [parameters.get("TableName")]
@@ -51,7 +62,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Call]:
 
     def record_call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name
-        used.add((find_action(service, operation), find_arn(service, parameters)))
+        used.update(list_calls(service, operation, parameters))
         return call(self, operation, parameters)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record_call)
@@ -79,13 +90,18 @@ def quota(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> Iterator[None]:
 def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, quota: None, calls: set[Call]) -> None:
     created = on_aws("keys", "create", "--name", "tests", "--json")
     key = json.loads(created.out)["id"]
-    record = usage_record(key_id=key)
+    record = usage_record(key_id=key, cost=7, cost_currency="USD")
     UsageLedger(aws.dynamodb, aws.usage_table, retention_days=1).put_record(record)
+    put_open_record(aws)
+    put_expired_hold(aws)
     calls -= {each for each in calls if each[0] == "dynamodb:PutItem" and "UsageTable" in each[1]}
     ended = [
         created,
         on_aws("keys", "list"),
         on_aws("keys", "show", key),
+        on_aws("keys", "set", key, "--rpm", "10"),
+        on_aws("keys", "refund", record.id),
+        on_aws("reconcile", "--now"),
         on_aws("keys", "rotate", key),
         on_aws("keys", "revoke", key),
         on_aws("secrets", "set", "dashscope", stdin="sk-operator"),

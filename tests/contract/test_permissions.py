@@ -12,7 +12,8 @@ import pytest
 from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.contract.template import HOOKS, Template, apply_conditions, find_functions
+from tests.builders.ledger import put_expired_hold, put_open_record
+from tests.contract.template import HOOKS, SCHEDULED, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
 from tests.integration.fresh_import import import_fresh
@@ -137,7 +138,7 @@ SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
 
 
 def test_every_function_has_scenarios(template: Template) -> None:
-    assert SCENARIOS.keys() | HOOKS == find_functions(template).keys()
+    assert SCENARIOS.keys() | HOOKS | SCHEDULED == find_functions(template).keys()
 
 
 @pytest.mark.parametrize("function", SCENARIOS)
@@ -176,6 +177,25 @@ def test_the_smoke_hook_uses_exactly_the_permissions_of_its_role(
     handler.lambda_handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e"}, Context())
 
     assert calls | list_lambda_permissions(template, "SmokeHookFunction") == list_allowed(template, "SmokeHookFunction")
+
+
+def test_reconcile_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, PLR0917 - fixtures of a whole stack
+    defaults: Template,
+    aws: Aws,
+    deployed: str,
+    provider: RunningMockQwen,
+    calls: set[Permission],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_environment(defaults, "ReconcileFunction", provider, monkeypatch)
+    handler = import_fresh("reconcile.handler", monkeypatch)
+    put_expired_hold(aws)
+    put_open_record(aws)
+    calls.clear()
+
+    handler.lambda_handler({}, Context())
+
+    assert calls | list_lambda_permissions(defaults, "ReconcileFunction") == list_allowed(defaults, "ReconcileFunction")
 
 
 def test_the_operations_of_the_layers_build_are_those_that_the_roles_allow(template: Template) -> None:

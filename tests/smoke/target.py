@@ -99,7 +99,7 @@ def find_target() -> Iterator[Target]:
     try:
         yield Target(base_url or account.stack.base_url, issued.token, account, provider_url or account.provider_url)
     finally:
-        keys.revoke(issued.settings.id)
+        keys.revoke(issued.key.id)
 
 
 def _find_account(name: str | None) -> Account:

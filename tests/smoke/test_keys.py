@@ -22,7 +22,7 @@ def own_key(keys: KeyAdministration) -> Iterator[IssuedKey]:
     """Yield a key of this test alone, and revoke it afterwards."""
     issued = keys.create("smoke", time.time())
     yield issued
-    keys.revoke(issued.settings.id)
+    keys.revoke(issued.key.id)
 
 
 @proves(Claim.KEYS)
@@ -35,10 +35,10 @@ def test_a_key_is_accepted_rotated_and_revoked_at_once(
 
     assert get_status(own_key.token) == 200
 
-    rotated = keys.rotate(own_key.settings.id, 0, time.time())
+    rotated = keys.rotate(own_key.key.id, 0, time.time())
     assert (get_status(own_key.token), get_status(rotated.token)) == (401, 200)
 
-    keys.revoke(own_key.settings.id)
+    keys.revoke(own_key.key.id)
     assert get_status(rotated.token) == 401
 
 

@@ -15,7 +15,7 @@ PAID_BY_USE = frozenset(
         *("AWS::ApiGateway::Deployment", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage"),
         *("AWS::DynamoDB::Table", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Logs::QueryDefinition"),
         *("AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::LayerVersion", "AWS::Lambda::Permission"),
-        *("AWS::Lambda::Version", "AWS::SNS::Topic"),
+        *("AWS::Events::Rule", "AWS::Lambda::Version", "AWS::SNS::Topic"),
     }
 )
 """Resources that cost nothing while nothing uses them, apart from what they store."""

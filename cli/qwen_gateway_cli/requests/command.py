@@ -1,21 +1,19 @@
 """`qwen-gateway requests`: what is known of a client's call."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from qwen_gateway_cli.amounts import format_exactly
-from qwen_gateway_cli.console import refuse, show, show_json, show_table
+from qwen_gateway_cli.console import show, show_json, show_table
+from qwen_gateway_cli.records import require_record
 from qwen_gateway_cli.requests.cost_parts import find_cost_parts
-from qwen_gateway_cli.requests.records import find_record
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.timestamps import format_utc
 
 app = typer.Typer(no_args_is_help=True, help="Show what is known of the calls of clients.")
 
-_REQUEST_ID = re.compile(r"(?:req_)?([0-9A-HJKMNP-TV-Z]{26})")
 _NOT_SHOWN = {"pk", "sk", "attempts", "expires_at", "cost", "created"}
 
 
@@ -31,16 +29,8 @@ def show_request(
     as_json: JsonOption = False,
 ) -> None:
     """Show the record of a request: its outcome, tokens, attempts, and its cost with all parts."""
-    match = _REQUEST_ID.fullmatch(request_id)
-    if match is None:
-        refuse(f"{request_id[:64]!r} is not a request's ID, which looks like req_01K3V3N8M3Q7ZD4W9C6X5B2A1F.")
     gateway = require_stack(stack)
-    record = find_record(gateway.clients.dynamodb, gateway.keys_table, gateway.usage_table, match[1])
-    if record is None:
-        refuse(
-            "There is no record with this ID. A request that was refused for its key or its form leaves none, and a "
-            "record is deleted after the stack's UsageRetentionDays."
-        )
+    record = require_record(gateway.clients.dynamodb, gateway.keys_table, gateway.usage_table, request_id)
     parts, remark = find_cost_parts(record)
     if as_json:
         show_json(record | {"cost_parts": [part._asdict() for part in parts]})

@@ -9,6 +9,7 @@ import secrets
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 _TIME_BITS = 48
+_LENGTH = 26
 
 
 def new(now_ms: int) -> str:
@@ -20,7 +21,30 @@ def new(now_ms: int) -> str:
     Raises:
         ValueError: the time is out of range.
     """
+    return _encode(now_ms, secrets.randbits(_RANDOM_BITS))
+
+
+def earliest(now_ms: int) -> str:
+    """Return the first ULID of a time in milliseconds since 1970: all earlier times have smaller ones."""
+    return _encode(now_ms, 0)
+
+
+def milliseconds(text: str) -> int:
+    """Return the time of a ULID, in milliseconds since 1970.
+
+    Raises:
+        ValueError: the text is no ULID.
+    """
+    if len(text) != _LENGTH:
+        raise ValueError("a ULID has 26 characters")
+    number = 0
+    for character in text:
+        number = number << 5 | _ALPHABET.index(character)
+    return number >> _RANDOM_BITS
+
+
+def _encode(now_ms: int, random: int) -> str:
     if now_ms >> _TIME_BITS:
         raise ValueError("the time is outside of the range of a ULID")
-    number = now_ms << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    number = now_ms << _RANDOM_BITS | random
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -44,14 +44,6 @@ def test_a_key_ends_after_its_days(on_aws: Run) -> None:
     assert expires.timestamp() == pytest.approx(time.time() + 30 * 86_400, abs=60)
 
 
-@pytest.mark.parametrize("option", ["--budget", "--period", "--rpm", "--tpm", "--concurrency", "--models"])
-def test_a_limit_that_is_not_enforced_is_no_option(aws: Aws, on_aws: Run, option: str) -> None:
-    ended = on_aws("keys", "create", "--name", "tests", option, "10")
-    assert ended.status == 2
-    assert option in ended.err
-    assert aws.dynamodb.scan(TableName=aws.keys_table)["Count"] == 0
-
-
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "n" * 129, "\x1b[31m"])
 def test_a_name_that_cannot_be_shown_is_refused(on_aws: Run, name: str) -> None:
     ended = on_aws("keys", "create", "--name", name)

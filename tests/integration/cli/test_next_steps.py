@@ -90,7 +90,7 @@ def test_a_later_deployment_asks_for_nothing_that_is_there(show: Show, aws: Aws)
 
 def test_a_revoked_key_is_no_key(show: Show, aws: Aws) -> None:
     keys = KeyAdministration(aws.dynamodb, aws.keys_table)
-    keys.revoke(keys.create("smoke", NOW).settings.id)
+    keys.revoke(keys.create("smoke", NOW).key.id)
 
     assert CREATE in show()
 

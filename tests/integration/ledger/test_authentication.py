@@ -34,7 +34,7 @@ def rejection(keys: ApiKeys, text: str, cause: type[GatewayError], now: float = 
 def test_a_valid_token_returns_its_key(keys: ApiKeys, administration: KeyAdministration) -> None:
     issued = administration.create("tests", NOW)
     key = keys.authenticate(issued.token, NOW)
-    assert (key.id, key.name, key.disabled, key.expires) == (issued.settings.id, "tests", False, None)
+    assert (key.id, key.name, key.disabled, key.expires) == (issued.key.id, "tests", False, None)
 
 
 def test_a_well_formed_token_causes_one_consistent_read(aws_environment: None) -> None:
@@ -63,7 +63,7 @@ def test_a_mistyped_token_causes_no_call(aws_environment: None) -> None:
 def test_an_unknown_id_and_a_wrong_secret_have_the_same_message(
     keys: ApiKeys, administration: KeyAdministration
 ) -> None:
-    known = administration.create("tests", NOW).settings.id
+    known = administration.create("tests", NOW).key.id
     wrong_secret = rejection(keys, token.create(known), KeyUnknown)
     unknown_id = rejection(keys, token.create(token.create_id()), KeyUnknown)
     assert wrong_secret == unknown_id
@@ -72,7 +72,7 @@ def test_an_unknown_id_and_a_wrong_secret_have_the_same_message(
 def test_a_revoked_key_is_rejected_from_the_next_request_on(keys: ApiKeys, administration: KeyAdministration) -> None:
     issued = administration.create("tests", NOW)
     keys.authenticate(issued.token, NOW)
-    administration.revoke(issued.settings.id)
+    administration.revoke(issued.key.id)
     assert "revoked" in rejection(keys, issued.token, KeyRevoked)
 
 
@@ -80,8 +80,8 @@ def test_a_wrong_secret_does_not_reveal_that_the_key_was_revoked(
     keys: ApiKeys, administration: KeyAdministration
 ) -> None:
     issued = administration.create("tests", NOW)
-    administration.revoke(issued.settings.id)
-    rejection(keys, token.create(issued.settings.id), KeyUnknown)
+    administration.revoke(issued.key.id)
+    rejection(keys, token.create(issued.key.id), KeyUnknown)
 
 
 def test_a_key_expires_at_its_time(keys: ApiKeys, administration: KeyAdministration) -> None:
@@ -94,9 +94,9 @@ def test_after_a_rotation_both_tokens_are_valid_for_the_grace_period(
     keys: ApiKeys, administration: KeyAdministration
 ) -> None:
     old = administration.create("tests", NOW)
-    new = administration.rotate(old.settings.id, HOUR, NOW)
+    new = administration.rotate(old.key.id, HOUR, NOW)
     within, after = int(NOW) + HOUR - 1, int(NOW) + HOUR
-    assert keys.authenticate(old.token, within).id == keys.authenticate(new.token, within).id == old.settings.id
+    assert keys.authenticate(old.token, within).id == keys.authenticate(new.token, within).id == old.key.id
     assert "replaced" in rejection(keys, old.token, KeyExpired, now=after)
     keys.authenticate(new.token, after)
 
@@ -105,14 +105,14 @@ def test_a_rotation_without_grace_expires_the_old_token_at_once(
     keys: ApiKeys, administration: KeyAdministration
 ) -> None:
     old = administration.create("tests", NOW)
-    administration.rotate(old.settings.id, 0, NOW)
+    administration.rotate(old.key.id, 0, NOW)
     rejection(keys, old.token, KeyExpired)
 
 
 def test_a_second_rotation_invalidates_the_first_token(keys: ApiKeys, administration: KeyAdministration) -> None:
     first = administration.create("tests", NOW)
-    second = administration.rotate(first.settings.id, HOUR, NOW)
-    third = administration.rotate(first.settings.id, HOUR, NOW)
+    second = administration.rotate(first.key.id, HOUR, NOW)
+    third = administration.rotate(first.key.id, HOUR, NOW)
     rejection(keys, first.token, KeyUnknown)
     keys.authenticate(second.token, NOW)
     keys.authenticate(third.token, NOW)
@@ -124,7 +124,7 @@ def test_a_key_with_attributes_of_a_later_version_is_valid(
     issued = administration.create("tests", NOW)
     aws.dynamodb.update_item(
         TableName=aws.keys_table,
-        Key={"id": {"S": issued.settings.id}},
+        Key={"id": {"S": issued.key.id}},
         UpdateExpression="SET #holds.#hold = :amount, #window.#minute = :one, #budget = :amount",
         ExpressionAttributeNames={
             "#holds": "holds",

@@ -8,14 +8,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from qwen_gateway.ledger.administration import KeyAdministration, KeySettings
+from qwen_gateway.ledger import KeySnapshot
+from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
 from tests.integration.emulated_aws import Aws
 from tests.integration.smoke_hook.conftest import DeployedApi, FakeCodeDeploy, event
 
 
-def list_temporary_keys(aws: Aws) -> list[KeySettings]:
+def list_temporary_keys(aws: Aws) -> list[KeySnapshot]:
     return [key for key in KeyAdministration(aws.dynamodb, aws.keys_table).list() if key.name == "smoke-hook"]
 
 
@@ -246,5 +247,5 @@ def test_a_key_that_cannot_be_deleted_expires_and_does_not_undo_the_release(
 
     assert codedeploy.status == "Succeeded"
     (key,) = list_temporary_keys(aws)
-    assert key.expires is not None
-    assert key.expires - key.created == 3600
+    assert key.key.expires is not None
+    assert key.key.expires - key.created == 3600

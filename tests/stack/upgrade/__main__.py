@@ -26,13 +26,11 @@ def record(aws: Aws) -> dict[str, Any]:
     keys = KeyAdministration(aws.dynamodb, aws.keys_table)
     active = keys.create("backend", NOW)
     before_rotation = keys.create("rotated", NOW)
-    rotated = keys.rotate(before_rotation.settings.id, CENTURY_DAYS * 86_400, NOW)
+    rotated = keys.rotate(before_rotation.key.id, CENTURY_DAYS * 86_400, NOW)
     expired = keys.create("expired", NOW, NOW + 60)
     revoked = keys.create("revoked", NOW)
-    keys.revoke(revoked.settings.id)
-    UsageLedger(aws.dynamodb, aws.usage_table, CENTURY_DAYS).put_record(
-        usage_record(key_id=active.settings.id, created=NOW)
-    )
+    keys.revoke(revoked.key.id)
+    UsageLedger(aws.dynamodb, aws.usage_table, CENTURY_DAYS).put_record(usage_record(key_id=active.key.id, created=NOW))
     aws.store_provider_keys(dashscope="sk-fictitious-key-of-a-release")
     secret = aws.secretsmanager.get_secret_value(SecretId=aws.provider_keys_secret)["SecretString"]
     return {

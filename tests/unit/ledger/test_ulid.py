@@ -33,3 +33,19 @@ def test_ulids_of_one_millisecond_are_unique() -> None:
 def test_a_time_out_of_range_is_rejected(now_ms: int) -> None:
     with pytest.raises(ValueError, match="outside"):
         ulid.new(now_ms)
+
+
+@given(times)
+def test_the_time_is_read_back(now_ms: int) -> None:
+    assert ulid.milliseconds(ulid.new(now_ms)) == ulid.milliseconds(ulid.earliest(now_ms)) == now_ms
+
+
+@given(times)
+def test_no_ulid_of_a_time_is_before_the_earliest(now_ms: int) -> None:
+    assert ulid.earliest(now_ms) <= ulid.new(now_ms)
+
+
+@pytest.mark.parametrize("text", ["", "0" * 25, "0" * 27, "U" + "0" * 25])
+def test_what_is_no_ulid_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match=r"ULID|substring"):
+        ulid.milliseconds(text)

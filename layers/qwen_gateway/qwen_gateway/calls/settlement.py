@@ -43,7 +43,7 @@ class Settlements(Protocol):
         """Put the record of a call that called no provider, and release all that its sends may have held."""
         ...
 
-    def mark_alert(self, snapshot: KeySnapshot) -> Alert | None:
+    def claim_alert(self, snapshot: KeySnapshot) -> Alert | None:
         """Return the alert of a key that has just spent 80 or 100 per cent of its budget."""
         ...
 
@@ -87,13 +87,13 @@ def _write(settlements: Settlements, admission: Admission, record: UsageRecord, 
         winner = settlements.put(admission, record)
         progress.is_recorded = True
         snapshot = settlements.release(admission, winner, tokens, int(time.time()))
-        progress.alert = settlements.mark_alert(snapshot) if snapshot else None
+        progress.alert = settlements.claim_alert(snapshot) if snapshot else None
 
 
 def _report_alert(alert: Alert, key_id: str, ids: RequestIds) -> None:
-    fields = {"key_id": key_id, "percent": alert.level, "budget": alert.budget, "spent": alert.spent}
-    observability.logger().warning("budget alert", extra={**ids.log_fields(), **fields})
-    metrics.count(f"budget_spent_{alert.level}", ids)
+    extra = {**ids.log_fields(), "key_id": key_id, **alert.log_fields()}
+    observability.logger().warning("budget alert", extra=extra)
+    metrics.count(alert.metric, ids)
 
 
 _OWNER_METRICS = {failure.error.__name__: failure.http.code for failure in PROVIDER_FAILURES if failure.owner_metric}

@@ -4,13 +4,14 @@ The owner's operations on keys are in `administration`.
 """
 
 from qwen_gateway.ledger.admission import Admission, AdmissionRefused, Admissions
+from qwen_gateway.ledger.alerts import Alert
 from qwen_gateway.ledger.api_keys import ApiKey, ApiKeys
 from qwen_gateway.ledger.key_snapshot import DEFAULT_MAX_OUTPUT, KeySnapshot
 from qwen_gateway.ledger.keys_table import KeysTable
 from qwen_gateway.ledger.known_keys import KnownKeys
 from qwen_gateway.ledger.refusals import Offer, exceeded_limits
 from qwen_gateway.ledger.reserve import Caller, Terms
-from qwen_gateway.ledger.settlement import Alert, Settlements
+from qwen_gateway.ledger.settlement import Settlements
 from qwen_gateway.ledger.usage_ledger import (
     AttemptRecord,
     RecordState,

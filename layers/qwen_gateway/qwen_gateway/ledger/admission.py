@@ -225,12 +225,13 @@ class _Sender:
         self._now = int(self._clock())
         try:
             if terms is None:
-                written = count_request(self._table, self.caller, self._now)
+                update = count_request(self.caller, self._now)
             else:
                 if self._needs_new_send:
                     self._sends.append(len(self._sends))
                     self._needs_new_send = False
-                written = reserve(self._table, self.caller, terms, self._sends, self._now)
+                update = reserve(self.caller, terms, self._sends, self._now)
+            written = self._table.write_once(self.caller.key_id, update)
         except (WriteFailed, WriteUnclear) as failure:
             self._record_failure(terms, is_unclear=isinstance(failure, WriteUnclear))
             return None
@@ -271,10 +272,8 @@ class _Sender:
             raise self.refuse(ledger_unavailable(), item)
         if cause is Cause.TERMS_CHANGED:
             return item
-        key_id = item.key.id
-        written = (
-            adopt(self._table, key_id) if cause is Cause.NOT_ADOPTED else roll_period(self._table, item, self._now)
-        )
+        update = adopt() if cause is Cause.NOT_ADOPTED else roll_period(item.period or "total", self._now)
+        written = self._table.write(item.id, update)
         if written.item is None:
             raise self.refuse(ledger_unavailable(), item)
         self._known.remember(written.item)

@@ -1,31 +1,16 @@
-"""One conditional write of a key's item, and what its answer means.
+"""Conditional writes of a key's item, and what their answers mean."""
 
-Every attribute is an alias, because its name may be a reserved word. Expressions name their own aliases and values
-(`#name`, `:value`), and each write sends exactly those.
-"""
-
-import re
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from qwen_gateway.ledger.dynamodb import (
-    FAILURES,
-    Plain,
-    is_condition_failure,
-    is_unclear,
-    ledger_unavailable,
-    to_item,
-)
+from qwen_gateway.ledger.dynamodb import FAILURES, is_condition_failure, is_unclear, ledger_unavailable
+from qwen_gateway.ledger.expressions import Update
 from qwen_gateway.ledger.key_snapshot import KeySnapshot
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-_ALIAS = re.compile(r"#(\w+)")
-_VALUE = re.compile(r":(\w+)")
 
 
 class WriteUnclear(Exception):
@@ -46,17 +31,22 @@ class Written(NamedTuple):
     item: KeySnapshot | None
 
 
-class Update(NamedTuple):
-    """An UpdateItem: expressions, the attributes of aliases that are not named like them, and the values."""
-
-    expression: str
-    condition: str
-    attributes: Mapping[str, str]
-    values: Mapping[str, Plain]
+def send_update(client: "DynamoDBClient", table_name: str, key_id: str, update: Update) -> Written:
+    """Send a write of a key's item. Failures, except a refused condition, are botocore's exceptions."""
+    try:
+        output = client.update_item(
+            TableName=table_name, Key={"id": {"S": key_id}}, ReturnValues="ALL_NEW", **update.parameters()
+        )
+    except ClientError as failure:
+        if not is_condition_failure(failure):
+            raise
+        item: Any = failure.response.get("Item")
+        return Written(applied=False, item=KeySnapshot.of(item) if item else None)
+    return Written(applied=True, item=KeySnapshot.of(output["Attributes"]))
 
 
 class KeysTable:
-    """The keys table.
+    """The keys table on the way of a call.
 
     Args:
         client: with botocore's retries, for what may be repeated.
@@ -94,7 +84,7 @@ class KeysTable:
             LedgerUnavailable: DynamoDB failed.
         """
         try:
-            return self._send(self._client, key_id, update)
+            return send_update(self._client, self._table_name, key_id, update)
         except FAILURES as failure:
             raise ledger_unavailable() from failure
 
@@ -106,30 +96,6 @@ class KeysTable:
             WriteUnclear: nobody knows.
         """
         try:
-            return self._send(self._once, key_id, update)
+            return send_update(self._once, self._table_name, key_id, update)
         except (BotoCoreError, ClientError) as failure:
             raise (WriteUnclear if is_unclear(failure) else WriteFailed) from failure
-
-    def _send(self, client: "DynamoDBClient", key_id: str, update: Update) -> Written:
-        texts = update.expression + " " + update.condition
-        request: dict[str, Any] = {
-            "TableName": self._table_name,
-            "Key": {"id": {"S": key_id}},
-            "UpdateExpression": update.expression,
-            "ConditionExpression": update.condition,
-            "ExpressionAttributeNames": {
-                f"#{name}": update.attributes.get(name, name) for name in sorted(set(_ALIAS.findall(texts)))
-            },
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if values := {f":{name}": update.values[name] for name in sorted(set(_VALUE.findall(texts)))}:
-            request["ExpressionAttributeValues"] = to_item(values)
-        try:
-            output = client.update_item(**request)
-        except ClientError as failure:
-            if not is_condition_failure(failure):
-                raise
-            item: Any = failure.response.get("Item")
-            return Written(applied=False, item=KeySnapshot.of(item) if item else None)
-        return Written(applied=True, item=KeySnapshot.of(output["Attributes"]))

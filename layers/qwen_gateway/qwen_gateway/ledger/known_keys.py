@@ -23,7 +23,7 @@ class KnownKeys:
         for kept in (self._items, self._valid):
             if len(kept) >= _MOST_KEYS:
                 kept.clear()
-        self._items[snapshot.key.id] = (snapshot, now)
+        self._items[snapshot.id] = (snapshot, now)
         if valid_hash:
             self._valid[valid_hash] = now
 

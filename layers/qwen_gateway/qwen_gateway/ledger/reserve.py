@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from qwen_gateway.ledger.dynamodb import Plain
+from qwen_gateway.ledger.expressions import Update
 from qwen_gateway.ledger.key_snapshot import MOST_HOLDS, KeySnapshot
-from qwen_gateway.ledger.keys_table import KeysTable, Update, Written
 
 
 class Caller(NamedTuple):
@@ -65,13 +65,8 @@ _TPM = "(attribute_not_exists(#tpm) OR attribute_not_exists(#window.#tokens) OR 
 _COUNT = "#window.#requests = if_not_exists(#window.#requests, :zero) + :one"
 
 
-def reserve(table: KeysTable, caller: Caller, terms: Terms, sends: Sequence[int], now: int) -> Written:
-    """Hold the amount and count the request, as send `sends[-1]`; the others are the earlier sends of this call.
-
-    Raises:
-        WriteFailed: it was not applied.
-        WriteUnclear: nobody knows.
-    """
+def reserve(caller: Caller, terms: Terms, sends: Sequence[int], now: int) -> Update:
+    """Hold the amount and count the request, as send `sends[-1]`; the others are the earlier sends of this call."""
     *earlier, n = sends
     limits = [
         *(["#remaining >= :amount"] if terms.has_budget and not terms.needs_warn else []),
@@ -88,31 +83,25 @@ def reserve(table: KeysTable, caller: Caller, terms: Terms, sends: Sequence[int]
         "size(#holds) < :most_holds",
         f"(#on_limit = :warn OR ({' AND '.join(limits)}))",
     ]
-    update = Update(
+    return Update(
         f"SET #remaining = #remaining - :amount, #holds.#hold = :amount, {_COUNT}",
         " AND ".join(conditions),
-        {
-            **_minute(now),
-            "hold": hold_name(caller.ulid, n),
-            **{f"sent{i}": hold_name(caller.ulid, i) for i in earlier},
-        },
         {
             **_values(caller, now),
             "amount": terms.amount,
             "most_holds": MOST_HOLDS,
             **({} if terms.checked_default is None else {"default_max_output": terms.checked_default}),
         },
+        {
+            **_minute(now),
+            "hold": hold_name(caller.ulid, n),
+            **{f"sent{i}": hold_name(caller.ulid, i) for i in earlier},
+        },
     )
-    return table.write_once(caller.key_id, update)
 
 
-def count_request(table: KeysTable, caller: Caller, now: int) -> Written:
-    """Count the request of a key with rpm or tpm and without budget and concurrency.
-
-    Raises:
-        WriteFailed: it was not applied.
-        WriteUnclear: nobody knows.
-    """
+def count_request(caller: Caller, now: int) -> Update:
+    """Count the request of a key with rpm or tpm and without budget and concurrency."""
     conditions = [
         *_AUTHENTICATED,
         "attribute_exists(#window)",
@@ -120,8 +109,7 @@ def count_request(table: KeysTable, caller: Caller, now: int) -> Written:
         "attribute_not_exists(#concurrency)",
         f"(#on_limit = :warn OR ({_RPM} AND {_TPM}))",
     ]
-    update = Update(f"SET {_COUNT}", " AND ".join(conditions), _minute(now), _values(caller, now))
-    return table.write_once(caller.key_id, update)
+    return Update(f"SET {_COUNT}", " AND ".join(conditions), _values(caller, now), _minute(now))
 
 
 def hold_name(ulid: str, n: int) -> str:

@@ -18,13 +18,17 @@ from qwen_gateway.ledger.dynamodb import (
     ledger_unavailable,
     to_item,
 )
+from qwen_gateway.ledger.expressions import expressions
 from qwen_gateway.usage import Usage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-type RecordState = Literal["open", "settled", "not_called"]
+type RecordState = Literal["open", "settled", "abandoned", "not_called"]
 
+ABSENT = "attribute_not_exists(#pk)"
+ABSENT_OR_OPEN = "attribute_not_exists(#pk) OR #state = :open"
+"""Conditions of a record's write."""
 _SECONDS_A_DAY = 86_400
 _MAX_TAGS = 5
 _MAX_CHARACTERS = 128
@@ -98,6 +102,13 @@ class WinningRecord(NamedTuple):
         return cls(fields.get("state", "settled"), fields.get("hold"), fields.get("cost", 0))
 
 
+class Put(NamedTuple):
+    """The answer to the write of a record: whether it was applied, and the record that counts."""
+
+    applied: bool
+    winner: WinningRecord
+
+
 class UsageLedger:
     """The usage table, write-only."""
 
@@ -112,7 +123,7 @@ class UsageLedger:
         Raises:
             LedgerUnavailable: DynamoDB failed; log `record_fields(record)`, from which the item can be restored.
         """
-        return self._put(record, "attribute_not_exists(#pk)", {"#pk": "pk"})
+        return self._put(record, ABSENT)
 
     def put_open(self, record: UsageRecord) -> None:
         """Put the open record of a call without a hold, before its first attempt.
@@ -120,7 +131,7 @@ class UsageLedger:
         Raises:
             LedgerUnavailable: DynamoDB failed, or the call has a final record.
         """
-        if self._put(record, "attribute_not_exists(#pk)", {"#pk": "pk"}).state != "open":
+        if self._put(record, ABSENT).state != "open":
             raise ledger_unavailable()
 
     def replace_open(self, record: UsageRecord) -> WinningRecord:
@@ -129,29 +140,31 @@ class UsageLedger:
         Raises:
             LedgerUnavailable: as `put_record`.
         """
-        condition = "attribute_not_exists(#pk) OR #state = :open"
-        return self._put(record, condition, {"#pk": "pk", "#state": "state"}, {":open": "open"})
+        return self._put(record, ABSENT_OR_OPEN)
 
-    def _put(
-        self, record: UsageRecord, condition: str, names: Mapping[str, str], values: Mapping[str, Plain] = {}
-    ) -> WinningRecord:
+    def _put(self, record: UsageRecord, condition: str) -> WinningRecord:
         item = to_item(record_fields(record) | {"expires_at": record.created + self._retention_s})
-        request: dict[str, Any] = {"ExpressionAttributeValues": to_item(values)} if values else {}
         try:
-            self._client.put_item(
-                TableName=self._table_name,
-                Item=item,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **request,
-            )
+            return put_record_item(self._client, self._table_name, item, condition).winner
         except FAILURES as failure:
-            winner: Any = failure.response.get("Item") if isinstance(failure, ClientError) else None
-            if not is_condition_failure(failure) or not winner:
-                raise ledger_unavailable() from failure
-            return WinningRecord.of(winner)
-        return WinningRecord.of(item)
+            raise ledger_unavailable() from failure
+
+
+def put_record_item(client: "DynamoDBClient", table_name: str, item: Item, condition: str) -> Put:
+    """Put the item of a record unless the condition refuses it. Other failures are botocore's exceptions."""
+    try:
+        client.put_item(
+            TableName=table_name,
+            Item=item,
+            **expressions({"open": "open"}, ConditionExpression=condition),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as failure:
+        winner: Any = failure.response.get("Item")
+        if not is_condition_failure(failure) or not winner:
+            raise
+        return Put(applied=False, winner=WinningRecord.of(winner))
+    return Put(applied=True, winner=WinningRecord.of(item))
 
 
 def record_fields(record: UsageRecord) -> dict[str, Plain | None]:

@@ -1,0 +1,1 @@
+"""`qwen-gateway keys`: the API keys of the gateway's clients."""

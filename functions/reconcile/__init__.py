@@ -1,0 +1,1 @@
+"""Reconcile: it closes what calls that ended early have left behind."""
