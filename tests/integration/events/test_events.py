@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.api import HTTP_ERRORS
-from qwen_gateway.errors import KeyRefused, RequestRefused
+from qwen_gateway.errors import KeyRefused, LimitRefused, RequestRefused
 from qwen_gateway_cli import upstream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context
@@ -47,6 +47,10 @@ def test_an_event_gets_the_expected_response(invoke: Invoke, name: str) -> None:
 
 
 def test_every_error_code_that_clients_can_cause_has_an_event() -> None:
-    codes = {answer.code for cause, answer in HTTP_ERRORS.items() if issubclass(cause, RequestRefused | KeyRefused)}
+    codes = {
+        answer.code
+        for cause, answer in HTTP_ERRORS.items()
+        if issubclass(cause, RequestRefused | KeyRefused | LimitRefused)
+    }
 
     assert codes - {CODE_WITHOUT_SAMPLE} <= {sample.expected.code for sample in SAMPLES.values()}

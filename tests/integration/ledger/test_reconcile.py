@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qwen_gateway import ulid
 from qwen_gateway.ledger import Alert
 from qwen_gateway.ledger.reconcile import HOLD_LIFETIME_S, LOOKBACK_S, Outcome, Reconcile, Tables
-from tests.builders import key_item, token
+from tests.builders import key_item, old_key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.items import put_key, put_record, read_key, read_record
@@ -232,10 +232,7 @@ def test_counters_older_than_ten_minutes_are_removed(aws: Aws) -> None:
 
 
 def test_a_key_from_before_the_ledger_is_left_alone(aws: Aws) -> None:
-    item = key_item(token())
-    for name in ("spent", "total", "window", "holds"):
-        del item[name]
-    put_key(aws, item)
+    put_key(aws, old_key_item(token()))
     before = read_key(aws)
 
     assert reconcile(aws) == Outcome(keys=1)

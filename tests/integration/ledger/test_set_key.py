@@ -10,7 +10,7 @@ from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway.ledger.key_changes import KeyChanges
 from qwen_gateway.ledger.key_errors import KeyConflict, KeyNotFound, LimitInvalid
 from qwen_gateway.ledger.key_limits import KeyLimits
-from tests.builders import key_item, token
+from tests.builders import key_item, old_key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.items import put_key, read_key
@@ -166,7 +166,7 @@ def test_a_repeated_write_moves_the_money_once(aws: Aws) -> None:
 
 
 def test_a_key_from_before_the_ledger_is_adopted_first(aws: Aws, administration: KeyAdministration) -> None:
-    put_key(aws, key_item(token()))
+    put_key(aws, old_key_item(token()))
 
     change(administration, budget=100)
 

@@ -183,7 +183,8 @@ class MeteredCall:
         admitted = AdmittedCall(
             call._replace(hold=admission.hold), plan, admission, calls.settlements, self._prices, calls.presumed
         )
-        error = admitted.open(self._limit_s - self._start.elapsed())
+        # The client's own timeout does not count: it bounds the attempts, and a refusal there says what helps.
+        error = admitted.open(self._seconds_left() - calls.timeouts.reserved_for_ledger)
         return JsonResponse(error) if error else admitted
 
     def _refuse(self, call: Call, refused: AdmissionRefused) -> JsonResponse:
