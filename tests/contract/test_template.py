@@ -216,6 +216,7 @@ def test_the_log_of_lost_usage_records_is_retained(template: Template) -> None:
         "ChatLogGroup": ("RetainExceptOnCreate", "Retain"),
         "ModelsLogGroup": (None, None),
         "AccessLogGroup": (None, None),
+        "ReconcileLogGroup": (None, None),
         "SmokeHookLogGroup": (None, None),
     }
 
