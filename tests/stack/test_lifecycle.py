@@ -182,11 +182,25 @@ def test_keys_are_created_and_revoked_on_the_running_stack(stack: dict[str, Any]
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "revoked_api_key")
 
 
-def test_an_unsupported_limit_is_rejected(stack: dict[str, Any], repository: Repository) -> None:
-    refused = repository.run("keys", "create", "--name", "test", "--budget", "1.50")
+def test_a_limit_that_is_none_is_refused(stack: dict[str, Any], repository: Repository) -> None:
+    refused = repository.run("keys", "create", "--name", "test", "--budget", "0")
 
     assert refused.returncode != 0
     assert "Traceback" not in refused.stderr
+
+
+def test_a_budget_refuses_the_call_that_it_does_not_cover(stack: dict[str, Any], repository: Repository) -> None:
+    made = json.loads(repository.run("keys", "create", "--name", "test", "--budget", "0.000001", "--json").stdout)
+
+    refused = post(stack | {"api_key": made["token"]})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exhausted")
+    assert refused.headers["x-should-retry"] == "false"
+    assert repository.run("keys", "set", made["id"], "--budget", "1").returncode == 0
+    assert post(stack | {"api_key": made["token"]}).status_code == 200
+    shown = json.loads(repository.run("keys", "show", made["id"], "--json").stdout)
+    assert (shown["held"], shown["open_holds"]) == ("0", 0)
+    assert float(shown["spent"]) + float(shown["remaining"]) == 1
 
 
 @pytest.mark.thorough
