@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from qwen_gateway.ledger.token import parse
 from qwen_gateway_cli.local.sam import STACK_NAME
 from tests.stack.emulated_stack import STATE, EmulatedStack, chat
 from tests.stack.repository import Repository, wait_until
@@ -91,6 +92,9 @@ def test_keys_of_a_release_work_after_the_upgrade(release: Release) -> None:
     for code, token in release.items["refused_tokens"].items():
         refused = chat(base_url, token)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, code)
+    keys = {item["id"]["S"]: item for item in release.stack.scan(release.resources["KeysTable"])}
+    for token in release.items["accepted_tokens"]:
+        assert keys[parse(token).id]["remaining"] == {"N": "0"}, "the key has the ledger's state since its first call"
     records = sort(release.stack.scan(release.resources["UsageTable"]))
     assert len(records) == len(release.items["UsageTable"]) + len(release.items["accepted_tokens"])
     assert set(sort(release.items["UsageTable"])) <= set(records)
