@@ -44,7 +44,7 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
 	$(PYTEST) -m "not thorough"
 
-test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## what `make test` leaves out: slow tests, and 1,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
 test-after-catalog: .venv ## unit and integration tests, a year after the last retirement of the catalog

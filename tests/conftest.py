@@ -25,7 +25,7 @@ SLOW_TIERS_S = 300
 THOROUGH_S = 900
 
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
-settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=5_000)
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1_000)
 settings.load_profile("quick")
 
 
