@@ -91,8 +91,8 @@ class Promises:
         if len(after["holds"]) > len(before["holds"]):
             most = MOST_HOLDS if warns else after["concurrency"]
             assert len(after["holds"]) <= most, f"6: {len(after['holds'])} holds of {most}"
-        is_rolled = before.get("period_end") != after.get("period_end") and before["version"] == after["version"]
-        if is_rolled:
+        has_new_period = before.get("period_end") != after.get("period_end") or before["total"] < after["total"]
+        if has_new_period and before["version"] == after["version"]:
             assert before["period_end"] <= now + LARGEST_SKEW_S, "7: a period was rolled before its end"
 
     def _read_key(self) -> Fields:

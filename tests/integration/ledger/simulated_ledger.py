@@ -248,14 +248,15 @@ class SimulatedLedger:
         self._operate(lambda: refunds.refund(self.promises.records[call], self.now), faults)
 
     def interrupt(self) -> None:
-        """Let another process act between two steps of this one: the oldest call goes on, or a new one starts."""
+        """Let another process act between two steps of this one: the oldest call ends, or a new one starts."""
         call = next((call for call in self.calls if call not in self._busy), None)
         if call is None:
             self.start(SimulatedPlan(1), 0)
-        elif call.winner:
-            self.release(call)
-        else:
+            return
+        if call.winner is None:
             self.put_record(call)
+        if call.winner:
+            self.release(call)
 
     def end(self) -> None:
         """Stop every process, apply what is on its way, let all holds expire, and check what reconcile leaves."""

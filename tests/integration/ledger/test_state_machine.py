@@ -20,7 +20,7 @@ FAULTS = NO_FAULTS | st.lists(
         [None, None, None, "interrupt", "lost answer", "late", "repeated", "late duplicate", "killed", THROTTLED]
     ),
     min_size=1,
-    max_size=3,
+    max_size=2,
 )
 SKEWS = st.sampled_from([0, LARGEST_SKEW_S, -LARGEST_SKEW_S])
 BUDGETS = st.integers(3, 30)
