@@ -43,7 +43,7 @@ def test_calls_at_once_do_not_overspend_a_budget_and_are_refused_with_reason(emu
 
 
 def test_after_random_kills_the_books_balance_and_each_call_has_one_record(emulation: Emulation) -> None:
-    check_chaos(run_chaos(LAYOUT, emulation, 18), 18)
+    check_chaos(run_chaos(LAYOUT, emulation, 12), 12)
 
     tamper_with_books(emulation)
     wrong = "\n".join(find_wrong(emulation))
