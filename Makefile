@@ -22,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-ledger costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-pricing: .venv ## measure what prices add to a start and to a call (OPTION
 
 bench-metrics: .venv ## compare the metrics of a call with Powertools' (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench metrics $(OPTIONS)
+
+bench-ledger: .venv ## kill functions at random, count and time the ledger's writes on ministack (Linux; OPTIONS=--json)
+	@$(BIN)/python -m tools.bench ledger $(OPTIONS)
 
 lint: .venv ## style, direction of imports, templates
 	$(BIN)/ruff format --check .

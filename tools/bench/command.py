@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tools.bench [stream | memory | upstream | metrics | pricing] [--json]`."""
+"""The benchmarks' command line: `python -m tools.bench [NAME] [--json]`; the names are those of the commands below."""
 
 import sys
 import tempfile
@@ -17,6 +17,7 @@ from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
 from tools.bench import memory, metrics, pricing, upstream
 from tools.bench.contenders import GATEWAY, Contender, build_contenders, build_gateway
+from tools.bench.ledger import report as ledger
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
 from tools.bench.replay import Backends, load_event, run_backends
 from tools.bench.report import Measured, Report
@@ -58,6 +59,12 @@ def measure_metrics(as_json: JsonOption = False) -> None:
 def measure_pricing(as_json: JsonOption = False) -> None:
     """Measure what prices add to a cold start and to a call (some seconds)."""
     _show(pricing.measure(), as_json)
+
+
+@app.command("ledger")
+def measure_ledger(as_json: JsonOption = False) -> None:
+    """Prove the ledger under load and random kills, and measure its rates (Linux, five minutes)."""
+    _show(ledger.measure(Layout(find_repository_root())), as_json)
 
 
 @app.command("stream")

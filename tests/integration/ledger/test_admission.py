@@ -1,11 +1,10 @@
 """Sends whose answers are lost, and what they leave behind: docs/ledger.md, "Retries and unclear writes"."""
 
 import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
 from qwen_gateway.errors import BudgetExhausted, GatewayError, InternalError, KeyRevoked, LedgerUnavailable
 from qwen_gateway.ledger import (
@@ -26,6 +25,7 @@ from qwen_gateway.ledger.dynamodb import from_item, to_item
 from tests.builders import key_item, usage_record
 from tests.builders import token as new_token
 from tests.integration.emulated_aws import Aws
+from tests.integration.ledger.flaky_client import FlakyClient, client_error
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 NOW = 1_790_000_042
@@ -46,33 +46,6 @@ class FakePlan:
 
     def offer(self, terms: Terms | None) -> Offer:
         return Offer(terms.amount if terms else 0, "USD", lambda _left: 0)
-
-
-class FlakyClient:
-    """A DynamoDB client. `faults` are taken by its update_item calls in turn: None, or what to do instead."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.faults: Iterator[Any] = iter(())
-        self.late: list[Callable[[], Any]] = []
-        """Sends that were not applied when they were sent."""
-        self.updates = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def update_item(self, **request: Any) -> Any:
-        self.updates += 1
-        match next(self.faults, None):
-            case "lost answer":
-                self._client.update_item(**request)
-                raise ReadTimeoutError(endpoint_url="http://dynamodb")
-            case "late":
-                self.late.append(lambda: self._client.update_item(**request))
-                raise ReadTimeoutError(endpoint_url="http://dynamodb")
-            case Exception() as failure:
-                raise failure
-        return self._client.update_item(**request)
 
 
 class Ledger:
@@ -124,11 +97,6 @@ def ledger(aws: Aws) -> Ledger:
 
 
 NOT_SENT = [EndpointConnectionError(endpoint_url="http://x"), ConnectTimeoutError(endpoint_url="http://x")]
-
-
-def client_error(code: str, status: int = 400) -> ClientError:
-    metadata: Any = {"HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": metadata}, "UpdateItem")
 
 
 @pytest.mark.parametrize(
