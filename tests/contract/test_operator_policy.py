@@ -12,7 +12,7 @@ import pytest
 from qwen_gateway.ledger import UsageLedger
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import usage_record
-from tests.builders.ledger import put_expired_hold, put_open_record
+from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
 from tests.contract.policies import VALUES, find_action, find_denied, find_unused, list_permissions
 from tests.integration.cli.conftest import CloudFormation, cloudformation, repository, run
 from tests.integration.cli.doctor.doctor_environment import limits
@@ -94,6 +94,7 @@ def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, q
     UsageLedger(aws.dynamodb, aws.usage_table, retention_days=1).put_record(record)
     put_open_record(aws)
     put_expired_hold(aws)
+    put_late_record(aws)
     calls -= {each for each in calls if each[0] == "dynamodb:PutItem" and "UsageTable" in each[1]}
     ended = [
         created,

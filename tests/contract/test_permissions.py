@@ -12,7 +12,7 @@ import pytest
 from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.builders.ledger import put_expired_hold, put_open_record
+from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
 from tests.contract.template import HOOKS, SCHEDULED, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
@@ -191,6 +191,7 @@ def test_reconcile_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, P
     handler = import_fresh("reconcile.handler", monkeypatch)
     put_expired_hold(aws)
     put_open_record(aws)
+    put_late_record(aws)
     calls.clear()
 
     handler.lambda_handler({}, Context())
