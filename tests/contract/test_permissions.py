@@ -11,7 +11,7 @@ import pytest
 
 from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
+from tests.builders import Context, chat_event, chat_request, key_item, models_event, token, usage_event
 from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
 from tests.contract.template import HOOKS, SCHEDULED, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -134,7 +134,13 @@ def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, A
     yield models_event(token()), 401
 
 
-SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
+def usage_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the usage function, with the expected status."""
+    yield usage_event(key), 200
+    yield usage_event(token()), 401
+
+
+SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios, "UsageFunction": usage_scenarios}
 
 
 def test_every_function_has_scenarios(template: Template) -> None:

@@ -72,6 +72,11 @@ class Totals(NamedTuple):
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count
 
+    def net_cost(self) -> dict[str, int]:
+        """Return the cost with what was adjusted, by currency."""
+        currencies = dict.fromkeys((*self.cost, *self.adjusted))
+        return {name: self.cost.get(name, 0) + self.adjusted.get(name, 0) for name in currencies}
+
     def add_record(self, record: Mapping[str, Any]) -> None:
         """Add a usage record."""
         state = record.get("state", "settled")

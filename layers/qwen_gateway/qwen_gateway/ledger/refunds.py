@@ -14,6 +14,8 @@ from qwen_gateway.ledger.usage_ledger import ABSENT
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+COPIED = ("provider", "model_used", "model_asked", "end_user", "tags")
+"""What an adjustment has of its record, so that reports sum both under the same names."""
 _SECONDS_A_DAY = 86_400
 _MAX_SENDS = 5
 _REFUSED = "ConditionalCheckFailed"
@@ -79,6 +81,7 @@ class Refunds:
             "pk": record["pk"],
             "sk": f"ADJ#{adjustment}",
             "request": record["sk"].removeprefix("USE#"),
+            **{name: record[name] for name in COPIED if name in record},
             "cost": -record["cost"],
             "cost_currency": record.get("cost_currency"),
             "created": int(now),

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _IDENTITY = ("pk", "sk", "state", "outcome", "provider", "model_used", "model_asked")
 _OTHERS = ("first_token_ms", "cost", "cost_currency", "unpriced")
-COUNTED = ", ".join(f"#{name}" for name in (*_IDENTITY, *SUMMED, *_OTHERS))
-"""The projection of what the row of a day counts."""
+_COUNTED = (*_IDENTITY, *SUMMED, *_OTHERS)
+"""What the row of a day counts."""
 _RANGE = "#pk = :pk AND #sk BETWEEN :first AND :last"
 
 
@@ -29,9 +29,10 @@ class UsageItems:
         self._client = client
         self._table_name = table_name
 
-    def counted(self, key_id: str, start_ms: int, end_ms: int) -> Iterator[dict[str, Any]]:
-        """Yield what the row of a day counts of the records and adjustments of a time, in its order."""
-        kinds = (self._query_times(key_id, kind, start_ms, end_ms, COUNTED) for kind in ("ADJ", "USE"))
+    def counted(self, key_id: str, start_ms: int, end_ms: int, extra: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+        """Yield the records and adjustments of a time, with what the row of a day counts, and `extra` attributes."""
+        projection = ", ".join(f"#{name}" for name in (*_COUNTED, *extra))
+        kinds = (self._query_times(key_id, kind, start_ms, end_ms, projection) for kind in ("ADJ", "USE"))
         return heapq.merge(*kinds, key=lambda fields: fields["sk"][4:])
 
     def records(self, key_id: str, start_ms: int, end_ms: int) -> Iterator[dict[str, Any]]:
