@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -41,6 +42,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a result into a file, and say so.
+
+    Raises:
+        CommandRefused: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{path} cannot be written: {error.strerror}.")
+    note(f"wrote {path}")
 
 
 def show_json(value: object) -> None:

@@ -21,7 +21,7 @@ from qwen_gateway_cli.compare.page import format_page
 from qwen_gateway_cli.compare.records import build_json, format_csv
 from qwen_gateway_cli.compare.report import Report, find_omission
 from qwen_gateway_cli.compare.terminal import show_report
-from qwen_gateway_cli.console import note, refuse, show_json
+from qwen_gateway_cli.console import refuse, show_json, write_file
 from qwen_gateway_cli.stack import JsonOption
 
 _STDOUT = Path("-")
@@ -71,9 +71,9 @@ def compare_costs(  # noqa: PLR0913, PLR0917 - the options of the command
         refuse("--json and --csv - both print the result. Choose one, or name a file: --csv FILE")
     report = _build_report(Load(requests, tokens_in, tokens_out), base, currency, preset)
     if html:
-        _write(html, format_page(report))
+        write_file(html, format_page(report))
     if csv and csv != _STDOUT:
-        _write(csv, format_csv(report))
+        write_file(csv, format_csv(report))
     if csv == _STDOUT:
         typer.echo(format_csv(report), nl=False)
     elif as_json:
@@ -134,11 +134,3 @@ def _refuse_base(comparison: Comparison, name: str) -> Row:
     similar = difflib.get_close_matches(name, names)
     hint = f"Did you mean {' or '.join(similar)}?" if similar else "Without --base, the command lists the names."
     return refuse(f"There is no priced model {name!r}. {hint}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        refuse(f"{path} cannot be written: {error.strerror}.")
-    note(f"wrote {path}")

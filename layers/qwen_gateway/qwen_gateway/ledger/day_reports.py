@@ -17,20 +17,20 @@ def read_days(items: UsageItems, key_id: str, first_day: str, last_day: str, now
     """
     rows = {row.day: row for row in items.rows(key_id, first_day, last_day)}
     upto = max((row.upto for row in rows.values()), default=start_of(first_day))
-    for fields in read_counted(items, key_id, max(upto, start_of(first_day)), end_of(last_day), now):
+    for fields in read_counted(items, key_id, (max(upto, start_of(first_day)), end_of(last_day)), now):
         day = day_of(ulid.milliseconds(fields["sk"][4:]))
         rows.setdefault(day, DayRow(key_id, day, {})).add(fields)
     return list(rows.values())
 
 
 def read_counted(
-    items: UsageItems, key_id: str, start_ms: int, end_ms: int, now: float, extra: tuple[str, ...] = ()
+    items: UsageItems, key_id: str, times: tuple[int, int], now: float, extra: tuple[str, ...] = ()
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the records and adjustments of a time, with the attributes that rows count and `extra` ones.
+    """Yield the records and adjustments of [start, end) in ms, with the attributes that rows count and `extra` ones.
 
     An open record older than a hold's lifetime counts as abandoned: nobody closes that of a deleted key.
     """
     over = ulid.time_prefix(int((now - HOLD_LIFETIME_S) * 1_000))
-    for fields in items.counted(key_id, start_ms, end_ms, extra):
+    for fields in items.counted(key_id, *times, extra):
         is_over = fields.get("state") == "open" and fields["sk"][4:] < over
         yield fields | {"state": "abandoned", "unpriced": "abandoned"} if is_over else fields
