@@ -22,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs usage-picture openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ docs: .venv openapi costs ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tests.failures
 	$(BIN)/python -m tools.cli_reference
 	$(BIN)/python -m tools.iam_policies
+
+usage-picture: .venv ## draw docs/usage.svg, a report of `qwen-gateway usage`
+	@$(BIN)/python -m tools.usage_picture
 
 costs: .venv ## compute idle cost and cost per call into README.md and docs/performance.md
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.costs

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.client
 import pytest
 
-from qwen_gateway.ledger import UsageLedger
+from qwen_gateway.ledger import UsageLedger, record_fields
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import usage_record
 from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
@@ -87,7 +88,17 @@ def quota(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> Iterator[None]:
         yield
 
 
-def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, quota: None, calls: set[Call]) -> None:
+def write_lost_record(folder: Path) -> str:
+    """Return the path of a log with a lost record."""
+    record = record_fields(usage_record(id="01KAV9FT00TCGQGY5QS4RNSG1N"))
+    path = folder / "lost.jsonl"
+    path.write_text(json.dumps({"message": "usage record lost", "usage_record": record}))
+    return str(path)
+
+
+def test_the_operators_policy_is_what_the_commands_call(
+    aws: Aws, on_aws: Run, quota: None, calls: set[Call], tmp_path: Path
+) -> None:
     created = on_aws("keys", "create", "--name", "tests", "--json")
     key = json.loads(created.out)["id"]
     record = usage_record(key_id=key, cost=7, cost_currency="USD")
@@ -109,6 +120,12 @@ def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, q
         on_aws("secrets", "list"),
         on_aws("routes"),
         on_aws("requests", "show", record.id),
+        on_aws("requests", "list"),
+        on_aws("usage"),
+        on_aws("usage", "--by", "end-user"),
+        on_aws("usage", "reprice", "--apply"),
+        on_aws("usage", "restore", write_lost_record(tmp_path)),
+        on_aws("usage", "rebuild", "--day", "2025-11-24"),
         on_aws("doctor", "--provider", "dashscope"),
     ]
 

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 
-from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.aws_costs import load_prices
-from qwen_gateway_cli.console import err, refuse, show_json, write_file
-from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, require_stack
-from qwen_gateway_cli.usage.date_range import DateRange, FromOption, ToOption, parse_date_range
+from qwen_gateway_cli.console import create_progress, refuse, show_json, write_file
+from qwen_gateway_cli.date_range import DateRange, FromOption, ToOption, parse_date_range
+from qwen_gateway_cli.key_names import KeyOption, find_keys
+from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.usage.figures import Aws, build_json, format_csv
 from qwen_gateway_cli.usage.focus import format_focus
+from qwen_gateway_cli.usage.rebuild import rebuild
 from qwen_gateway_cli.usage.report import (
     FROM_RECORDS,
     By,
@@ -22,17 +22,17 @@ from qwen_gateway_cli.usage.report import (
     Report,
     build_report,
     build_report_from_records,
-    name_keys,
     read_keys,
 )
+from qwen_gateway_cli.usage.reprice import reprice
+from qwen_gateway_cli.usage.restore import restore
 from qwen_gateway_cli.usage.terminal import show_report
 
 app = typer.Typer(help="Show what was used, by whom, and what it cost.", invoke_without_command=True)
+for command in (rebuild, reprice, restore):
+    app.command()(command)
 
 _STDOUT = Path("-")
-KeyOption = Annotated[
-    str | None, typer.Option("--key", metavar="ID", help="Only this key, also one that was deleted. By default all.")
-]
 
 
 @app.callback()
@@ -75,26 +75,15 @@ def usage(  # noqa: PLR0913, PLR0917 - the options of the command
     _output(report, days, Aws(load_prices(), gateway.memory_mb, gateway.architecture), as_json, csv, focus)
 
 
-def find_keys(gateway: Stack, key_id: str | None) -> Mapping[str, str]:
-    """Return the names of all keys by id, or of the one with this id, which may be gone."""
-    names = name_keys(KeyAdministration(gateway.clients.dynamodb, gateway.keys_table).list())
-    return names if key_id is None else {key_id: names.get(key_id, key_id)}
-
-
 def _read_days(items: UsageItems, keys: Mapping[str, str], dates: DateRange) -> list[KeyDays]:
-    with _progress() as progress:
+    with create_progress() as progress:
         return list(progress.track(read_keys(items, keys, dates), len(keys), description="keys"))
 
 
 def _read_records(items: UsageItems, keys: Sequence[str], dates: DateRange, by: By) -> Report:
-    with _progress() as progress:
+    with create_progress() as progress:
         task = progress.add_task("records", total=None)
         return build_report_from_records(items, keys, dates, by, lambda: progress.advance(task))
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("reading {task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _output(  # noqa: PLR0913, PLR0917 - a form each

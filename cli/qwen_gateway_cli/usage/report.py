@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from qwen_gateway.ledger import DayRow, KeySnapshot, Totals
+from qwen_gateway.ledger import DayRow, Totals
 from qwen_gateway.ledger.day_reports import read_counted, read_days
 from qwen_gateway.ledger.day_rows import ModelKey
 from qwen_gateway.ledger.usage_items import UsageItems
-from qwen_gateway_cli.usage.date_range import DateRange
+from qwen_gateway_cli.date_range import DateRange
 
 NOBODY = "(none)"
 """Stands for the end user or the tags of a request that names none."""
@@ -96,13 +96,6 @@ def build_report_from_records(
             sums.add(_name_lines(by, fields), totals)
             advance()
     return sums.build(dates, by)
-
-
-def name_keys(keys: Iterable[KeySnapshot]) -> dict[str, str]:
-    """Return the names of keys by id. Keys of the same name are told apart by their id."""
-    listed = list(keys)
-    names = [key.name for key in listed]
-    return {key.id: key.name if names.count(key.name) == 1 else f"{key.name} ({key.id})" for key in listed}
 
 
 class _Sums:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from qwen_gateway.ledger import Totals
 from qwen_gateway_cli.amounts import format_amount
+from qwen_gateway_cli.console import create_result_console, fits
 from qwen_gateway_cli.usage.figures import Aws, build_figures
 from qwen_gateway_cli.usage.report import By, Line, Report
 
-_UNLIMITED = 100_000
 _MOST_LINES = 40
 """Lines of a table; JSON and CSV have all."""
 _MOST_BARS = 15
@@ -30,16 +29,14 @@ _TITLES = {
 
 def show_report(report: Report, aws: Aws, console: Console | None = None) -> None:
     """Print a report. Into a pipe, nothing is wrapped, and there is no chart."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNLIMITED
+    console = console or create_result_console()
     _print(console, f"Usage of {report.dates} (UTC) by {report.by.value.replace('-', ' ')}")
     if not report.lines:
         _print(console, "There were no requests.")
         return
     console.print()
     table = _build_table(report)
-    if Measurement.get(console, console.options.update_width(_UNLIMITED), table).maximum <= console.width:
+    if fits(console, table):
         console.print(table)
     else:
         for line in _shown(report):
@@ -86,10 +83,10 @@ def _build_table(report: Report) -> Table:
         "TOKENS\nIN",
         "TOKENS\nOUT",
         "\nCOST",
-        "LATENCY\nP50",
-        "MS\nP95",
-        "FIRST TOKEN\nP50",
-        "MS\nP95",
+        "LATENCY\nP50 MS",
+        "\nP95 MS",
+        "FIRST TOKEN\nP50 MS",
+        "\nP95 MS",
     ):
         table.add_column(title, justify="right", no_wrap=True)
     for line in _shown(report):

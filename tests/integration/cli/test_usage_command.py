@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,40 +14,18 @@ from qwen_gateway import ulid
 from qwen_gateway.ledger import UsageLedger
 from qwen_gateway.ledger.days import day_of, start_of
 from qwen_gateway.ledger.dynamodb import to_item
-from qwen_gateway.ledger.roll_up import RollUp
 from qwen_gateway.usage import Usage
-from tests.builders import key_item, key_snapshot, token, usage_record
-from tests.builders.ledger import KEY_ID
+from tests.builders import usage_record
 from tests.integration.cli.operator import Run
+from tests.integration.cli.usage_data import DOLLAR, NOW, TODAY, put_call, put_key, roll_up
 from tests.integration.emulated_aws import Aws
 
-NOW = 1_795_543_200
-"""2026-11-24, 18:00 UTC."""
-TODAY = "2026-11-24"
 OTHER_KEY = "TestKey00002"
-DOLLAR = 10**12
 
 
 @pytest.fixture(autouse=True)
 def _evening(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: float(NOW))
-
-
-def put_key(aws: Aws, key_id: str = KEY_ID, name: str = "backend") -> None:
-    aws.dynamodb.put_item(TableName=aws.keys_table, Item=key_item(token(key_id), name=name))
-
-
-def put_call(
-    aws: Aws, *, at_s: int = NOW - 7_200, cost: int | None = DOLLAR, key_id: str = KEY_ID, **fields: Any
-) -> None:
-    known: dict[str, Any] = {"cost": cost, "cost_currency": None if cost is None else "USD"}
-    record = usage_record(id=ulid.new(at_s * 1000), created=at_s, key_id=key_id, **(known | fields))
-    UsageLedger(aws.dynamodb, aws.usage_table, 400).put_record(record)
-
-
-def roll_up(aws: Aws, *key_ids: str) -> None:
-    for key_id in key_ids or (KEY_ID,):
-        RollUp(aws.dynamodb, aws.usage_table, time.time()).run(key_snapshot(id=key_id))
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class RollUp:
         """
         self._abandoned = self._summed = 0
         try:
-            latest = self._rebuild_late_days(key.id)
+            latest = self.rebuild_late_days(key.id)
             upto = latest.upto if latest else 0
             until = _find_watermark(key, self._now_ms)
             if upto < until:
@@ -92,8 +92,12 @@ class RollUp:
             return True
         raise RowConflict
 
-    def _rebuild_late_days(self, key_id: str) -> DayRow | None:
-        """Sum the days anew that are marked as late, and return the latest row."""
+    def rebuild_late_days(self, key_id: str) -> DayRow | None:
+        """Sum the days anew that are marked as late, and return the latest row.
+
+        Raises:
+            RowConflict: as `rebuild`.
+        """
         while isinstance(found := self._items.late_day_or_latest_row(key_id), dict):
             self.rebuild(key_id, found["sk"].removeprefix("LATE#"))
             self._remove_mark(found)
