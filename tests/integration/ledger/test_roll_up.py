@@ -296,6 +296,22 @@ def test_a_late_record_of_a_day_that_is_not_rolled_up_yet_is_counted_once(aws: A
     check_sums(aws)
 
 
+def test_a_late_record_of_a_day_whose_row_another_run_is_about_to_make_is_counted(aws: Aws) -> None:
+    put_call(aws, NOON)
+
+    def come_late_and_run_another() -> None:
+        if not read_items(aws, "LATE#") and not read_rows(aws):
+            put_late_record(aws, NOON + 1, 100)
+            # It stops before it makes the row itself.
+            RollUp(aws.dynamodb, aws.usage_table, LATER).rebuild_late_days(KEY_ID)
+
+    run(aws, client=InterruptedAtRows(aws.dynamodb, come_late_and_run_another))
+    run(aws)
+
+    check_sums(aws)
+    assert read_items(aws, "LATE#") == []
+
+
 def test_a_record_that_comes_late_during_a_rebuild_is_not_missed(aws: Aws) -> None:
     put_call(aws, NOON)
     run(aws)
@@ -306,6 +322,8 @@ def test_a_record_that_comes_late_during_a_rebuild_is_not_missed(aws: Aws) -> No
             put_late_record(aws, NOON + 2, 1000)
 
     run(aws, client=InterruptedAtRows(aws.dynamodb, put_another))
+    assert len(read_items(aws, "LATE#")) == 1
+    run(aws)
 
     assert cost_of(read_rows(aws)[DAY]) == 1107
     check_sums(aws)

@@ -70,7 +70,7 @@ class RollUp:
         return RolledUp(self._summed, self._abandoned)
 
     def rebuild(self, key_id: str, day: str) -> bool:
-        """Sum a day anew, as far as it was rolled up. Returns whether it was.
+        """Sum a day anew, as far as it was rolled up. Returns whether it was rolled up at all.
 
         Raises:
             RowConflict: other runs wrote the row at every attempt.
@@ -95,13 +95,18 @@ class RollUp:
     def rebuild_late_days(self, key_id: str) -> DayRow | None:
         """Sum the days anew that are marked as late, and return the latest row.
 
+        A day without sums keeps its mark: another run may be about to write them, without the late record.
+
         Raises:
             RowConflict: as `rebuild`.
         """
-        while isinstance(found := self._items.late_day_or_latest_row(key_id), dict):
-            self.rebuild(key_id, found["sk"].removeprefix("LATE#"))
-            self._remove_mark(found)
-        return found
+        found = self._items.late_day_or_latest_row(key_id)
+        if not isinstance(found, dict):
+            return found
+        for mark in self._items.late_days(key_id):
+            if self.rebuild(key_id, mark["sk"].removeprefix("LATE#")):
+                self._remove_mark(mark)
+        return self._items.latest_row(key_id)
 
     def _remove_mark(self, mark: dict[str, Any]) -> None:
         """Remove the mark of a late day, unless another record came late meanwhile."""

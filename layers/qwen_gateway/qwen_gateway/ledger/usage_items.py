@@ -63,6 +63,10 @@ class UsageItems:
             return None
         return DayRow.of(item) if "models" in item else from_item(item)
 
+    def late_days(self, key_id: str) -> list[dict[str, Any]]:
+        """Return the marks of the late days of a key."""
+        return [from_item(item) for item in self._query(key_id, "LATE#", "LATE#~")]
+
     def _query_times(
         self, key_id: str, kind: str, start_ms: int, end_ms: int, projection: str = ""
     ) -> Iterator[dict[str, Any]]:
