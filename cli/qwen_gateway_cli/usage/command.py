@@ -8,13 +8,13 @@ import typer
 
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.aws_costs import load_prices
-from qwen_gateway_cli.console import create_progress, refuse, show_json, write_file
+from qwen_gateway_cli.console import create_progress, note, refuse, show_json, write_file
 from qwen_gateway_cli.date_range import DateRange, FromOption, ToOption, parse_date_range
 from qwen_gateway_cli.key_names import KeyOption, find_keys
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.usage.figures import Aws, build_json, format_csv
 from qwen_gateway_cli.usage.focus import format_focus
-from qwen_gateway_cli.usage.rebuild import rebuild
+from qwen_gateway_cli.usage.rebuild import find_oldest_day, rebuild
 from qwen_gateway_cli.usage.report import (
     FROM_RECORDS,
     By,
@@ -68,6 +68,8 @@ def usage(  # noqa: PLR0913, PLR0917 - the options of the command
         refuse("--json, --csv - and --focus - each print a result. Choose one, or name a file: --csv FILE")
     dates = parse_date_range(first, last)
     gateway = require_stack(stack)
+    if by in FROM_RECORDS and dates.first < (oldest := find_oldest_day(gateway)):
+        note(f"Records before {oldest} have expired. The sums by key, model, provider and day still have them.")
     items = UsageItems(gateway.clients.dynamodb, gateway.usage_table)
     keys = find_keys(gateway, key)
     days = _read_days(items, keys, dates) if by not in FROM_RECORDS or focus else []

@@ -17,7 +17,7 @@ from qwen_gateway_cli.date_range import DateRange, FromOption, ToOption, parse_d
 from qwen_gateway_cli.key_names import KeyOption, find_keys
 from qwen_gateway_cli.stack import JsonOption, Stack, StackOption, require_stack
 from qwen_gateway_cli.usage.corrected_cost import CorrectedCosts, Skipped
-from qwen_gateway_cli.usage.rebuild import rebuild_late_days
+from qwen_gateway_cli.usage.rebuild import find_oldest_day, rebuild_late_days
 
 
 def reprice(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -43,6 +43,8 @@ def reprice(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     dates = parse_date_range(first, last)
     gateway = require_stack(stack)
+    if dates.first < (oldest := find_oldest_day(gateway)):
+        refuse(f"Records before {oldest} have expired or are about to. Begin with: --from {oldest}")
     found = _find(gateway, list(find_keys(gateway, key)), dates, adjusts_budget=adjust_budgets)
     written = _write(gateway, found.repricings) if apply else 0
     changes = _group(found.repricings)

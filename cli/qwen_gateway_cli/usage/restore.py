@@ -1,20 +1,18 @@
 """`qwen-gateway usage restore`: put lost usage records in from an export of the log."""
 
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qwen_gateway.ledger.days import start_of
 from qwen_gateway.ledger.key_errors import KeyAdministrationError
 from qwen_gateway.ledger.restores import Restores
 from qwen_gateway_cli.console import note, refuse, show, show_json
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.usage.lost_records import read_lost_records
-from qwen_gateway_cli.usage.rebuild import rebuild_late_days
-
-_SECONDS_A_DAY = 86_400
+from qwen_gateway_cli.usage.rebuild import find_oldest_day, rebuild_late_days
 
 
 def restore(
@@ -32,11 +30,11 @@ def restore(
         refuse(f"{file} has no line with a lost usage record.")
     gateway = require_stack(stack)
     restores = Restores(gateway.clients.dynamodb, gateway.keys_table, gateway.usage_table, gateway.usage_retention_days)
-    oldest = time.time() - gateway.usage_retention_days * _SECONDS_A_DAY
+    oldest = start_of(find_oldest_day(gateway)) // 1000
     counts: Counter[str] = Counter()
     for record in records:
         try:
-            counts[restores.restore(record) if record["created"] > oldest else "expired"] += 1
+            counts[restores.restore(record) if record["created"] >= oldest else "expired"] += 1
         except KeyAdministrationError as error:
             counts["failed"] += 1
             note(f"req_{record['sk'].removeprefix('USE#')}: {error}")

@@ -55,13 +55,18 @@ def draw_chart(report: Report, currency: str, width: int) -> str:
     import plotext  # noqa: PLC0415
 
     costs = [(_shorten(line.name, width // 3), line.totals.net_cost().get(currency, 0)) for line in report.lines]
-    bars = [(name, amount / _PICO) for name, amount in costs if amount > 0]
+    bars = [(name, amount) for name, amount in costs if amount > 0]
     bars = bars[-_MOST_BARS:] if report.by is By.DAY else bars[:_MOST_BARS]
     if not bars:
         return ""
-    plotext.clear_figure()
     names, amounts = zip(*bars, strict=True)
-    plotext.simple_bar(names, amounts, width=width, title=f"{currency} by {report.by.value}")
+    # plotext writes two decimals.
+    unit, prefix = (_PICO, "") if max(amounts) >= _PICO // 10 else (_PICO // 10**6, "millionths of ")
+    plotext.clear_figure()
+    plotext.limitsize(False, False)  # noqa: FBT003 - its parameters have short names
+    # A line can be one longer than plotext promises.
+    title = f"{prefix}{currency} by {report.by.value}"
+    plotext.simple_bar(names, [amount / unit for amount in amounts], width=width - 1, title=title)
     return str(plotext.build())
 
 
@@ -115,7 +120,7 @@ def _show_line(console: Console, line: Line) -> None:
     figures = build_figures(line.name, line.totals)
     _print(console, line.name)
     _print(console, f"  {format_costs(line.totals.net_cost())}")
-    _print(console, f"  {figures['requests']:,} requests, {figures['answered']:,} answered")
+    _print(console, f"  requests {figures['requests']:,}, answered {figures['answered']:,}")
     _print(console, f"  tokens {figures['tokens_in']:,} in, {figures['tokens_out']:,} out")
     for title, fields in (("latency", _PERCENTILES[:2]), ("first token", _PERCENTILES[2:])):
         p50, p95 = (figures[field] for field in fields)

@@ -45,10 +45,25 @@ def test_a_day_is_summed_anew(aws: Aws, on_aws: Run) -> None:
     assert read_total(on_aws) == {"USD": "2"}
 
 
-def test_a_day_whose_records_may_be_gone_is_not_summed_anew(aws: Aws, on_aws: Run) -> None:
-    ended = on_aws("usage", "rebuild", "--day", "2025-10-20")
+def test_sums_of_records_that_have_expired_stay(aws: Aws, on_aws: Run) -> None:
+    put_key(aws)
+    gone = put_call(aws)
+    put_call(aws)
+    roll_up(aws)
+    aws.dynamodb.delete_item(
+        TableName=aws.usage_table, Key={"pk": {"S": "KEY#TestKey00001"}, "sk": {"S": f"USE#{gone}"}}
+    )
 
-    assert (ended.status, "may be gone" in ended.err) == (1, True)
+    ended = on_aws("usage", "rebuild", "--day", TODAY)
+
+    assert f"Records of {TODAY} have expired for 1 keys." in ended.out
+    assert read_total(on_aws) == {"USD": "2"}
+
+
+def test_days_whose_records_expire_are_not_repriced(aws: Aws, on_aws: Run) -> None:
+    ended = on_aws("usage", "reprice", "--from", "2025-10-20")
+
+    assert (ended.status, "Begin with: --from 2025-10-21" in ended.err) == (1, True)
 
 
 def test_a_correction_is_shown_before_it_is_written(aws: Aws, on_aws: Run) -> None:

@@ -349,7 +349,7 @@ def test_a_rebuild_gives_up_when_others_always_write_first(aws: Aws) -> None:
     put_call(aws, NOON)
     run(aws, now=NOON // 1000 + 3_600)
 
-    def rebuild() -> bool:
+    def rebuild() -> str:
         return RollUp(aws.dynamodb, aws.usage_table, LATER).rebuild(KEY_ID, DAY)
 
     busy = RollUp(cast("Any", InterruptedAtRows(aws.dynamodb, rebuild)), aws.usage_table, LATER)

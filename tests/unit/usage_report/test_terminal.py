@@ -19,7 +19,7 @@ DATES = DateRange("2026-11-01", "2026-11-24")
 AWS = Aws(load_prices(), 512, "arm64")
 
 
-def make_report(by: By = By.MODEL) -> Report:
+def make_report(by: By = By.MODEL, scale: int = 10**12) -> Report:
     row = DayRow("k", "2026-11-24", {})
     for model, cost in (("qwen3.8-max-with-a-very-long-name-of-a-preview-2026-11-24", 31), ("qwen-flash", 7)):
         row.add(
@@ -31,7 +31,7 @@ def make_report(by: By = By.MODEL) -> Report:
                 "tokens_in": 1_234_567,
                 "latency_ms": 1_500,
                 "first_token_ms": 300,
-                "cost": cost * 10**12,
+                "cost": cost * scale,
                 "cost_currency": "USD",
             }
         )
@@ -54,7 +54,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_forty_columns_have_every_figure() -> None:
     said = " ".join(show(40).split())
 
-    for figure in ("31.00 USD", "1 requests, 1 answered", "tokens 1,234,567 in", "latency P50", "Total: 38.00 USD."):
+    for figure in ("31.00 USD", "requests 1, answered 1", "tokens 1,234,567 in", "latency P50", "Total: 38.00 USD."):
         assert figure in said
 
 
@@ -73,6 +73,13 @@ def test_a_terminal_gets_a_chart_of_the_costs() -> None:
     assert "▇" in chart
     assert "31.00" in chart
     assert show(80).count("▇") > 20
+
+
+def test_a_chart_of_small_amounts_shows_millionths() -> None:
+    chart = draw_chart(make_report(scale=10**6), "USD", 60)
+
+    assert "millionths of USD by model" in chart
+    assert "31.00" in chart
 
 
 def test_what_costs_nothing_has_no_chart() -> None:

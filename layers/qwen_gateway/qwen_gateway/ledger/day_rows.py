@@ -126,6 +126,11 @@ class DayRow(NamedTuple):
         key_id, day = fields["pk"].removeprefix("KEY#"), fields["sk"].removeprefix("DAY#")
         return cls(key_id, day, models, fields["upto"], fields["version"])
 
+    @property
+    def records(self) -> int:
+        """The number of records in it."""
+        return sum(sum(totals.requests.values()) for totals in self.models.values())
+
     def add(self, fields: Mapping[str, Any]) -> None:
         """Add a record or an adjustment, as it is in the usage table."""
         name = ModelKey.of(fields)

@@ -5,7 +5,7 @@ sums, and is refused if another write was first.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
@@ -35,6 +35,10 @@ class RolledUp(NamedTuple):
 
     summed: int = 0
     abandoned: int = 0
+
+
+type Rebuilt = Literal["rebuilt", "not_rolled_up", "expired"]
+"""What became of a day that was to be summed anew. `expired`: DynamoDB has deleted records of it by their age."""
 
 
 class RowConflict(Exception):
@@ -69,8 +73,8 @@ class RollUp:
             pass
         return RolledUp(self._summed, self._abandoned)
 
-    def rebuild(self, key_id: str, day: str) -> bool:
-        """Sum a day anew, as far as it was rolled up. Returns whether it was rolled up at all.
+    def rebuild(self, key_id: str, day: str) -> Rebuilt:
+        """Sum a day anew, as far as it was rolled up. Sums of more records than there are now stay as they are.
 
         Raises:
             RowConflict: other runs wrote the row at every attempt.
@@ -78,18 +82,20 @@ class RollUp:
         for _ in range(_MAX_REBUILDS):
             latest = self._items.latest_row(key_id)
             if latest is None or latest.day < day:
-                return False
+                return "not_rolled_up"
             row = latest if latest.day == day else self._items.row(key_id, day)
             upto = latest.upto if latest.day == day else end_of(day)
             fresh = DayRow(key_id, day, {}, version=row.version if row else 0)
             for fields in self._read(key_id, start_of(day), upto):
                 fresh.add(fields)
+            if row and fresh.records < row.records:
+                return "expired"
             try:
                 if row or fresh.models:
                     self._write(fresh, upto)
             except RowConflict:
                 continue
-            return True
+            return "rebuilt"
         raise RowConflict
 
     def rebuild_late_days(self, key_id: str) -> DayRow | None:
@@ -104,7 +110,7 @@ class RollUp:
         if not isinstance(found, dict):
             return found
         for mark in self._items.late_days(key_id):
-            if self.rebuild(key_id, mark["sk"].removeprefix("LATE#")):
+            if self.rebuild(key_id, mark["sk"].removeprefix("LATE#")) != "not_rolled_up":
                 self._remove_mark(mark)
         return self._items.latest_row(key_id)
 
