@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from qwen_gateway import ulid
 from qwen_gateway.ledger import ApiKey, KeySnapshot, UsageRecord, record_fields
-from qwen_gateway.ledger.day_reports import read_days
 from qwen_gateway.ledger.days import DAY_MS, day_of, start_of
 from qwen_gateway.ledger.dynamodb import to_item
 from qwen_gateway.ledger.roll_up import RollUp
@@ -85,7 +84,7 @@ def _roll_up(stack: Stack, key_ids: Sequence[str]) -> None:
 def _check_report(stack: Stack, key_ids: Sequence[str], day: str, records: int) -> None:
     items = UsageItems(stack.clients.dynamodb, stack.usage_table)
     for key_id in key_ids:
-        (row,) = read_days(items, key_id, day, day, time.time())
+        (row,) = items.days_so_far(key_id, day, day, time.time())
         counted = sum(sum(totals.requests.values()) for totals in row.models.values())
         if counted != records:
             raise AssertionError(f"{counted} of {records} records were summed")

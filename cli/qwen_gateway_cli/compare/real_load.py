@@ -3,7 +3,6 @@
 import time
 
 from qwen_gateway.ledger import Totals
-from qwen_gateway.ledger.day_reports import read_days
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.compare.comparison import Load
 from qwen_gateway_cli.console import note, refuse
@@ -21,7 +20,7 @@ def read_load(gateway: Stack, dates: DateRange) -> Load:
     items = UsageItems(gateway.clients.dynamodb, gateway.usage_table)
     used = Totals.empty()
     for key_id in find_keys(gateway, None):
-        for row in read_days(items, key_id, dates.first, dates.last, time.time()):
+        for row in items.days_so_far(key_id, dates.first, dates.last, time.time()):
             for totals in row.models.values():
                 used.add(totals)
     answered = used.requests.get("answered", 0)

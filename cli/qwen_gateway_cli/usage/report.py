@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from qwen_gateway.ledger import DayRow, Totals
-from qwen_gateway.ledger.day_reports import read_counted, read_days
 from qwen_gateway.ledger.day_rows import ModelKey
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.date_range import DateRange
@@ -68,7 +67,7 @@ def read_keys(items: UsageItems, keys: Mapping[str, str], dates: DateRange) -> I
     """Yield what each key, named by its id, used."""
     now = time.time()
     for key_id, name in keys.items():
-        yield KeyDays(key_id, name, read_days(items, key_id, dates.first, dates.last, now))
+        yield KeyDays(key_id, name, items.days_so_far(key_id, dates.first, dates.last, now))
 
 
 def build_report(dates: DateRange, by: By, keys: Iterable[KeyDays]) -> Report:
@@ -87,7 +86,7 @@ def build_report_from_records(
     """Return a report from the records of the days. `advance` is called for each."""
     sums, now, times = _Sums(), time.time(), (dates.start_ms, dates.end_ms)
     for key_id in keys:
-        for fields in read_counted(items, key_id, times, now, ("end_user", "tags")):
+        for fields in items.counted_so_far(key_id, times, now, ("end_user", "tags")):
             totals = Totals.empty()
             if fields["sk"].startswith("USE#"):
                 totals.add_record(fields)

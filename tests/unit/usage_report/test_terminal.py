@@ -89,7 +89,7 @@ def test_what_costs_nothing_has_no_chart() -> None:
 class FakeItems:
     """Records of 10,000 end users."""
 
-    def counted(self, *_: Any) -> Iterator[dict[str, Any]]:
+    def counted_so_far(self, *_: Any) -> Iterator[dict[str, Any]]:
         for number in range(10_000):
             yield {"sk": f"USE#{number:026}", "end_user": f"user-{number:04}", "cost": number, "cost_currency": "USD"}
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_gateway import ulid
 from qwen_gateway.ledger.day_rows import SUMMED, DayRow
+from qwen_gateway.ledger.days import day_of, end_of, start_of
 from qwen_gateway.ledger.dynamodb import Item, from_item
 from qwen_gateway.ledger.expressions import expressions
+from qwen_gateway.ledger.key_snapshot import HOLD_LIFETIME_S
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -35,13 +37,33 @@ class UsageItems:
         kinds = (self._query_times(key_id, kind, start_ms, end_ms, projection) for kind in ("ADJ", "USE"))
         return heapq.merge(*kinds, key=lambda fields: fields["sk"][4:])
 
+    def counted_so_far(
+        self, key_id: str, times: tuple[int, int], now: float, extra: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what `counted` does, for reports at `now`, in seconds since 1970.
+
+        An open record older than a hold's lifetime counts as abandoned: nobody closes that of a deleted key.
+        """
+        over = ulid.time_prefix(int((now - HOLD_LIFETIME_S) * 1_000))
+        for fields in self.counted(key_id, *times, extra):
+            is_over = fields.get("state") == "open" and fields["sk"][4:] < over
+            yield fields | {"state": "abandoned", "unpriced": "abandoned"} if is_over else fields
+
+    def days_so_far(self, key_id: str, first_day: str, last_day: str, now: float) -> list[DayRow]:
+        """Return what a key used on days, both ends included, one row for each day with records.
+
+        Records that are not rolled up yet are added, so that nothing is missing. `now` is in seconds since 1970.
+        """
+        rows = {row.day: row for row in self.rows(key_id, first_day, last_day)}
+        upto = max((row.upto for row in rows.values()), default=0)
+        for fields in self.counted_so_far(key_id, (max(upto, start_of(first_day)), end_of(last_day)), now):
+            day = day_of(ulid.milliseconds(fields["sk"][4:]))
+            rows.setdefault(day, DayRow(key_id, day, {})).add(fields)
+        return list(rows.values())
+
     def records(self, key_id: str, start_ms: int, end_ms: int) -> Iterator[dict[str, Any]]:
         """Yield the records of a time, with all of their attributes."""
         return self._query_times(key_id, "USE", start_ms, end_ms)
-
-    def adjustments(self, key_id: str, start_ms: int, end_ms: int) -> Iterator[dict[str, Any]]:
-        """Yield the adjustments of a time."""
-        return self._query_times(key_id, "ADJ", start_ms, end_ms)
 
     def rows(self, key_id: str, first_day: str, last_day: str) -> list[DayRow]:
         """Return the rows of days, both ends included."""
