@@ -63,7 +63,6 @@ def draw_chart(report: Report, currency: str, width: int) -> str:
     # plotext writes two decimals.
     unit, prefix = (_PICO, "") if max(amounts) >= _PICO // 10 else (_PICO // 10**6, "millionths of ")
     plotext.clear_figure()
-    plotext.limitsize(False, False)  # noqa: FBT003 - its parameters have short names
     # A line can be one longer than plotext promises.
     title = f"{prefix}{currency} by {report.by.value}"
     plotext.simple_bar(names, [amount / unit for amount in amounts], width=width - 1, title=title)
@@ -80,7 +79,7 @@ def _shown(report: Report) -> Sequence[Line]:
 
 
 def _build_table(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(f"\n{_TITLES[report.by]}", no_wrap=True)
     for title in (
         "\nREQUESTS",
@@ -90,7 +89,7 @@ def _build_table(report: Report) -> Table:
         "\nCOST",
         "LATENCY\nP50 MS",
         "\nP95 MS",
-        "FIRST TOKEN\nP50 MS",
+        "TO FIRST\nTOKEN P50",
         "\nP95 MS",
     ):
         table.add_column(title, justify="right", no_wrap=True)
