@@ -386,6 +386,23 @@ class KilledClient:
         return send
 
 
+@pytest.mark.parametrize("is_applied", [False, True], ids=["before it is sent", "after it is applied"])
+@pytest.mark.parametrize("number", range(5), ids=["rebuild", "unmark", "abandon_open", "the old day", "the new day"])
+def test_a_run_that_is_killed_at_a_write_is_finished_by_the_next(aws: Aws, number: int, is_applied: bool) -> None:
+    put_call(aws, NOON)
+    run(aws, now=NOON // 1000 + 3_600)
+    put_late_record(aws, NOON - 1, 100)
+    put_call(aws, NOON + 3_000_000, state="open", cost=0)
+    put_call(aws, NOON + DAY_MS, cost=9)
+
+    with pytest.raises(Killed):
+        run(aws, client=KilledClient(aws.dynamodb, number, is_applied=is_applied))
+    run(aws)
+
+    assert {day: cost_of(row) for day, row in read_rows(aws).items()} == {DAY: 107, NEXT_DAY: 9}
+    check_sums(aws)
+
+
 def put_something(aws: Aws, at_ms: int, chance: random.Random) -> None:
     """Store a record or an adjustment that is there before the watermark passes it, or one that comes late."""
     match chance.randrange(4):
