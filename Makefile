@@ -22,7 +22,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-ledger costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs usage-picture openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-roll-up costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean bench-ledger
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ docs: .venv openapi costs ## generate the parts of docs/ that come from code
 	$(BIN)/python -m tools.cli_reference
 	$(BIN)/python -m tools.iam_policies
 
+usage-picture: .venv ## draw docs/usage.svg, a report of `qwen-gateway usage`
+	@$(BIN)/python -m tools.usage_picture
+
 costs: .venv ## compute idle cost and cost per call into README.md and docs/performance.md
 	.tools/sam/bin/python tests/transform.py template.yaml | $(BIN)/python -m tools.costs
 
@@ -94,6 +97,9 @@ bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--js
 
 bench-pricing: .venv ## measure what prices add to a start and to a call (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench pricing $(OPTIONS)
+
+bench-roll-up: .venv ## measure the roll-up of a day on the running local stack (OPTIONS="--records 100000 --json")
+	@$(BIN)/python -m tools.bench roll-up $(OPTIONS)
 
 bench-metrics: .venv ## compare the metrics of a call with Powertools' (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench metrics $(OPTIONS)

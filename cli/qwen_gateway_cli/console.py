@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+_UNLIMITED = 100_000
 
 
 class CommandRefused(Exception):
@@ -41,6 +45,39 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+
+
+def create_result_console() -> Console:
+    """Return a console for results on standard output that does not wrap anything in a pipe."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNLIMITED
+    return console
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Return whether a table fits the width of a console."""
+    measured = Measurement.get(console, console.options.update_width(_UNLIMITED), table)
+    return measured.maximum <= console.width
+
+
+def create_progress() -> Progress:
+    """Return a progress display on standard error, only for a terminal; it disappears at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a result into a file, and say so.
+
+    Raises:
+        CommandRefused: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{path} cannot be written: {error.strerror}.")
+    note(f"wrote {path}")
 
 
 def show_json(value: object) -> None:

@@ -19,6 +19,7 @@ from qwen_gateway_cli.prices import command as prices
 from qwen_gateway_cli.reconcile import reconcile
 from qwen_gateway_cli.requests import command as requests
 from qwen_gateway_cli.routes import routes
+from qwen_gateway_cli.usage import command as usage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +34,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(prices.app, name="prices")
 app.add_typer(requests.app, name="requests")
+app.add_typer(usage.app, name="usage")
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ def reconcile(
     else:
         show(
             f"Keys: {outcome.keys}. Holds released: {outcome.holds_released}. "
-            f"Records abandoned: {outcome.records_abandoned}. Periods rolled: {outcome.periods_rolled}."
+            f"Records abandoned: {outcome.records_abandoned}. Records rolled up: {outcome.records_rolled_up}. "
+            f"Periods rolled: {outcome.periods_rolled}."
         )
     if outcome.failed:
         refuse(f"Keys that failed: {outcome.failed}. Repeat the command; what was done stays done.")

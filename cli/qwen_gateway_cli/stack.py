@@ -22,7 +22,10 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+# The defaults of the template.
 _DEFAULT_RETENTION_DAYS = 400
+_DEFAULT_MEMORY_MB = 512
+_DEFAULT_ARCHITECTURE = "arm64"
 _NO_STACK = (
     "There is no stack to work on: no local stack is running and --stack is missing. "
     "Start one with `qwen-gateway up`, or select one on AWS with --stack NAME."
@@ -39,6 +42,8 @@ class Stack(NamedTuple):
     gateway_config: str
     access_logs: bool
     usage_retention_days: int
+    memory_mb: int
+    architecture: str
     clients: Clients
 
 
@@ -121,6 +126,8 @@ def _build_stack(description: "StackTypeDef", clients: Clients) -> Stack:
             gateway_config=parameters.get("GatewayConfig", ""),
             access_logs=parameters.get("AccessLogs") == "on",
             usage_retention_days=int(parameters.get("UsageRetentionDays", _DEFAULT_RETENTION_DAYS)),
+            memory_mb=int(parameters.get("MemorySize", _DEFAULT_MEMORY_MB)),
+            architecture=parameters.get("Architecture", _DEFAULT_ARCHITECTURE),
             clients=clients,
         )
     except KeyError as missing:

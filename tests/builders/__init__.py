@@ -1,6 +1,6 @@
 """Builders of valid test data: events, requests, provider responses, tokens, records. Tests override single fields."""
 
-from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event
+from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event, usage_event
 from tests.builders.ledger import (
     KEY_ID,
     api_key,
@@ -52,6 +52,7 @@ __all__ = [
     "thinking_model",
     "token",
     "usage",
+    "usage_event",
     "usage_record",
     "whole_stream",
 ]

@@ -73,3 +73,8 @@ def models_event(token: str | None = None, model: str | None = None) -> dict[str
     encoded = quote(model, safe="")
     event = proxy_event("GET", f"/v1/models/{encoded}", headers=headers, path_parameters={"model": encoded})
     return event | {"resource": "/v1/models/{model+}"}
+
+
+def usage_event(token: str | None = None) -> dict[str, Any]:
+    """Return a GET of the key's own use."""
+    return proxy_event("GET", "/v1/usage", headers={"Authorization": f"Bearer {token}"} if token else {})

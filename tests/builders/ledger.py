@@ -8,6 +8,7 @@ from qwen_gateway import ulid
 from qwen_gateway.ledger import ApiKey, AttemptRecord, KeySnapshot, UsageRecord
 from qwen_gateway.ledger import token as form
 from qwen_gateway.ledger.dynamodb import to_item
+from qwen_gateway.ledger.roll_up import late_mark
 from qwen_gateway.usage import Usage
 
 KEY_ID = "TestKey00001"
@@ -89,6 +90,15 @@ def put_open_record(aws: Any) -> str:
     call = ulid.new(int((time.time() - EXPIRED_S) * 1000))
     record: dict[str, Any] = {"pk": "KEY#TestKey00002", "sk": f"USE#{call}", "state": "open", "created": 1_764_000_000}
     aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(record))
+    return call
+
+
+def put_late_record(aws: Any, at_ms: int = 1_764_000_000_000, cost: int = 7, key_id: str = KEY_ID) -> str:
+    """Store a record of a day that may be rolled up, with the mark of its day; return the call's ULID."""
+    call = ulid.new(at_ms)
+    record: dict[str, Any] = {"pk": f"KEY#{key_id}", "sk": f"USE#{call}", "cost": cost, "cost_currency": "USD"}
+    for item in (record, late_mark(key_id, call)):
+        aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(item))
     return call
 
 

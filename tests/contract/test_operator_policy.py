@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.client
 import pytest
 
-from qwen_gateway.ledger import UsageLedger
+from qwen_gateway.ledger import UsageLedger, record_fields
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import usage_record
-from tests.builders.ledger import put_expired_hold, put_open_record
+from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
 from tests.contract.policies import VALUES, find_action, find_denied, find_unused, list_permissions
 from tests.integration.cli.conftest import CloudFormation, cloudformation, repository, run
 from tests.integration.cli.doctor.doctor_environment import limits
@@ -87,13 +88,24 @@ def quota(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> Iterator[None]:
         yield
 
 
-def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, quota: None, calls: set[Call]) -> None:
+def write_lost_record(folder: Path) -> str:
+    """Return the path of a log with a lost record."""
+    record = record_fields(usage_record(id="01KAV9FT00TCGQGY5QS4RNSG1N"))
+    path = folder / "lost.jsonl"
+    path.write_text(json.dumps({"message": "usage record lost", "usage_record": record}))
+    return str(path)
+
+
+def test_the_operators_policy_is_what_the_commands_call(
+    aws: Aws, on_aws: Run, quota: None, calls: set[Call], tmp_path: Path
+) -> None:
     created = on_aws("keys", "create", "--name", "tests", "--json")
     key = json.loads(created.out)["id"]
     record = usage_record(key_id=key, cost=7, cost_currency="USD")
     UsageLedger(aws.dynamodb, aws.usage_table, retention_days=1).put_record(record)
     put_open_record(aws)
     put_expired_hold(aws)
+    put_late_record(aws)
     calls -= {each for each in calls if each[0] == "dynamodb:PutItem" and "UsageTable" in each[1]}
     ended = [
         created,
@@ -108,6 +120,12 @@ def test_the_operators_policy_is_what_the_commands_call(aws: Aws, on_aws: Run, q
         on_aws("secrets", "list"),
         on_aws("routes"),
         on_aws("requests", "show", record.id),
+        on_aws("requests", "list"),
+        on_aws("usage"),
+        on_aws("usage", "--by", "end-user"),
+        on_aws("usage", "reprice", "--apply"),
+        on_aws("usage", "restore", write_lost_record(tmp_path)),
+        on_aws("usage", "rebuild", "--day", "2025-11-24"),
         on_aws("doctor", "--provider", "dashscope"),
     ]
 

@@ -11,8 +11,8 @@ import pytest
 
 from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
-from tests.builders.ledger import put_expired_hold, put_open_record
+from tests.builders import Context, chat_event, chat_request, key_item, models_event, token, usage_event
+from tests.builders.ledger import put_expired_hold, put_late_record, put_open_record
 from tests.contract.template import HOOKS, SCHEDULED, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
 from tests.integration.emulated_aws import Aws
@@ -134,7 +134,13 @@ def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, A
     yield models_event(token()), 401
 
 
-SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
+def usage_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the usage function, with the expected status."""
+    yield usage_event(key), 200
+    yield usage_event(token()), 401
+
+
+SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios, "UsageFunction": usage_scenarios}
 
 
 def test_every_function_has_scenarios(template: Template) -> None:
@@ -191,8 +197,11 @@ def test_reconcile_uses_exactly_the_permissions_of_its_role(  # noqa: PLR0913, P
     handler = import_fresh("reconcile.handler", monkeypatch)
     put_expired_hold(aws)
     put_open_record(aws)
+    put_late_record(aws)
     calls.clear()
 
+    handler.lambda_handler({}, Context())
+    # A late day keeps its mark until it has a row.
     handler.lambda_handler({}, Context())
 
     assert calls | list_lambda_permissions(defaults, "ReconcileFunction") == list_allowed(defaults, "ReconcileFunction")

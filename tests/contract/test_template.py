@@ -33,7 +33,7 @@ READ_BY_LIBRARIES = {
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
 READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
-SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
+SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}"), ("GET", "/v1/usage")}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
 CHAT = ("POST", "/v1/chat/completions")
 LONGEST_STREAM_MS = 900_000
@@ -215,6 +215,7 @@ def test_the_log_of_lost_usage_records_is_retained(template: Template) -> None:
     assert retained == {
         "ChatLogGroup": ("RetainExceptOnCreate", "Retain"),
         "ModelsLogGroup": (None, None),
+        "UsageLogGroup": (None, None),
         "AccessLogGroup": (None, None),
         "ReconcileLogGroup": (None, None),
         "SmokeHookLogGroup": (None, None),

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 type Task = tuple[str, int]
-"""Of an operator: `set_budget` with the new budget, `new_period` with 0, or `refund` with a call."""
+"""Of an operator: `set_budget` with the new budget, `new_period` with 0, `refund` with a call, or `reprice` with the
+true cost of call 0."""
 
 
 class Configuration(NamedTuple):

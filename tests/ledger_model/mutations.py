@@ -12,7 +12,7 @@ from tests.ledger_model.configuration import Configuration
 from tests.ledger_model.model import Model
 from tests.ledger_model.protocol import Protocol, Written
 from tests.ledger_model.reconcile_steps import RECONCILES
-from tests.ledger_model.state import Call, Hold, Key, Message, Process, Record, State
+from tests.ledger_model.state import Call, Day, Hold, Key, Message, Process, Record, State
 from tests.ledger_model.steps import Follow, Label, Step
 
 
@@ -153,6 +153,28 @@ class RollAnyTime(Protocol):
         return key.has_budget
 
 
+class RowByWatermark(Protocol):
+    """A row is written on `upto` alone, which a rebuild leaves as it is."""
+
+    def is_same_row(self, day: Day, upto: int, rebuilds: int) -> bool:  # noqa: ARG002
+        return day.upto == upto
+
+
+class UnmarkWithoutRow(Model):
+    """A late day that has no row loses its mark, as if a roll-up had still to read its records."""
+
+    def is_rolled_up(self, day: Day) -> bool:  # noqa: ARG002
+        return True
+
+    def _reconcile_late(self, state: State, index: int, read: tuple[tuple[int, int], int]) -> Iterator[Step]:
+        (upto, _), mark = read
+        if upto:
+            yield from super()._reconcile_late(state, index, read)
+        else:
+            step = state.with_reconcile(index, Process("unmark", (mark,)))
+            yield Label(RECONCILES[index], "finds no row"), step
+
+
 class NoRecordOfRefusal(Model):
     """A call that is refused after an unclear send leaves no record `not_called`."""
 
@@ -174,7 +196,7 @@ class RecordsBeforeKey(Model):
         for label, after in super()._start_reconcile(state, index):
             if after.reconciles[index].phase != "records":
                 yield label, after
-        upto, cost = state.day
+        upto, cost = state.day.upto, state.day.cost
         process = Process("key", (upto, cost, state.records[upto:]))
         yield Label(RECONCILES[index], "reads the records"), state.with_reconcile(index, process)
 
@@ -184,7 +206,7 @@ class RecordsBeforeKey(Model):
         upto, cost, records = read
         watermark = self.watermark(state)
         if watermark > upto:
-            process = Process("open", (upto, cost, watermark, records[: watermark - upto]))
+            process = Process("open", ((upto, state.day.rebuilds), cost, watermark, records[: watermark - upto]))
             yield (
                 Label(RECONCILES[index], f"reads the key's item, W = {watermark}"),
                 state.with_reconcile(index, process),
@@ -212,6 +234,16 @@ MUTATIONS = (
         SetRecomputes,
     ),
     Mutation("a refund of a hold that is open", Configuration(faults=0, tasks=(("refund", 0),)), RefundOpen),
+    Mutation(
+        "a row written on its watermark alone",
+        Configuration(tasks=(("reprice", 2),), reconciles=2, faults=0),
+        RowByWatermark,
+    ),
+    Mutation(
+        "a mark removed from a day without a row",
+        Configuration(calls=1, tasks=(("reprice", 2),), reconciles=2, faults=0),
+        model=UnmarkWithoutRow,
+    ),
     Mutation("a roll without the period's end", Configuration(calls=1, periods=1), RollAnyTime),
     Mutation("a refusal that leaves no record", Configuration(budget=2), model=NoRecordOfRefusal),
     Mutation("the smallest hold abandoned", Configuration(calls=1, budget=6, attempts=2), model=SmallestHold),

@@ -33,13 +33,23 @@ class OperatorSteps(Steps):
 
     def _read_refund(self, state: State, index: int, call: int) -> Iterator[Step]:
         record = state.records[call]
-        if record is None or record.state == "open" or record.is_refunded or not record.cost:
+        if record is None or record.state == "open" or record.is_refunded or not record.cost + record.charged:
             return
-        message: Message = ("refund", (call, record.cost, min(record.cost, state.key.spent)))
+        cost = record.cost + record.charged
+        message: Message = ("refund", (call, cost, min(cost, state.key.spent)))
         yield (
             Label(OPERATORS[index], f"reads the record of call {call}"),
             state.with_operator(index, Process("send", message)),
         )
+
+    def _read_reprice(self, state: State, index: int, cost: int) -> Iterator[Step]:
+        record = state.records[0]
+        if record is None or record.state != "settled" or record.is_refunded:
+            return
+        more = cost - record.cost - record.charged
+        message: Message = ("reprice", (0, record.charged, more, max(more, -state.key.spent)))
+        process = Process("send", message) if more else Process("done")
+        yield Label(OPERATORS[index], "reads the record of call 0"), state.with_operator(index, process)
 
     def _send_task(self, state: State, index: int, message: Message) -> Iterator[Step]:
         def follow(after: State, was_applied: bool | None) -> State:

@@ -76,8 +76,9 @@ class Promises:
         records = [record for record in state.records[: state.day.upto] if record]
         if any(record.state == "open" for record in records):
             return "8: an open record is below the watermark"
-        cost = sum(record.cost for record in records)
-        return f"8: the day has {state.day.cost}, its records {cost}" if cost != state.day.cost else ""
+        cost = sum(record.cost + record.charged for record in records)
+        is_wrong = cost != state.day.cost and not state.day.mark
+        return f"8: the day has {state.day.cost}, its records {cost}" if is_wrong else ""
 
     def _broken_in_the_end(self, state: State) -> str:
         """Stop every process, lose what is on its way, let everything expire, and run reconcile alone."""
@@ -90,9 +91,7 @@ class Promises:
     def _mend(self, state: State, reached: tuple[bool, ...]) -> str:
         for call in range(len(state.calls)):
             state = self._close(state, call)
-        state, _ = self._model.protocol.roll_up(
-            state, state.day.upto, len(state.calls), state.day.cost + self._uncounted(state)
-        )
+        state = self._sum_day(state)
         if state.key.holds:
             return f"in the end: {len(state.key.holds)} holds are left"
         for call in range(len(state.calls)):
@@ -113,8 +112,15 @@ class Promises:
             state, _ = protocol.release(state, call, hold.n, hold.amount, record.cost_of(hold.n) if record else 0)
         return state
 
-    def _uncounted(self, state: State) -> int:
-        return sum(record.cost for record in state.records[state.day.upto :] if record)
+    def _sum_day(self, state: State) -> State:
+        protocol, day, records = self._model.protocol, state.day, state.records
+        costs = [record.cost + record.charged if record else 0 for record in records]
+        new = day.cost + sum(costs[day.upto :])
+        state, _ = protocol.roll_up(state, day.upto, day.rebuilds, len(state.calls), new)
+        if day.mark:
+            state, _ = protocol.rebuild(state, state.day.upto, day.rebuilds, sum(costs))
+            state, _ = protocol.unmark(state, day.mark)
+        return state
 
 
 def _may_have_hold(state: State, call: int) -> bool:
@@ -127,8 +133,8 @@ def _is_final(record: Record | None) -> bool:
 
 
 def _closed_cost(state: State, call: int) -> int:
-    """Return what a call costs whose hold is gone, less its refund."""
+    """Return what a call costs whose hold is gone, with its repricings, less its refund."""
     record = state.records[call]
     if record is None or record.n == NO_HOLD or record.is_refunded:
         return 0
-    return record.cost if state.key.hold(call, record.n) is None else 0
+    return record.cost + record.charged if state.key.hold(call, record.n) is None else 0

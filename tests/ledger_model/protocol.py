@@ -134,11 +134,27 @@ class Protocol:
             return state, False
         return state.with_record(call, record._replace(state="abandoned")), True
 
-    def roll_up(self, state: State, read: int, upto: int, cost: int) -> Written:
+    def roll_up(self, state: State, read: int, rebuilds: int, upto: int, cost: int) -> Written:
         """Write the row of the day."""
-        if state.day.upto != read:
+        if not self.is_same_row(state.day, read, rebuilds):
             return state, False
-        return state._replace(day=Day(upto, cost)), True
+        return state._replace(day=state.day._replace(upto=upto, cost=cost)), True
+
+    def is_same_row(self, day: Day, upto: int, rebuilds: int) -> bool:
+        """Return whether the row is the one that was read."""
+        return (day.upto, day.rebuilds) == (upto, rebuilds)
+
+    def rebuild(self, state: State, read: int, rebuilds: int, cost: int) -> Written:
+        """Write the sums of a late day anew."""
+        if not self.is_same_row(state.day, read, rebuilds):
+            return state, False
+        return state._replace(day=state.day._replace(cost=cost, rebuilds=state.day.rebuilds + 1)), True
+
+    def unmark(self, state: State, mark: int) -> Written:
+        """Remove the mark of a late day."""
+        if state.day.mark != mark:
+            return state, False
+        return state._replace(day=state.day._replace(mark=0)), True
 
     # The writes of the operator
 
@@ -162,7 +178,7 @@ class Protocol:
         """Give the cost of a closed call back, in one transaction."""
         key, record = state.key, state.records[call]
         from_total = cost - from_spent
-        if record is None or record.is_refunded or record.cost != cost:
+        if record is None or record.is_refunded or record.cost + record.charged != cost:
             return state, False
         if not self.is_closed(key, call, record):
             return state, False
@@ -173,6 +189,22 @@ class Protocol:
                 remaining=key.remaining + from_spent, spent=key.spent - from_spent, total=key.total - from_total
             )
         return state.with_record(call, record._replace(is_refunded=True))._replace(key=key), True
+
+    def reprice(self, state: State, call: int, charged: int, more: int, of_spent: int) -> Written:
+        """Correct the cost of a closed call by `more`, with the budget and a mark of its day, in one transaction."""
+        key, record = state.key, state.records[call]
+        of_total = more - of_spent
+        if record is None or record.state != "settled" or record.is_refunded or record.charged != charged:
+            return state, False
+        if not self.is_closed(key, call, record) or key.spent < -of_spent or key.total < -of_total:
+            return state, False
+        if record.n >= 0:
+            key = key._replace(
+                remaining=key.remaining - of_spent, spent=key.spent + of_spent, total=key.total + of_total
+            )
+        day = state.day._replace(mark=state.day.marks + 1, marks=state.day.marks + 1)
+        after = state.with_record(call, record._replace(charged=charged + more))
+        return after._replace(key=key, day=day, may_miss=state.may_miss + max(0, more)), True
 
     def is_closed(self, key: Key, call: int, record: Record) -> bool:
         """Return whether the hold of a record is gone."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from tests.ledger_model.state import Hold, Message, Process, Record, State
+from tests.ledger_model.state import Day, Hold, Message, Process, Record, State
 from tests.ledger_model.steps import Label, Step, Steps
 
 RECONCILES = ("reconcile 0", "reconcile 1")
+MOST_REBUILDS = 2
+"""A bound of the exploration: a run that crashes before `unmark` makes the next one rebuild again."""
 
 
 class ReconcileSteps(Steps):
@@ -25,9 +27,13 @@ class ReconcileSteps(Steps):
             if holds and self._may_be_expired(state, number):
                 step = state.with_reconcile(index, Process("abandon", (number, holds)))
                 yield Label(RECONCILES[index], f"reads the expired holds of call {number}"), step
-        watermark = self.watermark(state)
-        if watermark > state.day.upto:
-            step = state.with_reconcile(index, Process("records", (state.day.upto, state.day.cost, watermark)))
+        day, watermark = state.day, self.watermark(state)
+        row = (day.upto, day.rebuilds)
+        if day.mark and self.is_rolled_up(day) and day.rebuilds < MOST_REBUILDS:
+            step = state.with_reconcile(index, Process("late", (row, day.mark)))
+            yield Label(RECONCILES[index], f"reads the row, and the mark {day.mark}"), step
+        if watermark > day.upto:
+            step = state.with_reconcile(index, Process("records", (row, day.cost, watermark)))
             yield Label(RECONCILES[index], f"reads the key's item, W = {watermark}"), step
 
     def watermark(self, state: State) -> int:
@@ -38,6 +44,29 @@ class ReconcileSteps(Steps):
                 break
             watermark = number + 1
         return watermark
+
+    def is_rolled_up(self, day: Day) -> bool:
+        """Return whether a late day has a row. Without one it keeps its mark."""
+        return day.upto > 0
+
+    def _reconcile_late(self, state: State, index: int, read: tuple[tuple[int, int], int]) -> Iterator[Step]:
+        (upto, rebuilds), mark = read
+        cost = _sum(state.records[:upto])
+        step = state.with_reconcile(index, Process("rebuild", ((upto, rebuilds), mark, cost)))
+        yield Label(RECONCILES[index], f"reads the records [0, {upto})"), step
+
+    def _reconcile_rebuild(self, state: State, index: int, read: tuple[tuple[int, int], int, int]) -> Iterator[Step]:
+        row, mark, cost = read
+
+        def follow(after: State, was_applied: bool | None) -> State:
+            return after.with_reconcile(index, Process("unmark", (mark,)) if was_applied else Process())
+
+        yield from self._send(RECONCILES[index], state, ("rebuild", (*row, cost)), follow)
+
+    def _reconcile_unmark(self, state: State, index: int, read: tuple[int]) -> Iterator[Step]:
+        yield from self._send(
+            RECONCILES[index], state, ("unmark", read), lambda after, _: after.with_reconcile(index, Process())
+        )
 
     def _reconcile_abandon(self, state: State, index: int, read: tuple[int, tuple[Hold, ...]]) -> Iterator[Step]:
         call, holds = read
@@ -71,20 +100,21 @@ class ReconcileSteps(Steps):
         message: Message = ("release", (call, hold.n, hold.amount, record.cost_of(hold.n)))
         yield from self._send(RECONCILES[index], state, message, follow)
 
-    def _reconcile_records(self, state: State, index: int, read: tuple[int, int, int]) -> Iterator[Step]:
-        upto, cost, watermark = read
+    def _reconcile_records(self, state: State, index: int, read: tuple[tuple[int, int], int, int]) -> Iterator[Step]:
+        row, cost, watermark = read
+        upto, _ = row
         records = state.records[upto:watermark]
-        step = state.with_reconcile(index, Process("open", (upto, cost, watermark, records)))
+        step = state.with_reconcile(index, Process("open", (row, cost, watermark, records)))
         yield Label(RECONCILES[index], f"reads the records [{upto}, {watermark})"), step
 
     def _reconcile_open(
-        self, state: State, index: int, read: tuple[int, int, int, tuple[Record | None, ...]]
+        self, state: State, index: int, read: tuple[tuple[int, int], int, int, tuple[Record | None, ...]]
     ) -> Iterator[Step]:
-        upto, cost, watermark, records = read
+        row, cost, watermark, records = read
+        upto, _ = row
         place = next((at for at, record in enumerate(records) if record and record.state == "open"), None)
         if place is None:
-            new = cost + sum(record.cost for record in records if record)
-            message: Message = ("roll_up", (upto, watermark, new))
+            message: Message = ("roll_up", (*row, watermark, cost + _sum(records)))
             yield from self._send(
                 RECONCILES[index], state, message, lambda after, _: after.with_reconcile(index, Process())
             )
@@ -94,6 +124,11 @@ class ReconcileSteps(Steps):
             if was_applied is None:
                 return after.with_reconcile(index, Process())
             final = (*records[:place], after.records[upto + place], *records[place + 1 :])
-            return after.with_reconcile(index, Process("open", (upto, cost, watermark, final)))
+            return after.with_reconcile(index, Process("open", (row, cost, watermark, final)))
 
         yield from self._send(RECONCILES[index], state, ("abandon_open", (upto + place,)), follow)
+
+
+def _sum(records: tuple[Record | None, ...]) -> int:
+    """Return the costs of records with their repricings."""
+    return sum(record.cost + record.charged for record in records if record)

@@ -60,6 +60,11 @@ SCENARIOS = (
         whole=Configuration(budget=3, periods=1, tasks=(("refund", 0),), faults=0),
     ),
     Scenario(
+        "a corrected price",
+        short=Configuration(calls=1, tasks=(("reprice", 2), ("refund", 0))),
+        whole=Configuration(calls=1, tasks=(("reprice", 2), ("reprice", 0)), periods=1, reconciles=2),
+    ),
+    Scenario(
         "a concurrency limit",
         short=Configuration(concurrency=1, faults=0),
         whole=Configuration(concurrency=1),

@@ -55,12 +55,13 @@ class Key(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The record of a call. `n` names its hold."""
+    """The record of a call. `n` names its hold, `charged` is the sum of its repricings, which its key was charged."""
 
     state: str
     n: int
     cost: int
     is_refunded: bool = False
+    charged: int = 0
 
     def cost_of(self, n: int) -> int:
         """Return the cost at which a hold of the call is released."""
@@ -68,10 +69,19 @@ class Record(NamedTuple):
 
 
 class Day(NamedTuple):
-    """The row of the day: the calls below `upto` are in it."""
+    """The row of the day: the calls below `upto` are in it. Without calls it does not exist.
+
+    Attributes:
+        rebuilds: stands for the version, together with `upto`.
+        mark: the number of the mark that says that the day is late; 0 without.
+        marks: how many there were.
+    """
 
     upto: int = 0
     cost: int = 0
+    rebuilds: int = 0
+    mark: int = 0
+    marks: int = 0
 
 
 class Call(NamedTuple):

@@ -61,6 +61,10 @@ def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
     return Sample(method="GET", path=f"/v1/models{path}", headers=_headers(token))
 
 
+def _usage(token: str | None = keys.ACTIVE) -> Sample:
+    return Sample(method="GET", path="/v1/usage", headers=_headers(token))
+
+
 _CHAT = {
     "answered": _chat(),
     "streamed": _chat(stream=True).expect(STREAMED),
@@ -117,7 +121,14 @@ _MODELS = {
     "model-unknown": _models("/qwen-imaginary").expect_error(404, "model_not_found", "model"),
     "model-with-slash-unknown": _models("/qwen%2Fimaginary").expect_error(404, "model_not_found", "model"),
 }
+_USAGE = {
+    "shown": _usage(),
+    "key-missing": _usage(None).expect_error(401, "missing_api_key"),
+    "key-revoked": _usage(keys.REVOKED).expect_error(401, "revoked_api_key"),
+}
 SAMPLES = {f"chat/{name}": sample for name, sample in _CHAT.items()} | {
-    f"models/{name}": sample for name, sample in _MODELS.items()
+    f"{folder}/{name}": sample
+    for folder, samples in (("models", _MODELS), ("usage", _USAGE))
+    for name, sample in samples.items()
 }
 """Samples by the name of the event file below events/: function folder, then case."""

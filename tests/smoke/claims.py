@@ -36,6 +36,7 @@ class Claim(Enum):
     KEYS = ("Keys", "an API key is accepted, rotated and revoked, each at once")
     PROVIDER_KEYS = ("Keys", "the provider's key is in Secrets Manager and in no function's environment")
     RECORDS = ("Usage records", "one record of each call, with its tokens, latency and attempts")
+    OWN_USAGE = ("Usage records", "a key reads what it has used")
     TRANSLATION = ("Translation", "developer role, JSON mode and an output cap above the model's are accepted")
     IDLE_COST = (
         "No resource runs while there are no requests",

@@ -42,6 +42,16 @@ def test_a_key_is_accepted_rotated_and_revoked_at_once(
     assert get_status(rotated.token) == 401
 
 
+@proves(Claim.OWN_USAGE)
+def test_a_key_reads_what_it_has_used(target: Target, own_key: IssuedKey) -> None:
+    headers = {"authorization": f"Bearer {own_key.token}"}
+
+    answer = httpx2.get(f"{target.base_url}/usage", headers=headers, timeout=60)
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["object"], answer.json()["period"]["requests"]) == ("usage", 0)
+
+
 @proves(Claim.PROVIDER_KEYS)
 def test_the_provider_key_is_in_secrets_manager_and_in_no_environment(account: Account) -> None:
     secret = account.stack.clients.secretsmanager.describe_secret(SecretId=account.stack.provider_keys_secret)

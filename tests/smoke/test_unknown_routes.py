@@ -22,6 +22,8 @@ ROUTES = [
     ("GET", "/v1/chat/completions/unknown"),
     ("POST", "/v1/models"),
     ("DELETE", "/v1/models/qwen-plus"),
+    ("POST", "/v1/usage"),
+    ("GET", "/v1/usage/today"),
     ("PUT", "/v1/v1"),
     ("POST", "/v1/v1/chat/completions"),
 ]

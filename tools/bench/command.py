@@ -4,7 +4,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -15,7 +15,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
-from tools.bench import memory, metrics, pricing, upstream
+from tools.bench import memory, metrics, pricing, roll_up, upstream
 from tools.bench.contenders import GATEWAY, Contender, build_contenders, build_gateway
 from tools.bench.ledger import report as ledger
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
@@ -65,6 +65,16 @@ def measure_pricing(as_json: JsonOption = False) -> None:
 def measure_ledger(as_json: JsonOption = False) -> None:
     """Prove the ledger under load and random kills, and measure its rates (Linux, five minutes)."""
     _show(ledger.measure(Layout(find_repository_root())), as_json)
+
+
+@app.command("roll-up")
+def measure_roll_up(
+    records: Annotated[int, typer.Option(min=1, help="Records of the day.")] = 100_000,
+    keys: Annotated[int, typer.Option(min=1, help="Keys that they are spread over.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the roll-up of a day on the running local stack (`make up`; some minutes, most of them to store)."""
+    _show(roll_up.measure(records, keys), as_json)
 
 
 @app.command("stream")

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from tools.costs.arithmetic import always_on_month, call_cost, crossover
+from qwen_gateway_cli.aws_costs import Prices, call_cost
+from tools.costs.arithmetic import always_on_month, crossover
 from tools.costs.deployment import Template
 from tools.costs.idle import IdleCost, idle_cost
-from tools.costs.prices import Prices
 
 ROOT = Path(__file__).parents[2]
 README = "README.md"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from qwen_gateway_cli.aws_costs import Prices
 from tools.costs.deployment import Template, list_resources
-from tools.costs.prices import Prices
 
 ALARM = "AWS::CloudWatch::Alarm"
 DASHBOARD = "AWS::CloudWatch::Dashboard"

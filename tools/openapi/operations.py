@@ -162,6 +162,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             },
         ),
     ),
+    ("GET", "/v1/usage"): Operation(
+        id="showUsage",
+        summary="Show what the key has used",
+        description="Today and this period (the key's day, or else this month), and each day of the month by model. "
+        "Calls of about the last half hour are only in the counters of the budget.",
+        response="Usage",
+        errors=_COMMON_ERRORS,
+    ),
 }
 
 

@@ -139,6 +139,77 @@ _MODEL = {
     },
 }
 
+_SUMS = {
+    "requests": {**_COUNT, "description": "Calls with a record, answered or not."},
+    "answered": _COUNT,
+    "tokens_in": _COUNT,
+    "tokens_out": _COUNT,
+    "tokens_cached": {**_COUNT, "description": "Part of tokens_in."},
+    "tokens_cache_write": {**_COUNT, "description": "Part of tokens_in."},
+    "tokens_thinking": {**_COUNT, "description": "Part of tokens_out."},
+    "cost": {
+        "type": "object",
+        "description": "By currency (ISO 4217), with refunds and corrections.",
+        "additionalProperties": {"type": "number"},
+    },
+    "unpriced": {**_COUNT, "description": "Calls whose cost is not known."},
+}
+
+
+def _sums(**fields: Json) -> Json:
+    return {
+        "type": "object",
+        "required": [*fields, *_SUMS],
+        "additionalProperties": False,
+        "properties": fields | _SUMS,
+    }
+
+
+_USED = {
+    "type": "object",
+    "required": ["object", "complete_until", "budget", "today", "period", "days"],
+    "additionalProperties": False,
+    "properties": {
+        "object": {"const": "usage"},
+        "complete_until": {
+            "type": ["integer", "null"],
+            "description": "The time before which all calls are in the sums, in seconds since 1970; null without any.",
+        },
+        "budget": {
+            "type": ["object", "null"],
+            "description": "The budget with its counters as they are now; null without a budget.",
+            "required": ["period", "period_end", "currency", "amount", "spent", "held", "remaining"],
+            "additionalProperties": False,
+            "properties": {
+                "period": {"enum": ["day", "month", "total"]},
+                "period_end": {"type": ["integer", "null"], "description": "Seconds since 1970; null for total."},
+                "currency": {"type": "string"},
+                "amount": {"type": "number"},
+                "spent": {"type": "number"},
+                "held": {"type": "number", "description": "For calls that run."},
+                "remaining": {"type": "number"},
+            },
+        },
+        "today": _sums(),
+        "period": _sums(start={"type": "integer", "description": "Seconds since 1970."}),
+        "days": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["date", "models"],
+                "additionalProperties": False,
+                "properties": {
+                    "date": {"type": "string", "format": "date", "description": "In UTC."},
+                    "models": {
+                        "type": "array",
+                        "items": _sums(provider={"type": "string"}, model={"type": "string"}),
+                    },
+                },
+            },
+        },
+    },
+}
+
 RESPONSE_SCHEMAS: dict[str, Any] = {
     "ChatCompletion": {
         "type": "object",
@@ -174,6 +245,7 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
         },
     },
     "Model": _MODEL,
+    "Usage": _USED,
 }
 
 

@@ -18,11 +18,13 @@ from qwen_gateway_cli.compare import article
 from qwen_gateway_cli.compare.comparison import Comparison, Exchange, Load, Omission, Row, compare, price_load
 from qwen_gateway_cli.compare.offers import list_offers, list_unpriced_providers
 from qwen_gateway_cli.compare.page import format_page
+from qwen_gateway_cli.compare.real_load import read_load
 from qwen_gateway_cli.compare.records import build_json, format_csv
 from qwen_gateway_cli.compare.report import Report, find_omission
 from qwen_gateway_cli.compare.terminal import show_report
-from qwen_gateway_cli.console import note, refuse, show_json
-from qwen_gateway_cli.stack import JsonOption
+from qwen_gateway_cli.console import refuse, show_json, write_file
+from qwen_gateway_cli.date_range import FromOption, ToOption, parse_date_range
+from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 
 _STDOUT = Path("-")
 _MAX_REQUESTS = 1_000_000_000
@@ -56,6 +58,13 @@ def compare_costs(  # noqa: PLR0913, PLR0917 - the options of the command
         Preset | None,
         typer.Option(metavar="article", help="article: only the comparison table of the article, with its claims."),
     ] = None,
+    usage: Annotated[
+        bool,
+        typer.Option("--usage", help="Compare the load that a stack had from --from to --to: an average day of it."),
+    ] = False,
+    first: FromOption = None,
+    last: ToOption = None,
+    stack: StackOption = None,
     as_json: JsonOption = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE|-", help="Write CSV into this file; -: print it.")] = None,
     html: Annotated[
@@ -69,11 +78,16 @@ def compare_costs(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     if as_json and csv == _STDOUT:
         refuse("--json and --csv - both print the result. Choose one, or name a file: --csv FILE")
-    report = _build_report(Load(requests, tokens_in, tokens_out), base, currency, preset)
+    load = Load(requests, tokens_in, tokens_out)
+    if usage:
+        load = read_load(require_stack(stack), parse_date_range(first, last))
+    elif first or last or stack:
+        refuse("--from, --to and --stack belong to --usage.")
+    report = _build_report(load, base, currency, preset)
     if html:
-        _write(html, format_page(report))
+        write_file(html, format_page(report))
     if csv and csv != _STDOUT:
-        _write(csv, format_csv(report))
+        write_file(csv, format_csv(report))
     if csv == _STDOUT:
         typer.echo(format_csv(report), nl=False)
     elif as_json:
@@ -134,11 +148,3 @@ def _refuse_base(comparison: Comparison, name: str) -> Row:
     similar = difflib.get_close_matches(name, names)
     hint = f"Did you mean {' or '.join(similar)}?" if similar else "Without --base, the command lists the names."
     return refuse(f"There is no priced model {name!r}. {hint}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        refuse(f"{path} cannot be written: {error.strerror}.")
-    note(f"wrote {path}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,8 +17,7 @@ from qwen_gateway_cli.compare.report import (
     list_notes,
     list_omissions,
 )
-
-_UNLIMITED = 100_000
+from qwen_gateway_cli.console import create_result_console, fits
 
 
 def show_report(report: Report) -> None:
@@ -27,10 +25,8 @@ def show_report(report: Report) -> None:
 
     Into a pipe, nothing is wrapped.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNLIMITED
-    table = next((table for table in _build_tables(report) if _measure(console, table) <= console.width), None)
+    console = create_result_console()
+    table = next((table for table in _build_tables(report) if fits(console, table)), None)
     console.print(Text(describe_load(report)))
     console.print(Text(describe_base(report)))
     console.print()
@@ -121,7 +117,3 @@ def _format_savings(report: Report, row: Row) -> tuple[str, str]:
     if row is report.base:
         return "", "base"
     return format_amount(report.base.month - row.month), format_percent(saved_share(row, report.base))
-
-
-def _measure(console: Console, table: Table) -> int:
-    return Measurement.get(console, console.options.update_width(_UNLIMITED), table).maximum

@@ -1,4 +1,4 @@
-"""`qwen-gateway requests`: what is known of a client's call."""
+"""`qwen-gateway requests`: what is known of the calls of clients."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import show, show_json, show_table
 from qwen_gateway_cli.records import require_record
 from qwen_gateway_cli.requests.cost_parts import find_cost_parts
+from qwen_gateway_cli.requests.listing import list_requests
 from qwen_gateway_cli.stack import JsonOption, StackOption, require_stack
 from qwen_gateway_cli.timestamps import format_utc
 
@@ -17,9 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Show what is known of the calls of
 _NOT_SHOWN = {"pk", "sk", "attempts", "expires_at", "cost", "created"}
 
 
-@app.callback()
-def _requests() -> None:
-    """Keep `show` a subcommand, although it is the only one."""
+app.command("list")(list_requests)
 
 
 @app.command("show")

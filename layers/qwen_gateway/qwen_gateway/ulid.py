@@ -10,6 +10,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 _TIME_BITS = 48
 _LENGTH = 26
+_TIME_CHARACTERS = 10
 
 
 def new(now_ms: int) -> str:
@@ -24,9 +25,12 @@ def new(now_ms: int) -> str:
     return _encode(now_ms, secrets.randbits(_RANDOM_BITS))
 
 
-def earliest(now_ms: int) -> str:
-    """Return the first ULID of a time in milliseconds since 1970: all earlier times have smaller ones."""
-    return _encode(now_ms, 0)
+def time_prefix(now_ms: int) -> str:
+    """Return the first ten characters of the ULIDs of a time in milliseconds since 1970.
+
+    It sorts after the ULIDs of all earlier times, and before those of its own.
+    """
+    return _encode(now_ms, 0)[:_TIME_CHARACTERS]
 
 
 def milliseconds(text: str) -> int:

@@ -45,7 +45,7 @@ from qwen_gateway.errors import (
 from qwen_gateway.ledger import Admissions, ApiKeys
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import chat_request, garbage_token, key_item, token
-from tests.contract.openapi.described import CHAT, LIST, Route
+from tests.contract.openapi.described import CHAT, LIST, USAGE, Route
 from tests.integration.chat.conftest import Answer, Gateway
 
 type Send = Callable[..., Answer]
@@ -59,6 +59,8 @@ def create_sender(gateway: Gateway, route: Route) -> Send:
     def send(*, key: str | None = None, model: str = "qwen-plus", body: str | None = None) -> Answer:
         if route == CHAT:
             return gateway.chat(chat_request(model=model) if body is None else body, key=key)
+        if route == USAGE:
+            return gateway.usage(key=key)
         return gateway.models(None if route == LIST else model, key=key)
 
     return send
@@ -111,7 +113,7 @@ def delete_keys_table(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answe
 
 def break_authentication(_: Gateway, __: RunningMockQwen, send: Send) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(ApiKeys, "authenticate")
+        patch.delattr(ApiKeys, "read_authenticated")
         patch.delattr(Admissions, "admit")
         return send()
 

@@ -1,6 +1,7 @@
 """Real responses and errors match docs/openapi.json."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from qwen_gateway import catalog
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import GatewayError, ProviderConnectTimeout, ProviderIdleDisconnected, ProviderUnreachable
+from qwen_gateway.ledger import token as form
+from qwen_gateway.ledger.roll_up import RollUp
 from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
-from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
+from tests.builders import chat_request, key_snapshot
+from tests.builders.ledger import EXPIRED_S, put_late_record
+from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, USAGE, Described, Route
 from tests.contract.openapi.error_causes import CAUSES, create_sender
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
@@ -128,6 +132,19 @@ def test_models_match_their_description(described: Described, gateway: Gateway) 
     for route, answer in ((LIST, gateway.models()), (SHOW, gateway.models("qwen-plus"))):
         assert answer.status == 200
         described.check(described.response(route, 200), answer.headers, answer.body)
+
+
+@pytest.mark.parametrize("budget", [None, 10**12])
+def test_the_use_of_a_key_matches_its_description(described: Described, gateway: Gateway, budget: int | None) -> None:
+    key = gateway.add_key(budget=budget)
+    put_late_record(gateway.aws, int(time.time() - EXPIRED_S) * 1000, key_id=form.parse(key).id)
+    RollUp(gateway.aws.dynamodb, gateway.aws.usage_table, time.time()).run(key_snapshot(id=form.parse(key).id))
+
+    answer = gateway.usage(key=key)
+
+    assert answer.status == 200
+    assert (answer.body["budget"] is None) == (budget is None)
+    described.check(described.response(USAGE, 200), answer.headers, answer.body)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
 from qwen_gateway.api import HttpExchange
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, Settlements, UsageLedger
+from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, OwnUsage, Settlements, UsageLedger
 from qwen_gateway.ledger import token as token_form
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.pricing import Prices
@@ -28,10 +28,11 @@ from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_event, key_item, models_event, token
+from tests.builders import chat_event, key_item, models_event, token, usage_event
 from tests.integration.chat.fake_provider import FakeCertificateAuthority
 from tests.integration.emulated_aws import Aws
 from tests.stream_response import StreamResponse
+from usage.service import UsageService
 
 PROVIDER_KEY = "sk-marked-provider-key"
 SHORT_TIMEOUTS: dict[str, float] = {"connect": 0.5, "first_token": 0.6, "idle": 0.6}
@@ -56,7 +57,7 @@ class Answer(NamedTuple):
 
 
 class Gateway:
-    """Both functions, composed as in their handlers."""
+    """The functions, composed as in their handlers."""
 
     def __init__(  # noqa: PLR0913 - a fixture passes them
         self,
@@ -102,6 +103,7 @@ class Gateway:
         )
         self._chat = ChatService(self.routes, self.calls)
         self.reserved_s = settings.timeouts.reserved_for_ledger
+        self._usage = UsageService(OwnUsage(dynamodb, names.keys_table, names.usage_table), "USD")
         self._models = ModelsService(ApiKeys(dynamodb, names.keys_table), self.routes)
 
     def chat(
@@ -124,6 +126,12 @@ class Gateway:
         with HttpExchange(models_event(self.token if key is None else key, model)) as exchange:
             request = exchange.request
             exchange.respond(self._models.retrieve(request, model) if model else self._models.list(request))
+        return parse_response(exchange.response)
+
+    def usage(self, *, key: str | None = None) -> Answer:
+        """GET the key's own use."""
+        with HttpExchange(usage_event(self.token if key is None else key)) as exchange:
+            exchange.respond(self._usage.show(exchange.request))
         return parse_response(exchange.response)
 
     def handle(self, event: dict[str, Any], seconds: float = DEADLINE_S) -> Any:

@@ -139,7 +139,7 @@ def test_an_unknown_model_returns_the_error_of_openai(import_handler: ImportHand
     assert (status, body["error"]["code"], body["error"]["param"]) == (404, "model_not_found", "model")
 
 
-@pytest.mark.parametrize("handler", ["chat.handler", "models.handler"])
+@pytest.mark.parametrize("handler", ["chat.handler", "models.handler", "usage.handler"])
 def test_an_invalid_setting_fails_the_import_with_its_name(
     import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, handler: str
 ) -> None:
@@ -150,7 +150,7 @@ def test_an_invalid_setting_fails_the_import_with_its_name(
         import_handler(handler)
 
 
-@pytest.mark.parametrize("handler", ["chat.handler", "models.handler"])
+@pytest.mark.parametrize("handler", ["chat.handler", "models.handler", "usage.handler"])
 def test_a_missing_table_name_fails_the_import_with_its_name(
     import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, handler: str
 ) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from qwen_gateway.usage import Usage
 from tests.integration.cli.operator import Ended, Run
+from tests.integration.cli.usage_data import NOW, put_call, put_key, roll_up
+from tests.integration.emulated_aws import Aws
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ARTICLE = ("compare", "--preset", "article")
@@ -215,3 +218,26 @@ def test_a_configuration_without_dashscope_is_compared_with_its_cheapest_model(
 
     assert shown["base"] == f"{shown['rows'][0]['platform']}/{shown['rows'][0]['model']}"
     assert {"platform": "ollama", "model": "", "reason": "no price list"} in shown["unpriced"]
+
+
+def test_the_load_of_a_stack_is_compared(aws: Aws, on_aws: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: float(NOW))
+    put_key(aws)
+    for tokens_in, tokens_out in ((100, 30), (301, 50)):
+        put_call(aws, usage=Usage(tokens_in, tokens_out))
+    roll_up(aws)
+    put_call(aws, at_s=NOW - 60, outcome="provider_timeout", usage=Usage())
+
+    ended = on_aws("compare", "--usage", "--from", "2026-11-24", "--json")
+
+    load = json.loads(ended.out)["load"]
+    assert load == {"requests_per_day": 2, "tokens_in": 200, "tokens_out": 40}
+    assert "2 answered requests of 2026-11-24 (UTC)" in ended.err
+
+
+def test_a_stack_without_use_has_no_load(aws: Aws, on_aws: Run) -> None:
+    assert "No request was answered" in on_aws("compare", "--usage", "--from", "2020-01-01", "--to", "2020-01-02").err
+
+
+def test_days_belong_to_the_load_of_a_stack(run: Run) -> None:
+    assert "belong to --usage" in run("compare", "--from", "2026-11-24").err

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from qwen_gateway import ulid
 from qwen_gateway.ledger import Alert
-from qwen_gateway.ledger.reconcile import HOLD_LIFETIME_S, LOOKBACK_S, Outcome, Reconcile, Tables
+from qwen_gateway.ledger.key_snapshot import HOLD_LIFETIME_S
+from qwen_gateway.ledger.reconcile import Outcome, Reconcile, Tables
 from tests.builders import key_item, old_key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
@@ -200,13 +201,14 @@ def test_clocks_five_minutes_apart_close_no_call_that_runs(aws: Aws, skew_s: int
 
 def test_an_open_record_without_a_hold_is_abandoned(aws: Aws) -> None:
     put_key(aws, key_item(token(), remaining=0))
-    put_record(aws, EXPIRED[:10] + "0" * 16, state="open")
+    over = ulid.new((NOW - HOLD_LIFETIME_S) * 1000 - 1)
+    put_record(aws, over, state="open")
     put_record(aws, RUNNING, state="open")
-    put_record(aws, ulid.new((NOW - HOLD_LIFETIME_S - LOOKBACK_S + 9) * 1000), state="settled", cost=4)
+    put_record(aws, ulid.new((NOW - 9 * HOLD_LIFETIME_S) * 1000), state="settled", cost=4)
 
     assert reconcile(aws).records_abandoned == 1
 
-    abandoned = read_record(aws, EXPIRED[:10] + "0" * 16)
+    abandoned = read_record(aws, over)
     assert (abandoned["state"], abandoned["unpriced"]) == ("abandoned", "abandoned")
     assert read_record(aws, RUNNING)["state"] == "open"
 
@@ -258,7 +260,7 @@ def test_a_key_that_fails_stops_neither_its_other_steps_nor_other_keys(aws: Aws)
 
     outcome = reconcile(aws, reports=reports)
 
-    assert reports.failures == [(KEY_ID, "ValueError")]
+    assert reports.failures == [(KEY_ID, "ValueError")] * 2
     assert outcome == Outcome(keys=2, holds_released=1, records_abandoned=1, periods_rolled=1, failed=1)
 
 

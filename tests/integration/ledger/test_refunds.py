@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from qwen_gateway.ledger.dynamodb import from_item
-from qwen_gateway.ledger.key_errors import KeyConflict, KeyNotFound, RefundRefused
+from qwen_gateway.ledger.key_errors import HoldOpen, KeyConflict, KeyNotFound, RefundRefused
 from qwen_gateway.ledger.refunds import Refund, Refunds
 from tests.builders import key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
@@ -106,7 +106,7 @@ def test_a_call_whose_hold_is_open_is_refused(aws: Aws) -> None:
     put_key(aws, budget_item(100, {HOLD: 30}, spent=30))
     put_record(aws, CALL, state="abandoned", hold=HOLD, cost=30)
 
-    with pytest.raises(RefundRefused, match="reconcile --now"):
+    with pytest.raises(HoldOpen, match="reconcile --now"):
         refund(aws)
 
     assert "adjustment" not in read_record(aws, CALL)

@@ -64,7 +64,7 @@ def test_a_key_that_fails_is_logged_with_its_error_and_counted(aws: Aws, lines: 
 
     written = lines()
 
-    (line,) = [each for each in written if each.get("message") == "key not reconciled"]
+    line, *_ = [each for each in written if each.get("message") == "key not reconciled"]
     assert (line["level"], line["key_id"], line["error_type"]) == ("ERROR", KEY_ID, "ValueError")
     assert find_counts(written) == {"reconcile_failed": 1}
 

@@ -6,9 +6,11 @@ The owner's operations on keys are in `administration`.
 from qwen_gateway.ledger.admission import Admission, AdmissionRefused, Admissions
 from qwen_gateway.ledger.alerts import Alert
 from qwen_gateway.ledger.api_keys import ApiKey, ApiKeys
+from qwen_gateway.ledger.day_rows import DayRow, Totals
 from qwen_gateway.ledger.key_snapshot import DEFAULT_MAX_OUTPUT, KeySnapshot
 from qwen_gateway.ledger.keys_table import KeysTable
 from qwen_gateway.ledger.known_keys import KnownKeys
+from qwen_gateway.ledger.own_usage import KeyUse, OwnUsage
 from qwen_gateway.ledger.refusals import Offer, exceeded_limits
 from qwen_gateway.ledger.reserve import Caller, Terms
 from qwen_gateway.ledger.settlement import Settlements
@@ -32,13 +34,17 @@ __all__ = [
     "ApiKeys",
     "AttemptRecord",
     "Caller",
+    "DayRow",
     "KeySnapshot",
+    "KeyUse",
     "KeysTable",
     "KnownKeys",
     "Offer",
+    "OwnUsage",
     "RecordState",
     "Settlements",
     "Terms",
+    "Totals",
     "UsageLedger",
     "UsageRecord",
     "WinningRecord",

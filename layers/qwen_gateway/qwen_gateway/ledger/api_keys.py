@@ -50,7 +50,11 @@ class ApiKeys:
         self._table_name = table_name
 
     def authenticate(self, token_text: str, now: float) -> ApiKey:
-        """Return the key of a token.
+        """Return the key of a token. See `read_authenticated`."""
+        return ApiKey.of(self.read_authenticated(token_text, now))
+
+    def read_authenticated(self, token_text: str, now: float) -> Item:
+        """Return the item of the key of a token.
 
         Args:
             token_text: the API key as the client sent it.
@@ -66,9 +70,8 @@ class ApiKeys:
         item = self._read(parsed.id)
         if item is None:
             raise key_unknown()
-        key = ApiKey.of(item)
-        check_key(key, token.digest(parsed.text), now)
-        return key
+        check_key(ApiKey.of(item), token.digest(parsed.text), now)
+        return item
 
     def _read(self, key_id: str) -> Item | None:
         # Consistent, so that a revocation takes effect for the next request.

@@ -24,5 +24,15 @@ class LimitInvalid(KeyAdministrationError):
     """These limits cannot stand together."""
 
 
+class HoldOpen(KeyAdministrationError):
+    """A call whose hold is open cannot be corrected yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The hold of this request is still open. Repeat the command when reconcile has closed it, "
+            "or run: qwen-gateway reconcile --now"
+        )
+
+
 class RefundRefused(KeyAdministrationError):
     """This request cannot be refunded."""

@@ -17,6 +17,9 @@ DEFAULT_MAX_OUTPUT = 8_192
 """Output tokens of a request that names no limit, for a key with a budget whose owner named none."""
 MOST_HOLDS = 300
 """Entries of a key's hold map, also in shadow mode: a write costs one unit more for each KB of the item."""
+HOLD_LIFETIME_S = 1_500
+"""A hold expires so long after the time in its ULID: the longest timeout of a function, and 600 s for clocks and late
+writes."""
 
 
 class KeySnapshot(NamedTuple):

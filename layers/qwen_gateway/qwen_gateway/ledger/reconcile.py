@@ -1,30 +1,25 @@
 """Reconcile (docs/ledger.md): it closes what calls that ended early have left behind. Two runs at once do no harm.
 
-A hold expires 1,500 s after the time in its ULID: the longest timeout of a function, and 600 s for clocks and late
-writes. Sums of days are not part of it yet. So it finds open records without a watermark, in the last hour before those
-that may still be running.
+It also rolls the records up into the rows of their days (`roll_up`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from qwen_gateway import ulid
 from qwen_gateway.ledger.alerts import Alert, claim_alert
-from qwen_gateway.ledger.dynamodb import Plain, from_item, is_condition_failure, to_item
-from qwen_gateway.ledger.expressions import Update, expressions
-from qwen_gateway.ledger.key_snapshot import KeySnapshot
+from qwen_gateway.ledger.dynamodb import Plain, to_item
+from qwen_gateway.ledger.expressions import Update
+from qwen_gateway.ledger.key_snapshot import HOLD_LIFETIME_S, KeySnapshot
 from qwen_gateway.ledger.key_writes import release_also_raised, roll_period, stale_counters, sweep_window
 from qwen_gateway.ledger.keys_table import Written, send_update
+from qwen_gateway.ledger.roll_up import RollUp
 from qwen_gateway.ledger.usage_ledger import ABSENT, RecordState, WinningRecord, put_record_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-HOLD_LIFETIME_S = 1_500
-LOOKBACK_S = 3_600
-"""How long before an expired call's earliest time open records are looked for: twelve runs of the schedule."""
 
 _SECONDS_A_DAY = 86_400
 _ABANDONED: RecordState = "abandoned"
@@ -36,6 +31,7 @@ class Outcome(NamedTuple):
     keys: int = 0
     holds_released: int = 0
     records_abandoned: int = 0
+    records_rolled_up: int = 0
     periods_rolled: int = 0
     failed: int = 0
 
@@ -69,6 +65,7 @@ class Reconcile:
         self._tables = tables
         self._now = int(now)
         self._reporter = reporter
+        self._roll_ups = RollUp(client, tables.usage, now)
         self._counts = dict.fromkeys(Outcome._fields, 0)
 
     def run(self) -> Outcome:
@@ -87,7 +84,7 @@ class Reconcile:
         """Take each step, whatever the others do."""
         steps = (
             self._close_holds,
-            self._abandon_open_records,
+            self._roll_up,
             self._roll_period,
             self._claim_alert,
             self._sweep_window,
@@ -129,40 +126,10 @@ class Reconcile:
         self._counts["records_abandoned"] += applied
         return winner
 
-    def _abandon_open_records(self, key: KeySnapshot) -> None:
-        update = Update(
-            "SET #state = :abandoned, #unpriced = :abandoned",
-            "#state = :open",
-            {"abandoned": _ABANDONED, "open": "open"},
-        )
-        for record in self._find_open_records(key.id):
-            record_key = to_item({"pk": record["pk"], "sk": record["sk"]})
-            try:
-                self._client.update_item(TableName=self._tables.usage, Key=record_key, **update.parameters())
-            except ClientError as failure:
-                if not is_condition_failure(failure):
-                    raise
-            else:
-                self._counts["records_abandoned"] += 1
-
-    def _find_open_records(self, key_id: str) -> Iterator[dict[str, Any]]:
-        end = self._now - HOLD_LIFETIME_S
-        parameters = expressions(
-            {
-                "pk": f"KEY#{key_id}",
-                "first": f"USE#{ulid.earliest((end - LOOKBACK_S) * 1_000)}",
-                "last": f"USE#{ulid.earliest(end * 1_000)}",
-                "open": "open",
-            },
-            KeyConditionExpression="#pk = :pk AND #sk BETWEEN :first AND :last",
-            FilterExpression="#state = :open",
-            ProjectionExpression="#pk, #sk",
-        )
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._tables.usage, ConsistentRead=True, **parameters
-        )
-        for page in pages:
-            yield from map(from_item, page["Items"])
+    def _roll_up(self, key: KeySnapshot) -> None:
+        summed, abandoned = self._roll_ups.run(key)
+        self._counts["records_rolled_up"] += summed
+        self._counts["records_abandoned"] += abandoned
 
     def _roll_period(self, key: KeySnapshot) -> None:
         if key.period and key.period_end is not None and key.period_end <= self._now:

@@ -1,0 +1,1 @@
+"""`qwen-gateway usage`: what was used, by whom, and what it cost."""

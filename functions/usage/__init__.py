@@ -1,0 +1,1 @@
+"""A key's own use."""
