@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from qwen_gateway.ledger.administration import KeyAdministration
-from qwen_gateway.ledger.reconcile import HOLD_LIFETIME_S, Reconcile
+from qwen_gateway.ledger.key_snapshot import HOLD_LIFETIME_S
+from qwen_gateway.ledger.reconcile import Reconcile
 from qwen_gateway_cli.local.layout import Layout
 from tools.bench.ledger.emulation import KEYS, TABLES, USAGE, Emulation
 from tools.bench.ledger.killer import Orders, Result, SilentReporter

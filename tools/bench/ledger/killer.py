@@ -195,7 +195,8 @@ def _event(token: str) -> Mapping[str, Any]:
 
 def _reconcile(tell: Callable[[], object], seed: int) -> None:
     """Run reconcile once; in two of three runs its clock is so far ahead that it closes calls that run."""
-    from qwen_gateway.ledger.reconcile import HOLD_LIFETIME_S, Reconcile  # noqa: PLC0415
+    from qwen_gateway.ledger.key_snapshot import HOLD_LIFETIME_S  # noqa: PLC0415
+    from qwen_gateway.ledger.reconcile import Reconcile  # noqa: PLC0415
     from tools.bench.ledger.emulation import TABLES  # noqa: PLC0415
 
     ahead = random.Random(seed).choice((0, HOLD_LIFETIME_S - 1, HOLD_LIFETIME_S + 300))  # noqa: S311
