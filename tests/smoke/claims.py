@@ -35,6 +35,10 @@ class Claim(Enum):
     FALLBACK = ("Fallback", "the next target answers when the first fails")
     KEYS = ("Keys", "an API key is accepted, rotated and revoked, each at once")
     PROVIDER_KEYS = ("Keys", "the provider's key is in Secrets Manager and in no function's environment")
+    BUDGETS = (
+        "Budgets that hold",
+        "a call that the budget may not cover is refused before it starts; an admitted one leaves no hold",
+    )
     RECORDS = ("Usage records", "one record of each call, with its tokens, latency and attempts")
     OWN_USAGE = ("Usage records", "a key reads what it has used")
     TRANSLATION = ("Translation", "developer role, JSON mode and an output cap above the model's are accepted")

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from qwen_gateway.ledger.administration import IssuedKey, KeyAdministration
+from tests.builders import chat_request
 from tests.smoke.claims import Claim, proves
 from tests.smoke.target import FUNCTIONS, Account, Target
 
@@ -40,6 +41,26 @@ def test_a_key_is_accepted_rotated_and_revoked_at_once(
 
     keys.revoke(own_key.key.id)
     assert get_status(rotated.token) == 401
+
+
+@proves(Claim.BUDGETS)
+def test_a_budget_refuses_what_it_may_not_cover_and_holds_nothing_after_a_call(
+    target: Target, keys: KeyAdministration, own_key: IssuedKey
+) -> None:
+    def call() -> httpx2.Response:
+        headers = {"authorization": f"Bearer {own_key.token}"}
+        body = chat_request(max_tokens=16)
+        return httpx2.post(f"{target.base_url}/chat/completions", json=body, headers=headers, timeout=60)
+
+    keys.set(own_key.key.id, {"budget": 1}, time.time())
+    refused = call()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exhausted"), refused.text
+
+    keys.set(own_key.key.id, {"budget": 10**12}, time.time())
+    assert call().status_code == 200
+    key = keys.show(own_key.key.id)
+    assert (key.held, key.remaining) == (0, 10**12 - key.spent)
+    assert key.spent > 0
 
 
 @proves(Claim.OWN_USAGE)
