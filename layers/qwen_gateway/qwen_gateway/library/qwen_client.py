@@ -161,7 +161,7 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
 
     def models(self) -> list[str]:
         """Return the names of all routes, aliases first."""
-        return list(self._routes.all())
+        return list(self._routes.models())
 
     def request(self, prompt: Prompt, model: str = DEFAULT_MODEL, **parameters: Any) -> dict[str, Any]:
         """Return the request that `chat` would send, before it is adapted to a target.
