@@ -30,6 +30,10 @@ class WireFormat(Protocol):
         """Return the headers with the request's id."""
         ...
 
+    def error_type(self, error: HttpError) -> str:
+        """Return the dialect's type of an error."""
+        ...
+
     def error_body(self, error: GatewayError, ids: RequestIds) -> dict[str, Any]:
         """Return the body of an error response."""
         ...
@@ -49,6 +53,10 @@ class OpenAIFormat:
     def id_headers(self, ids: RequestIds) -> dict[str, str]:
         """Return the header that OpenAI's clients read."""
         return {"x-request-id": ids.request_id}
+
+    def error_type(self, error: HttpError) -> str:
+        """Return OpenAI's type."""
+        return error.type
 
     def error_body(self, error: GatewayError, _ids: RequestIds) -> dict[str, Any]:
         """Return the error, with a type at the top for clients of other dialects."""
@@ -70,9 +78,13 @@ class AnthropicFormat:
         """Return the header of every response, and the one that Anthropic's clients read."""
         return {"x-request-id": ids.request_id, "request-id": ids.request_id}
 
+    def error_type(self, error: HttpError) -> str:
+        """Return Anthropic's type by the status, except for the one whose status differs."""
+        return "overloaded_error" if error.code == _OVERLOADED else _ANTHROPIC_TYPES.get(error.status, "api_error")
+
     def error_body(self, error: GatewayError, ids: RequestIds) -> dict[str, Any]:
         """Return the error with the id. Code and parameter stay: Anthropic's clients pass over them."""
-        described = error_object(error) | {"type": _anthropic_type(http_error_for(error))}
+        described = error_object(error) | {"type": self.error_type(http_error_for(error))}
         return {"type": "error", "error": described, "request_id": ids.request_id}
 
     def encode_events(self, events: Iterable[Event]) -> bytes:
@@ -100,10 +112,6 @@ _ANTHROPIC_TYPES: Mapping[int, str] = {
 """Anthropic's types of errors by status (platform.claude.com, Errors; read in November 2026)."""
 _OVERLOADED = "provider_overloaded"
 """The code of the cause for which Anthropic has a type, but under a status of its own (529)."""
-
-
-def _anthropic_type(error: HttpError) -> str:
-    return "overloaded_error" if error.code == _OVERLOADED else _ANTHROPIC_TYPES.get(error.status, "api_error")
 
 
 def error_object(error: GatewayError) -> dict[str, Any]:
