@@ -15,6 +15,7 @@ BIN := $(CURDIR)/.venv/bin
 PYTEST = $(BIN)/pytest -n auto
 SAM := $(CURDIR)/.tools/sam/bin/sam
 NODE_CLIENTS := tests/stack/clients/node
+CLAUDE_CODE := tests/stack/clients/claude_code
 BUILD_SETTINGS = STAGE="$(STAGE)" ARCHITECTURE="$(ARCHITECTURE)" CONFIRM="$(CONFIRM)" SAM="$(SAM)" LAYER_UV="$(UV)" \
   LAYER_PYTHON="$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))')"
 NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
@@ -44,13 +45,13 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
 	$(PYTEST) -m "not thorough"
 
-test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
 test-after-catalog: .venv ## unit and integration tests, a year after the last retirement of the catalog
 	$(PYTEST) --clock=after-catalog -m "not thorough" tests/unit tests/integration
 
-test-all: lint types $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## every check and test, for CI; needs Docker
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## every check and test, for CI; needs Docker
 	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
 
@@ -149,16 +150,16 @@ price-sources: .venv ## read what LiteLLM and genai-prices say that Qwen costs, 
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack checkov zizmor sbom advisories uv node plain; do \
+	for tool in runtime sam ministack checkov zizmor sbom advisories uv node clients plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 requirements/price-sources.in -o requirements/price-sources.txt
 	$(MAKE) .tools/node/ready
-	cd $(NODE_CLIENTS) && $(NPM) update --save --package-lock-only
+	for folder in $(NODE_CLIENTS) $(CLAUDE_CODE); do (cd $$folder && $(NPM) update --save --package-lock-only); done
 
 clean: down ## remove everything that was installed or built here
-	rm -rf .venv .tools .local .aws-sam $(NODE_CLIENTS)/node_modules
+	rm -rf .venv .tools .local .aws-sam $(NODE_CLIENTS)/node_modules $(CLAUDE_CODE)/node_modules
 
 # What `make` makes from nothing. A stamp is newer than what it was made from.
 .PHONY: .venv
@@ -178,9 +179,9 @@ clean: down ## remove everything that was installed or built here
 	@touch $@
 
 # Node itself is a Python package; only tests need it.
-$(NODE_CLIENTS)/node_modules/ready: $(NODE_CLIENTS)/package-lock.json .tools/node/ready
-	@echo "node: the clients that tests drive"
-	@cd $(NODE_CLIENTS) && $(NPM) ci --silent
+$(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready: %/node_modules/ready: %/package-lock.json .tools/node/ready
+	@echo "node: the clients that tests drive ($*)"
+	@cd $* && $(NPM) ci --silent
 	@touch $@
 
 $(CURDIR)/.tools/uv/bin/uv: requirements/uv.txt
