@@ -179,9 +179,15 @@ clean: down ## remove everything that was installed or built here
 	@touch $@
 
 # Node itself is a Python package; only tests need it.
-$(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready: %/node_modules/ready: %/package-lock.json .tools/node/ready
-	@echo "node: the clients that tests drive ($*)"
-	@cd $* && $(NPM) ci --silent
+$(NODE_CLIENTS)/node_modules/ready: $(NODE_CLIENTS)/package-lock.json .tools/node/ready
+	@echo "node: the clients that tests drive"
+	@cd $(NODE_CLIENTS) && $(NPM) ci --silent
+	@touch $@
+
+# npm runs no scripts here (.npmrc). This one puts the binary of the platform in its place.
+$(CLAUDE_CODE)/node_modules/ready: $(CLAUDE_CODE)/package-lock.json .tools/node/ready
+	@echo "node: Claude Code, 235 MB"
+	@cd $(CLAUDE_CODE) && $(NPM) ci --silent && cd node_modules/@anthropic-ai/claude-code && "$(CURDIR)/.tools/node/bin/node" install.cjs
 	@touch $@
 
 $(CURDIR)/.tools/uv/bin/uv: requirements/uv.txt
