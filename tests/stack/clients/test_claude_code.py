@@ -37,6 +37,8 @@ def run_claude(stack: dict[str, Any], folder: Path, prompt: str, *options: str) 
 
 
 def test_it_answers(stack: dict[str, Any], provider: httpx2.Client, tmp_path: Path) -> None:
+    provider.put("/_control", json={"tool_calls": []})
+
     done = run_claude(stack, tmp_path, "Say hello.")
 
     assert done.returncode == 0, done.stdout + done.stderr
