@@ -23,7 +23,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-endpoints bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
+
+bench-endpoints: .venv ## compare embeddings and messages with chat and the provider (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench endpoints $(OPTIONS)
 
 bench-pricing: .venv ## measure what prices add to a start and to a call (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench pricing $(OPTIONS)
