@@ -11,7 +11,7 @@ from qwen_gateway.errors import GatewayError, InternalError
 from qwen_gateway.upstream import Outcome, Relay
 
 
-class AnswerStream:
+class StreamedAnswer:
     """The answer to an admitted call, as events for its client.
 
     Args:
