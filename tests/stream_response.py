@@ -58,3 +58,47 @@ class StreamResponse(NamedTuple):
         """The error at the end of the stream, or in the body of an error response."""
         error: dict[str, Any] = json.loads(self.data[-1] if self.status == 200 else self.body)["error"]
         return error
+
+
+class MessageStream(NamedTuple):
+    """The response to a request for a streamed message: named events, or an error in JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and JSON of each event. Assert that the body consists of complete events only."""
+        assert self.headers["content-type"] == "text/event-stream; charset=utf-8"
+        *events, rest = self.body.split("\n\n")
+        assert rest == "", "the last event is incomplete"
+        return [_parse_named_event(event) for event in events]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the events in order."""
+        return [name for name, _ in self.events]
+
+    @property
+    def text(self) -> str:
+        """The deltas of text, joined."""
+        return "".join(event["delta"].get("text", "") for name, event in self.events if name == "content_block_delta")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its last event says that the message has stopped."""
+        return self.names[-1] == "message_stop"
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error at the end of the stream, or in the body of an error response."""
+        error: dict[str, Any] = (self.events[-1][1] if self.status == 200 else json.loads(self.body))["error"]
+        return error
+
+
+def _parse_named_event(event: str) -> tuple[str, dict[str, Any]]:
+    name, *data = event.split("\n")
+    assert name.startswith("event: ")
+    assert all(line.startswith("data: ") for line in data)
+    return name.removeprefix("event: "), json.loads("\n".join(line.removeprefix("data: ") for line in data))

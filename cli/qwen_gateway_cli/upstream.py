@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from qwen_gateway import config
+from qwen_gateway.config import URL_FIELDS
 from qwen_gateway.provider_keys.environment import DEFAULT_VARIABLE, get_variable, read_key
 from qwen_gateway_cli.console import refuse
 
-_ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo")
+_ALIASES = ("qwen-max", "qwen-plus", "qwen-turbo", "claude-*", "claude-haiku-*")
 _URL_PROVIDER = "local"
 _CHECK_TIMEOUT_S = 10
 
@@ -33,7 +34,8 @@ def build_mock_upstream(url: str) -> Upstream:
         root=url,
         gateway_config={
             "providers": {
-                name: {"base_url": url + urlsplit(provider.base_url).path} for name, provider in providers.items()
+                name: {URL_FIELDS[family]: url + urlsplit(base_url).path for family, base_url in provider.urls.items()}
+                for name, provider in providers.items()
             }
         },
         keys={name: f"sk-mock-{name}" for name in providers},

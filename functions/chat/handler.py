@@ -1,57 +1,21 @@
 """POST /v1/chat/completions."""
 
 import functools
-import threading
 from typing import Any
 
-from qwen_gateway import aws
-from qwen_gateway.coldstart import Prewarm
-from qwen_gateway.config import configuration, environment
-from qwen_gateway.ledger import Admissions, KeysTable, KnownKeys, Settlements, UsageLedger
-from qwen_gateway.observability import mute_third_party_loggers
-from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.runtime import EventStream, ProxyResponse, StreamingHandler
+from qwen_gateway.startup import Startup
 
-mute_third_party_loggers()
+_startup = Startup()
 
-_provider_keys = ProviderKeys(aws.secretsmanager(), environment().provider_keys_secret)
-_keys = KeysTable(aws.dynamodb(), aws.dynamodb_once(), environment().keys_table)
-
-
-def _connect_to_aws() -> None:
-    _provider_keys.prefetch()
-    _keys.connect()
-
-
-# Network calls run in threads during the next imports, which take half of a cold start. A third thread would delay the
-# imports by more than it saves.
-threading.Thread(target=_connect_to_aws, daemon=True).start()
-_prewarm = Prewarm(configuration().default_url)
-
+# The threads of the start-up work during these imports.
 from chat.service import ChatService  # noqa: E402
 from qwen_gateway.api import HttpExchange  # noqa: E402
-from qwen_gateway.calls import MeteredCalls  # noqa: E402
-from qwen_gateway.pricing import Prices  # noqa: E402
-from qwen_gateway.routing import Routes  # noqa: E402
-from qwen_gateway.upstream import Transport, Upstream  # noqa: E402
 
 
 @functools.cache
 def _service() -> ChatService:
-    settings, names = configuration(), environment()
-    upstream = Upstream(settings, _provider_keys, Transport(_prewarm))
-    records = UsageLedger(aws.dynamodb(), names.usage_table, names.usage_retention_days)
-    routes = Routes(settings)
-    calls = MeteredCalls(
-        Admissions(_keys, KnownKeys()),
-        upstream,
-        Settlements(_keys, records),
-        settings.timeouts,
-        routes,
-        Prices(settings),
-        settings.accounting.presumed,
-    )
-    return ChatService(routes, calls)
+    return _startup.create_service(ChatService)
 
 
 @StreamingHandler

@@ -20,8 +20,8 @@ class ApiKeys(Protocol):
 class Routes(Protocol):
     """The model names."""
 
-    def all(self) -> dict[str, tuple[Target, ...]]:
-        """Return the targets of every route by its name."""
+    def models(self) -> dict[str, tuple[Target, ...]]:
+        """Return the targets of every model name."""
         ...
 
     def targets(self, name: str) -> tuple[Target, ...]:
@@ -43,7 +43,7 @@ class ModelsService:
     def list(self, request: HttpRequest) -> JsonResponse:
         """Return OpenAI's list object with all models."""
         self._authenticate(request)
-        models = [self._model(name, targets[0]) for name, targets in self._routes.all().items()]
+        models = [self._model(name, targets[0]) for name, targets in self._routes.models().items()]
         return JsonResponse({"object": "list", "data": models})
 
     def retrieve(self, request: HttpRequest, name: str) -> JsonResponse:
@@ -59,6 +59,8 @@ class ModelsService:
         entry = self._routes.describe(target)
         if entry is None:
             return model
-        limits = {"context_length": entry.input_tokens, "max_output_tokens": entry.output_tokens}
+        limits: dict[str, Any] = {"context_length": entry.input_tokens, "max_output_tokens": entry.output_tokens}
+        if entry.embedding:
+            limits = {"context_length": entry.embedding.row_tokens, "dimensions": entry.embedding.dimensions or None}
         known = {field: limit for field, limit in limits.items() if limit is not None}
         return model | {"created": entry.created, "owned_by": entry.owned_by} | known

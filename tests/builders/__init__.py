@@ -1,6 +1,16 @@
 """Builders of valid test data: events, requests, provider responses, tokens, records. Tests override single fields."""
 
-from tests.builders.events import Context, chat_event, chat_request, models_event, proxy_event, usage_event
+from tests.builders.events import (
+    Context,
+    chat_event,
+    chat_request,
+    embeddings_request,
+    messages_request,
+    models_event,
+    post_event,
+    proxy_event,
+    usage_event,
+)
 from tests.builders.ledger import (
     KEY_ID,
     api_key,
@@ -34,6 +44,7 @@ __all__ = [
     "chat_event",
     "chat_request",
     "chunk",
+    "embeddings_request",
     "encode_chunks",
     "error_body",
     "error_event",
@@ -41,10 +52,12 @@ __all__ = [
     "garbage_token",
     "key_item",
     "key_snapshot",
+    "messages_request",
     "mistype_token",
     "model",
     "models_event",
     "old_key_item",
+    "post_event",
     "proxy_event",
     "split_at",
     "stream",

@@ -58,11 +58,26 @@ def proxy_event(
     }
 
 
-def chat_event(body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return a POST of a chat request. A body other than str, bytes or None is serialized as JSON."""
+def embeddings_request(**fields: Any) -> dict[str, Any]:
+    """Return the smallest valid request for embeddings, with `fields` added or replaced."""
+    return {"model": "text-embedding-v4", "input": "Hello.", **fields}
+
+
+def messages_request(**fields: Any) -> dict[str, Any]:
+    """Return the smallest valid request for a message, with `fields` added or replaced."""
+    return {"model": "qwen-plus", "max_tokens": 100, "messages": [{"role": "user", "content": "Say hello."}], **fields}
+
+
+def post_event(path: str, body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a POST. A body other than str, bytes or None is serialized as JSON."""
     sent = body if isinstance(body, str | bytes | None) else json.dumps(body)
     own = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return proxy_event("POST", "/v1/chat/completions", body=sent, headers=own | (headers or {}))
+    return proxy_event("POST", path, body=sent, headers=own | (headers or {}))
+
+
+def chat_event(body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a POST of a chat request."""
+    return post_event("/v1/chat/completions", body, token, headers)
 
 
 def models_event(token: str | None = None, model: str | None = None) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def test_with_the_mock_no_provider_of_the_configuration_leaves_this_machine() ->
     merged = config.parse(json.dumps(chosen.gateway_config))
 
     assert merged.providers
-    assert all(provider.url.startswith("http://127.0.0.1:9999/") for provider in merged.providers.values())
+    urls = [url for provider in merged.providers.values() for url in provider.urls.values()]
+    assert all(url.startswith("http://127.0.0.1:9999/") for url in urls)
     assert chosen.keys.keys() == merged.providers.keys()
 
 
@@ -56,6 +57,7 @@ def test_the_mock_keeps_the_providers_path() -> None:
     merged = config.parse(json.dumps(upstream.build_mock_upstream("http://127.0.0.1:9999").gateway_config))
 
     assert merged.providers["dashscope"].url == "http://127.0.0.1:9999/compatible-mode/v1"
+    assert merged.providers["dashscope"].urls["anthropic"] == "http://127.0.0.1:9999/apps/anthropic"
     assert merged.providers["holysheep"].url == "http://127.0.0.1:9999/v1"
 
 
@@ -107,6 +109,8 @@ def test_each_model_of_a_url_is_a_route_and_the_aliases_use_the_first(
         "qwen-plus": ("local", "qwen-plus"),
         "qwen-max": ("local", "qwen3:8b"),
         "qwen-turbo": ("local", "qwen3:8b"),
+        "claude-*": ("local", "qwen3:8b"),
+        "claude-haiku-*": ("local", "qwen3:8b"),
     }
     assert chosen.root == "http://127.0.0.1:11434"
     assert [str(request.url) for request in requests] == [f"{URL}/models"]

@@ -18,6 +18,7 @@ from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
+from qwen_gateway.upstream.transport import Address
 from qwen_gateway_cli.console import refuse, show, show_table
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen, run_mock_qwen
 from qwen_gateway_cli.local.output import show_step
@@ -128,10 +129,10 @@ def _measure_processor_ms(provider: RunningMockQwen) -> tuple[list[float], list[
     targets = Routes(configuration).targets(_MODEL)
     upstream = Upstream(configuration, EnvironmentKeys({targets[0].provider: _KEY}), transport)
     request = {**_BODY, "stream": True, "stream_options": {"include_usage": True}}
-    url = configuration.providers[targets[0].provider].url
+    address = Address("openai", configuration.providers[targets[0].provider].url, CHAT.path)
 
     def bare() -> None:
-        stream = transport.open(url, CHAT.path, _KEY, request, AttemptTimeouts(Deadline(60), configuration.timeouts))
+        stream = transport.open(address, _KEY, request, AttemptTimeouts(Deadline(60), configuration.timeouts))
         for _ in stream.pieces():
             pass
         stream.close()

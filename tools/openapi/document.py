@@ -48,7 +48,7 @@ def build_document(template: Mapping[str, Any]) -> Json:
             "headers": HEADERS,
             "responses": {"UnknownRoute": errors.build_unknown_route_response(api.gateway_responses)},
             "schemas": {
-                "ChatRequest": schemas.build_request_schema(),
+                **schemas.build_request_schemas(),
                 **schemas.RESPONSE_SCHEMAS,
                 "Error": errors.ERROR_SCHEMA,
                 "ErrorEvent": errors.ERROR_EVENT_SCHEMA,
@@ -71,8 +71,8 @@ def _build_operation(operation: Operation, error_responses: Json) -> Json:
             **error_responses,
         },
     }
-    if operation.body:
-        document["requestBody"] = schemas.build_request_body()
+    if operation.request:
+        document["requestBody"] = schemas.build_request_body(operation.request)
     return document
 
 
@@ -82,8 +82,8 @@ def _build_info() -> Json:
         "version": importlib.metadata.version("qwen-gateway"),
         "license": {"name": "MIT", "identifier": "MIT"},
         "description": (
-            "Any OpenAI client talks to Qwen through this API. Each error has OpenAI's shape (schema Error); an "
-            "unknown route or method is answered as the response UnknownRoute. Browsers may call: every route "
+            "OpenAI's clients and Anthropic's talk to Qwen through this API. Each error has the shape of schema Error; "
+            "an unknown route or method is answered as the response UnknownRoute. Browsers may call: every route "
             "answers OPTIONS without a key."
         ),
     }

@@ -34,6 +34,7 @@ ERROR_SCHEMA: Json = {
     "required": ["type", "error"],
     "properties": {
         "type": {"const": "error", "description": "For clients of other dialects than OpenAI's."},
+        "request_id": {"type": "string", "description": "Only for Anthropic's clients: the response's request-id."},
         **ERROR_EVENT_SCHEMA["properties"],
     },
 }
@@ -71,13 +72,16 @@ def _list_function_errors(operation: Operation) -> Iterator[tuple[str, _Error]]:
             yield (
                 str(http_error.status),
                 _Error(
-                    http_error.code, http_error.type, _read_meaning(kind), _list_headers(kind, http_error, operation)
+                    http_error.code,
+                    operation.wire.error_type(http_error),
+                    _read_meaning(kind),
+                    _list_headers(kind, http_error, operation),
                 ),
             )
 
 
 def _list_headers(kind: type[GatewayError], http_error: HttpError, operation: Operation) -> frozenset[str]:
-    names = {"x-request-id"}
+    names = {"x-request-id", "request-id"} & set(operation.headers)
     if http_error.should_retry is not None:
         names.add("x-should-retry")
     if issubclass(kind, ProviderError | DependencyFailed | LimitRefused):

@@ -3,7 +3,19 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from qwen_gateway.errors import GatewayError, InternalError, KeyRefused, LedgerUnavailable, ModelUnknown
+from qwen_gateway.api import ANTHROPIC, OPENAI, WireFormat
+from qwen_gateway.errors import (
+    DependencyFailed,
+    EndpointNotServed,
+    GatewayError,
+    InternalError,
+    KeyRefused,
+    LedgerUnavailable,
+    ModelUnknown,
+    ProviderError,
+    RequestInvalid,
+    RequestTooLarge,
+)
 
 _NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
 
@@ -12,6 +24,10 @@ HEADERS: dict[str, Any] = {
         "description": "The call's id: `req_` and the ULID of its usage record. An error of API Gateway carries the "
         "id of API Gateway.",
         "required": True,
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "request-id": {
+        "description": "The same id, where Anthropic's clients look for it.",
         "schema": {"type": "string", "minLength": 1},
     },
     "x-gateway-provider": {
@@ -76,7 +92,7 @@ HEADERS: dict[str, Any] = {
     "link": {
         "description": "The model that the provider recommends instead, relative to this route: "
         '`<../models/NAME>; rel="successor-version"` (RFC 5829).',
-        "schema": {"type": "string", "pattern": '^<\\.\\./models/[^>]+>; rel="successor-version"$'},
+        "schema": {"type": "string", "pattern": '^<(\\.\\./)?models/[^>]+>; rel="successor-version"$'},
     },
 }
 
@@ -96,9 +112,9 @@ LIMIT_HEADERS = (
 
 
 class Operation(NamedTuple):
-    """One route. `response` is the name of a schema, and `errors` contains base classes of its errors.
+    """One route. `request` and `response` are names of schemas, and `errors` contains base classes of its errors.
 
-    `events` describes a stream, for a route that can stream.
+    `events` describes a stream, for a route that can stream. `wire` is the form of its errors.
     """
 
     id: str
@@ -108,10 +124,22 @@ class Operation(NamedTuple):
     errors: tuple[type[GatewayError], ...]
     headers: tuple[str, ...] = ("x-request-id",)
     parameters: tuple[dict[str, Any], ...] = ()
-    body: bool = False
+    request: str | None = None
     events: str | None = None
+    wire: WireFormat = OPENAI
 
 
+_TIMEOUT = {
+    "name": "x-gateway-timeout-ms",
+    "in": "header",
+    "description": "Milliseconds that the client waits. The gateway ends the call before they are over.",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
+}
+_PASSED = tuple(
+    {"name": name, "in": "header", "description": "Passed to the provider.", "schema": {"type": "string"}}
+    for name in ("anthropic-version", "anthropic-beta")
+)
+_ANTHROPIC_HEADERS = ("x-request-id", "request-id")
 _COMMON_ERRORS = (KeyRefused, LedgerUnavailable, InternalError)
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -122,15 +150,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         response="ChatCompletion",
         errors=(GatewayError,),
         headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
-        parameters=(
-            {
-                "name": "x-gateway-timeout-ms",
-                "in": "header",
-                "description": "Milliseconds that the client waits. The gateway ends the call before they are over.",
-                "schema": {"type": "number", "exclusiveMinimum": 0},
-            },
-        ),
-        body=True,
+        parameters=(_TIMEOUT,),
+        request="ChatRequest",
         events=(
             "For `stream: true`. The data of each event is a ChatCompletionChunk in JSON; with "
             "`stream_options.include_usage` the last one has the `usage` and no choices. The end is "
@@ -138,6 +159,53 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "instead, and no `[DONE]`. Comments (`: ping`) fill the quiet; a stream whose status had to be sent before "
             "the first output lacks the headers of the provider."
         ),
+    ),
+    ("POST", "/v1/embeddings"): Operation(
+        id="createEmbeddings",
+        summary="Embed texts",
+        description=(
+            "Any number of rows: they are sent in calls of as many as the model takes, and either all of them are "
+            "answered or none. A call that was let through leaves one usage record, answered or not."
+        ),
+        response="Embeddings",
+        errors=(GatewayError,),
+        headers=("x-request-id", *PROVIDER_HEADERS[:3], *RETIREMENT_HEADERS, *LIMIT_HEADERS),
+        parameters=(_TIMEOUT,),
+        request="EmbeddingsRequest",
+    ),
+    ("POST", "/v1/messages"): Operation(
+        id="createMessage",
+        summary="Answer a request for Anthropic's Messages",
+        description=(
+            "It is relayed to providers that serve this API, not translated for others. Errors have Anthropic's shape "
+            "and types, with `code` and `param` beside. A call that was let through leaves one usage record."
+        ),
+        response="Message",
+        errors=(GatewayError,),
+        headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
+        parameters=(_TIMEOUT, *_PASSED),
+        request="MessagesRequest",
+        events=(
+            "For `stream: true`. The events are those of the provider, with their names; the `usage` of the last "
+            "`message_delta` has the cost. The end is `message_stop`. A failure after the first output, or after the "
+            "status had to be sent, is an event `error` instead. Comments (`: ping`) fill the quiet; a stream whose "
+            "status had to be sent before the first output lacks the headers of the provider."
+        ),
+        wire=ANTHROPIC,
+    ),
+    ("POST", "/v1/messages/count_tokens"): Operation(
+        id="countTokens",
+        summary="Count the tokens of a request for Anthropic's Messages",
+        description="The provider counts. It costs nothing, has no limits but the key itself, and leaves no record.",
+        response="TokenCount",
+        errors=(
+            *(RequestInvalid, RequestTooLarge, ModelUnknown, EndpointNotServed),
+            *(KeyRefused, InternalError, DependencyFailed, ProviderError),
+        ),
+        headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS[:3]),
+        parameters=(_TIMEOUT, *_PASSED),
+        request="CountTokensRequest",
+        wire=ANTHROPIC,
     ),
     ("GET", "/v1/models"): Operation(
         id="listModels",

@@ -9,12 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from qwen_gateway.api.chat_request import ChatFields
+from qwen_gateway.api.embeddings_request import EmbeddingsFields
+from qwen_gateway.api.fields import Fields
+from qwen_gateway.api.messages_request import CountTokensFields, MessagesFields
 from qwen_gateway.config import MAX_BODY_BYTES
 
 Json = dict[str, Any]
 
+_FIELDS: dict[str, type[Fields]] = {
+    "ChatRequest": ChatFields,
+    "EmbeddingsRequest": EmbeddingsFields,
+    "MessagesRequest": MessagesFields,
+    "CountTokensRequest": CountTokensFields,
+}
+"""The models that validate requests, by the names of their schemas."""
 _PARAMETERS = Path(__file__).with_name("parameters.toml")
-_EXAMPLE = {"model": "qwen-plus", "messages": [{"role": "user", "content": "Say hello."}]}
+_MESSAGES = [{"role": "user", "content": "Say hello."}]
+_EXAMPLES: dict[str, Json] = {
+    "ChatRequest": {"model": "qwen-plus", "messages": _MESSAGES},
+    "EmbeddingsRequest": {"model": "text-embedding-v4", "input": ["Say hello."]},
+    "MessagesRequest": {"model": "claude-sonnet-5", "max_tokens": 1024, "messages": _MESSAGES},
+    "CountTokensRequest": {"model": "claude-sonnet-5", "messages": _MESSAGES},
+}
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
@@ -99,6 +115,14 @@ _CHUNK_CHOICE = {
     },
 }
 
+_COST = {
+    "cost": {
+        "type": "number",
+        "minimum": 0,
+        "description": "What the provider charges, in cost_currency. Absent when it is not known.",
+    },
+    "cost_currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."},
+}
 _USAGE = {
     "type": "object",
     "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
@@ -111,12 +135,7 @@ _USAGE = {
             "description": "Parts of prompt_tokens.",
             "properties": {"cached_tokens": _COUNT, "cache_creation_input_tokens": _COUNT},
         },
-        "cost": {
-            "type": "number",
-            "minimum": 0,
-            "description": "What the provider charges, in cost_currency. Absent when it is not known.",
-        },
-        "cost_currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."},
+        **_COST,
         "completion_tokens_details": {
             "type": ["object", "null"],
             "description": "Parts of completion_tokens.",
@@ -136,6 +155,27 @@ _MODEL = {
         "owned_by": {"type": "string"},
         "context_length": {"type": "integer", "description": "Tokens of input; missing if unknown."},
         "max_output_tokens": {"type": "integer", "description": "Tokens of output; missing if unknown."},
+        "dimensions": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "Only of a model that gives embeddings: the lengths of vector, the default first.",
+        },
+    },
+}
+
+_EMBEDDING = {
+    "type": "object",
+    "required": ["object", "index", "embedding"],
+    "properties": {
+        "object": {"const": "embedding"},
+        "index": {**_COUNT, "description": "The place of the row in the input."},
+        "embedding": {
+            "description": "Numbers, or base64 of little-endian floats of 32 bits.",
+            "oneOf": [
+                {"type": "array", "items": {"type": "number"}, "minItems": 1},
+                {"type": "string", "minLength": 1},
+            ],
+        },
     },
 }
 
@@ -235,6 +275,40 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
             "usage": {**_USAGE, "type": ["object", "null"], "description": "As the provider counted, with the cost."},
         },
     },
+    "Embeddings": {
+        "type": "object",
+        "required": ["object", "data", "model", "usage"],
+        "additionalProperties": False,
+        "properties": {
+            "object": {"const": "list"},
+            "model": {"type": ["string", "null"], "description": "As the provider names it."},
+            "data": {"type": "array", "minItems": 1, "items": _EMBEDDING},
+            "usage": {
+                "type": "object",
+                "required": ["prompt_tokens", "total_tokens"],
+                "description": "The sum of all calls of the provider.",
+                "properties": {"prompt_tokens": _COUNT, "total_tokens": _COUNT, **_COST},
+            },
+        },
+    },
+    "Message": {
+        "type": "object",
+        "required": ["type", "role", "content", "stop_reason", "usage"],
+        "properties": {
+            "id": {"type": "string"},
+            "type": {"const": "message"},
+            "role": {"const": "assistant"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "content": {"type": "array", "items": {"type": "object", "required": ["type"]}},
+            "stop_reason": {"type": "string"},
+            "usage": {
+                "type": "object",
+                "description": "As the provider counted: input_tokens excludes what a cache was read or written for.",
+                "properties": {"input_tokens": _COUNT, "output_tokens": _COUNT, **_COST},
+            },
+        },
+    },
+    "TokenCount": {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
     "ModelList": {
         "type": "object",
         "required": ["object", "data"],
@@ -249,33 +323,38 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
 }
 
 
-def build_request_body() -> Json:
-    """Return the body of a chat request."""
+def build_request_body(name: str) -> Json:
+    """Return the body of a request, by the name of its schema."""
     return {
         "required": True,
         "description": f"At most {MAX_BODY_BYTES} bytes of UTF-8 (parameter MaxBodyBytes), uncompressed.",
         "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}, "example": _EXAMPLE},
+            "application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": _EXAMPLES[name]},
         },
     }
 
 
-def build_request_schema() -> Json:
-    """Return the schema of a chat request. The gateway passes all other fields to the provider unchanged.
+def build_request_schemas() -> Json:
+    """Return the schemas of all requests by name."""
+    return {name: build_request_schema(name) for name in _FIELDS}
+
+
+def build_request_schema(name: str) -> Json:
+    """Return the schema of a request. The gateway passes all other fields to the provider unchanged.
 
     Raises:
         KeyError: a validated field has no description.
     """
-    fields = ChatFields.model_json_schema()
-    checked = _simplify(fields, fields["$defs"])
-    descriptions = tomllib.loads(_PARAMETERS.read_text(encoding="utf-8"))
+    fields = _FIELDS[name].model_json_schema()
+    checked = _simplify(fields, fields.get("$defs", {}))
+    descriptions = tomllib.loads(_PARAMETERS.read_text(encoding="utf-8"))[name]
     properties = {
-        name: {"description": descriptions["checked"][name], **field} for name, field in checked["properties"].items()
+        each: {"description": descriptions["checked"][each], **field} for each, field in checked["properties"].items()
     }
     return {
         **checked,
         "description": "What is checked here is checked by the gateway; the provider judges the rest.",
-        "properties": properties | descriptions["passed"],
+        "properties": properties | descriptions.get("passed", {}),
     }
 
 

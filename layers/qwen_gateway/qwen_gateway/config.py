@@ -32,11 +32,23 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+type _Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+type Endpoint = Literal["chat/completions", "embeddings", "messages"]
+"""A path of the API below /v1 that is relayed to providers."""
+type ApiFamily = Literal["openai", "anthropic"]
+"""The API of a provider that a call uses; each has a base URL of its own."""
+URL_FIELDS: dict[ApiFamily, str] = {"openai": "base_url", "anthropic": "anthropic_base_url"}
+
+
 class Provider(_Frozen):
-    """A provider: the base URL of its OpenAI-compatible API, and the catalog section of its models.
+    """A provider: the base URLs of its APIs, the endpoints that they serve, and the catalog section of its models.
 
     Attributes:
-        base_url: may contain `{workspace}`; http only for a private server or one without authentication.
+        base_url: of its OpenAI-compatible API. It may contain `{workspace}`; http only for a private server or one
+            without authentication.
+        anthropic_base_url: of its Anthropic-compatible API, without /v1, as Anthropic's clients take it; None if it has
+            none, so that it does not serve messages.
+        endpoints: those that its OpenAI-compatible API serves.
         catalog: None passes every model on unchanged.
         prices: the price list; None leaves its calls unpriced.
         needs_key: False for servers without authentication, for example Ollama.
@@ -44,7 +56,9 @@ class Provider(_Frozen):
         stream_usage: False for servers that reject `stream_options`.
     """
 
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+    base_url: _Url
+    anthropic_base_url: _Url | None = None
+    endpoints: tuple[Literal["chat/completions", "embeddings"], ...] = ("chat/completions", "embeddings")
     catalog: str | None = None
     prices: str | None = None
     needs_key: bool = True
@@ -54,15 +68,29 @@ class Provider(_Frozen):
     @property
     def needs_workspace(self) -> bool:
         """Whether the URL needs a workspace id that is not set."""
-        return "{workspace}" in self.base_url and not self.workspace
+        urls = (self.base_url, self.anthropic_base_url or "")
+        return not self.workspace and any("{workspace}" in url for url in urls)
 
     @property
     def url(self) -> str:
         """The base URL with the workspace id, without a trailing slash."""
-        return self.base_url.replace("{workspace}", self.workspace or "{workspace}").rstrip("/")
+        return self._complete(self.base_url)
+
+    @property
+    def urls(self) -> dict[ApiFamily, str]:
+        """The base URL of each of its APIs, complete as `url` is."""
+        urls: dict[ApiFamily, str] = {"openai": self.url}
+        return urls | {"anthropic": self._complete(self.anthropic_base_url)} if self.anthropic_base_url else urls
+
+    def serves(self, endpoint: Endpoint) -> bool:
+        """Return whether the provider serves an endpoint."""
+        return self.anthropic_base_url is not None if endpoint == "messages" else endpoint in self.endpoints
+
+    def _complete(self, url: str) -> str:
+        return url.replace("{workspace}", self.workspace or "{workspace}").rstrip("/")
 
 
-_NO_DEFAULTS = {"model", "messages", "stream", "stream_options"}
+_NO_DEFAULTS = {"model", "messages", "input", "stream", "stream_options"}
 """Fields that the client or the gateway sets in every request."""
 
 
@@ -154,8 +182,12 @@ class Configuration(_Frozen):
     @model_validator(mode="after")
     def _check_urls(self) -> Self:
         for name, provider in self.providers.items():
-            if problem := find_url_problem(provider.url, needs_key=provider.needs_key):
-                raise ValueError(f"providers.{name}.base_url: {problem}")
+            for family, url in provider.urls.items():
+                field = URL_FIELDS[family]
+                if problem := find_url_problem(url, needs_key=provider.needs_key):
+                    raise ValueError(f"providers.{name}.{field}: {problem}")
+            if provider.urls.get("anthropic", "").endswith("/v1"):
+                raise ValueError(f"providers.{name}.anthropic_base_url: leave out /v1, which is added to it")
         return self
 
     @model_validator(mode="after")

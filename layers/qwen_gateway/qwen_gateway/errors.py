@@ -5,7 +5,7 @@ Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` bel
 
     GatewayError
     ├── RequestRefused            the request
-    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown  CostUnbounded
+    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown  EndpointNotServed  CostUnbounded
     ├── KeyRefused                the client's API key
     │   ├── KeyMissing  KeyUnknown  KeyRevoked  KeyExpired
     ├── LimitRefused              a limit of the client's API key
@@ -57,6 +57,10 @@ class RequestTooLarge(RequestRefused):
 
 class ModelUnknown(RequestRefused):
     """No route has this model name."""
+
+
+class EndpointNotServed(RequestRefused):
+    """No provider behind the model serves this endpoint."""
 
 
 class CostUnbounded(RequestRefused):
@@ -251,6 +255,7 @@ GATEWAY_HTTP_ERRORS: dict[type[GatewayError], HttpError] = {
     RequestInvalid: HttpError(400, "invalid_request_error", "invalid_request"),
     RequestTooLarge: HttpError(413, "invalid_request_error", "request_too_large"),
     ModelUnknown: HttpError(404, "invalid_request_error", "model_not_found"),
+    EndpointNotServed: HttpError(400, "invalid_request_error", "endpoint_not_served"),
     KeyMissing: HttpError(401, "authentication_error", "missing_api_key"),
     KeyUnknown: HttpError(401, "authentication_error", "invalid_api_key"),
     KeyRevoked: HttpError(401, "authentication_error", "revoked_api_key"),

@@ -4,15 +4,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from qwen_gateway import catalog
 from qwen_gateway.catalog import Model, Retirement
-from qwen_gateway.config import Configuration, ConfigurationError
-from qwen_gateway.errors import ModelUnknown
+from qwen_gateway.config import Configuration, ConfigurationError, Endpoint
+from qwen_gateway.errors import EndpointNotServed, ModelUnknown
 
 RETIREMENT_NOTICE = timedelta(days=30)
 """How long before its retirement a model counts as deprecated."""
+_ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "messages", "embeddings")
+_ANY = "*"
+"""In the name of a route: any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Routes:
 
     def __init__(self, configuration: Configuration, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        self._providers = configuration.providers
         self._sections = {name: provider.catalog for name, provider in configuration.providers.items()}
         self._check_sections()
         default = configuration.default_provider
@@ -45,19 +50,26 @@ class Routes:
             for name, targets in configuration.routes.items()
         }
         """All targets of each route of the configuration, those with a retired model included."""
+        # The most specific pattern first.
+        self._patterns = sorted((name for name in self.configured if _ANY in name), key=len, reverse=True)
         self._catalog = {
             model: (Target(default, model),) for model in self._section(default) if model not in self.configured
         }
 
     def all(self) -> dict[str, tuple[Target, ...]]:
-        """Return the targets of every route by its name, aliases first."""
+        """Return the targets of every route by its name or pattern, those of the configuration first."""
         configured = {name: self._live(targets) for name, targets in self.configured.items()}
         return configured | {name: targets for name, targets in self._catalog.items() if self._is_live(targets[0])}
 
-    def targets(self, name: str) -> tuple[Target, ...]:
-        """Return the targets of a route, in order, without those whose model is retired.
+    def models(self) -> dict[str, tuple[Target, ...]]:
+        """Return the targets of every model name, as `all` but without patterns."""
+        return {name: targets for name, targets in self.all().items() if name not in self._patterns}
 
-        If all are retired, the last one is returned, because retirements are sometimes postponed.
+    def targets(self, name: str) -> tuple[Target, ...]:
+        """Return the targets of a model name, in order, without those whose model is retired.
+
+        A route of this name counts before a pattern such as `claude-*`. If all targets are retired, the last one is
+        returned, because retirements are sometimes postponed.
 
         Raises:
             ModelUnknown: no route has this name, or it is that of a retired model in the catalog.
@@ -66,7 +78,26 @@ class Routes:
             return self._live(targets)
         if (targets := self._catalog.get(name)) and self._is_live(targets[0]):
             return targets
+        if pattern := next((each for each in self._patterns if fnmatchcase(name, each)), None):
+            return self._live(self.configured[pattern])
         raise ModelUnknown(self._explain(name, targets), param="model")
+
+    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
+        """Return those targets of a model name whose provider serves an endpoint.
+
+        Raises:
+            ModelUnknown: as `targets`.
+            EndpointNotServed: there is none; the message names an endpoint of the model.
+        """
+        targets = self.targets(name)
+        if serving := tuple(target for target in targets if self._providers[target.provider].serves(endpoint)):
+            return serving
+        others = [each for each in _ENDPOINTS if any(self._providers[t.provider].serves(each) for t in targets)]
+        advice = f"Use POST /v1/{others[0]} with this model, or another model." if others else "Use another model."
+        raise EndpointNotServed(
+            f"No provider of the model {name[:100]!r} serves POST /v1/{endpoint}, and it is not translated. {advice}",
+            param="model",
+        )
 
     def retirement(self, target: Target) -> Retirement | None:
         """Return the retirement of a target's model if it is at most 30 days ahead, or has passed."""

@@ -1,6 +1,6 @@
 """What a provider counted for one call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 
@@ -9,7 +9,7 @@ class Usage(NamedTuple):
 
     `tokens_cached` and `tokens_cache_write` are part of `tokens_in`, `tokens_cache_write_1h` (kept for an hour) is part
     of `tokens_cache_write`, `tokens_thinking` is part of `tokens_out`. `cache_type` is DashScope's: "ephemeral" for the
-    explicit cache. `searches` counts web searches.
+    explicit cache. `searches` counts web searches. `thought`: the answer has thinking that is not counted apart.
     """
 
     tokens_in: int | None = None
@@ -20,6 +20,7 @@ class Usage(NamedTuple):
     tokens_cache_write_1h: int | None = None
     cache_type: str | None = None
     searches: int | None = None
+    thought: bool | None = None
 
     @classmethod
     def parse(cls, usage: Mapping[str, Any]) -> Self:
@@ -40,6 +41,32 @@ class Usage(NamedTuple):
             cache_type=cache_type if isinstance(cache_type, str) else None,
             searches=_count(_object(_object(usage, "plugins"), "search"), "count"),
         )
+
+    @classmethod
+    def parse_anthropic(cls, usage: Mapping[str, Any], *, thought: bool = False) -> Self:
+        """Parse Anthropic's `usage` object; a negative or malformed count is missing.
+
+        Its input excludes what was read from or written to a cache, and its output does not tell thinking apart:
+        `thought` says whether there was any.
+        """
+        has_input = _count(usage, "input_tokens") is not None
+        return cls(
+            tokens_in=_sum(usage, _ANTHROPIC_INPUT) if has_input else None,
+            tokens_out=_count(usage, "output_tokens"),
+            tokens_cached=_count(usage, "cache_read_input_tokens"),
+            tokens_cache_write=_count(usage, "cache_creation_input_tokens"),
+            tokens_cache_write_1h=_count(_object(usage, "cache_creation"), "ephemeral_1h_input_tokens"),
+            searches=_count(_object(usage, "server_tool_use"), "web_search_requests"),
+            thought=thought or None,
+        )
+
+
+_ANTHROPIC_INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic's counts that together are the input (platform.claude.com, Messages; read in November 2026)."""
+
+
+def _sum(usage: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    return sum(_count(usage, name) or 0 for name in names)
 
 
 _MAX_DIGITS = 12
@@ -64,19 +91,32 @@ _OTHER_NAMES = {"input_tokens": "prompt_tokens", "output_tokens": "completion_to
 """DashScope's native names, and those of Anthropic and of OpenAI's Responses."""
 
 
+def merge_counts(before: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two usage objects of one answer say together, in their own names; see `merge_usage`."""
+    merged = dict(before)
+    for name, value in usage.items():
+        known = merged.get(name)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[name] = merge_counts(known, value)
+        elif value or name not in merged:
+            merged[name] = value
+    return merged
+
+
 def merge_usage(before: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, Any]:
     """Return what two usage objects of one answer say together, in OpenAI's names.
 
     The later one counts, but an empty value never replaces a count: some providers split the usage, or end with zeros.
     """
-    merged = dict(before)
-    for name, value in usage.items():
-        known = merged.get(name)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            merged[name] = merge_usage(known, value)
-        elif value or name not in merged:
-            merged[name] = value
+    merged = merge_counts(before, usage)
     for other, name in _OTHER_NAMES.items():
         if other in usage and not usage.get(name):
             merged[name] = merged[other]
     return merged
+
+
+def sum_usage(usages: Sequence[Usage]) -> Usage | None:
+    """Return the input and output of several calls together; None without a call, and where no call has a count."""
+    tokens_in = [usage.tokens_in for usage in usages if usage.tokens_in is not None]
+    tokens_out = [usage.tokens_out for usage in usages if usage.tokens_out is not None]
+    return Usage(sum(tokens_in) if tokens_in else None, sum(tokens_out) if tokens_out else None) if usages else None

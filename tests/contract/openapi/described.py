@@ -13,8 +13,9 @@ Route = tuple[str, str]
 
 FILE = ROOT / "docs/openapi.json"
 CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
+EMBED, MESSAGE, COUNT = ("POST", "/v1/embeddings"), ("POST", "/v1/messages"), ("POST", "/v1/messages/count_tokens")
 USAGE = ("GET", "/v1/usage")
-ROUTES = (CHAT, LIST, SHOW, USAGE)
+ROUTES = (CHAT, EMBED, MESSAGE, COUNT, LIST, SHOW, USAGE)
 """The paths of the template. OpenAPI has no notation for a parameter that may contain slashes."""
 HTTP_HEADERS = frozenset({"content-type", "content-length", "cache-control"})
 """Headers that the document does not describe."""

@@ -14,10 +14,12 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from chat.service import ChatService
+from embeddings.service import EmbeddingsService
+from messages.service import MessagesService
 from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
-from qwen_gateway.api import HttpExchange
+from qwen_gateway.api import ANTHROPIC, HttpExchange
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, OwnUsage, Settlements, UsageLedger
 from qwen_gateway.ledger import token as token_form
@@ -28,10 +30,10 @@ from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_event, key_item, models_event, token, usage_event
+from tests.builders import chat_event, key_item, models_event, post_event, token, usage_event
 from tests.integration.chat.fake_provider import FakeCertificateAuthority
 from tests.integration.emulated_aws import Aws
-from tests.stream_response import StreamResponse
+from tests.stream_response import MessageStream, StreamResponse
 from usage.service import UsageService
 
 PROVIDER_KEY = "sk-marked-provider-key"
@@ -78,7 +80,7 @@ class Gateway:
         settings = config.parse(
             json.dumps(
                 {
-                    "providers": {"dashscope": {"base_url": f"{provider_url}/v1"}},
+                    "providers": {"dashscope": {"base_url": f"{provider_url}/v1", "anthropic_base_url": provider_url}},
                     "timeouts": timeouts,
                     "retries": {"attempts": attempts},
                 }
@@ -104,6 +106,8 @@ class Gateway:
         self._chat = ChatService(self.routes, self.calls)
         self.reserved_s = settings.timeouts.reserved_for_ledger
         self._usage = UsageService(OwnUsage(dynamodb, names.keys_table, names.usage_table), "USD")
+        self._embeddings = EmbeddingsService(self.routes, self.calls)
+        self._messages = MessagesService(self.routes, self.calls)
         self._models = ModelsService(ApiKeys(dynamodb, names.keys_table), self.routes)
 
     def chat(
@@ -120,6 +124,40 @@ class Gateway:
         if isinstance(answer, EventStream):
             return StreamResponse(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
         return StreamResponse(answer["statusCode"], answer["headers"], answer["body"])
+
+    def embed(self, body: Any, *, key: str | None = None, seconds: float = DEADLINE_S) -> Answer:
+        """POST a request for embeddings with a deadline of `seconds`, and return the whole answer."""
+        event = post_event("/v1/embeddings", body, self.token if key is None else key)
+        with HttpExchange(event) as exchange:
+            exchange.respond(self._embeddings.embed(exchange.request, seconds + self.reserved_s))
+        return parse_response(exchange.response)
+
+    def message(self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """POST a request for a whole message."""
+        return parse_response(self.handle_message(body, key=key, headers=headers))
+
+    def stream_message(self, body: Any, *, key: str | None = None, seconds: float = DEADLINE_S) -> MessageStream:
+        """POST a request for a streamed message, and return the complete stream."""
+        answer = self.handle_message({**body, "stream": True}, key=key, seconds=seconds)
+        if isinstance(answer, EventStream):
+            return MessageStream(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
+        return MessageStream(answer["statusCode"], answer["headers"], answer["body"])
+
+    def count_tokens(self, body: Any, *, key: str | None = None) -> Answer:
+        """POST a request whose tokens are to be counted."""
+        event = post_event("/v1/messages/count_tokens", body, self.token if key is None else key)
+        with HttpExchange(event, ANTHROPIC) as exchange:
+            exchange.respond(self._messages.count_tokens(exchange.request, DEADLINE_S))
+        return parse_response(exchange.response)
+
+    def handle_message(
+        self, body: Any, *, key: str | None = None, headers: dict[str, str] | None = None, seconds: float = DEADLINE_S
+    ) -> Any:
+        """Return the response of the messages function to a request for a message."""
+        event = post_event("/v1/messages", body, self.token if key is None else key, headers)
+        with HttpExchange(event, ANTHROPIC) as exchange:
+            exchange.respond(self._messages.create(exchange.request, seconds + self.reserved_s))
+        return exchange.response
 
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
         """GET all models, or one."""
@@ -165,6 +203,8 @@ class Gateway:
 
 def parse_response(response: Any) -> Answer:
     """Return the response of a handler as the client receives it."""
+    if isinstance(response, EventStream):
+        return Answer(response.status, dict(response.headers), json.loads(b"".join(response.chunks)))
     return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
 
 

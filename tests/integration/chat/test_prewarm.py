@@ -12,6 +12,7 @@ from qwen_gateway.errors import ProviderDisconnected, ProviderIdleDisconnected
 from qwen_gateway.upstream import Deadline, Transport
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
+from qwen_gateway.upstream.transport import Address
 from tests.builders import whole_stream
 from tests.integration.chat.fake_provider import (
     Behaviour,
@@ -39,8 +40,8 @@ def parse_address(url: str) -> tuple[str, int]:
 
 
 def call(provider: FakeProvider, prewarm: Prewarm | None) -> bytes:
-    timeouts = AttemptTimeouts(Deadline(5), Timeouts())
-    return b"".join(Transport(prewarm).open(provider.url, CHAT.path, "sk-test", {"model": "m"}, timeouts).pieces())
+    timeouts, address = AttemptTimeouts(Deadline(5), Timeouts()), Address("openai", provider.url, CHAT.path)
+    return b"".join(Transport(prewarm).open(address, "sk-test", {"model": "m"}, timeouts).pieces())
 
 
 def await_connection(provider: FakeProvider, prewarm: Prewarm) -> None:

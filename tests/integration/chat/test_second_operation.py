@@ -9,7 +9,7 @@ import pytest
 from qwen_gateway import strictjson
 from qwen_gateway.api import HttpExchange
 from qwen_gateway.catalog import Model
-from qwen_gateway.config import Provider
+from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.errors import ProviderAnswerBroken
 from qwen_gateway.pricing.request_limits import Unbounded
@@ -65,6 +65,8 @@ class RerankReader:
 
 
 class Rerank:
+    endpoint: Endpoint = "embeddings"
+    api_family: ApiFamily = "openai"
     path = "/rerank"
 
     def requirements(self, _body: Mapping[str, Any]) -> AnyModel:

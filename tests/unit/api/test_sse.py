@@ -5,10 +5,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway.api import DONE, encode_events, error_event
+from qwen_gateway.api import OPENAI
 from qwen_gateway.errors import ProviderFault, ProviderRefused
 from qwen_gateway.request_ids import RequestIds
-from tests.unit.conftest import Logged
+from qwen_gateway.upstream.operations import Event
 
 LINE_ENDS = ("\r\n", "\r", "\n")
 VALUES = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner))
@@ -29,21 +29,17 @@ def test_each_chunk_is_one_event_whatever_line_breaks_it_contains(chunks: list[t
     written = [json.dumps({"of": value}, ensure_ascii=False, separators=(f",{gap}", ":")) for value, gap in chunks]
     spread = [text.replace("{", "{" + gap, 1) for text, (_, gap) in zip(written, chunks, strict=True)]
 
-    read = parse_events(encode_events(text.encode("utf-8", "replace") for text in spread))
+    read = parse_events(OPENAI.encode_events(Event(text.encode("utf-8", "replace"), {}) for text in spread))
 
     assert [json.loads(each) for each in read] == [json.loads(each.encode("utf-8", "replace")) for each in written]
 
 
 def test_an_empty_batch_is_encoded_as_no_bytes() -> None:
-    assert encode_events([]) == b""
+    assert OPENAI.encode_events([]) == b""
 
 
-def test_the_last_event_is_done() -> None:
-    assert parse_events(DONE) == ["[DONE]"]
-
-
-def test_an_error_is_one_event_in_openais_form_and_is_counted(logged: Logged) -> None:
-    event = error_event(ProviderRefused("Mind your\r\nwords.", param="messages"), RequestIds("req_1"))
+def test_an_error_is_one_event_in_openais_form() -> None:
+    event = OPENAI.encode_error(ProviderRefused("Mind your\r\nwords.", param="messages"), RequestIds("req_1"))
 
     (data,) = parse_events(event)
     assert json.loads(data) == {
@@ -54,10 +50,9 @@ def test_an_error_is_one_event_in_openais_form_and_is_counted(logged: Logged) ->
             "code": "provider_refused",
         }
     }
-    assert [line["provider_refused"] for line in logged() if "provider_refused" in line] == [1]
 
 
-def test_half_a_surrogate_pair_in_an_error_is_replaced(logged: Logged) -> None:
-    (data,) = parse_events(error_event(ProviderFault("\ud83d"), RequestIds("req_1")))
+def test_half_a_surrogate_pair_in_an_error_is_replaced() -> None:
+    (data,) = parse_events(OPENAI.encode_error(ProviderFault("\ud83d"), RequestIds("req_1")))
 
     assert json.loads(data)["error"]["message"] == "�"

@@ -29,7 +29,7 @@ def build_record(
 ) -> UsageRecord:
     body = chat_request(**fields)
     request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), headers or {}, b"")
-    call = Call(request, KEY_ID, RoutedRequest(body["model"], (TARGET,), body), CallStart.now())
+    call = Call(request, KEY_ID, RoutedRequest(body["model"], (TARGET,), body), CallStart.now(), "chat/completions")
     succeeded = attempt or Attempt(TARGET, "", 200, "req-1", 40, 10, "billed")
     return build_usage_record(call, Outcome((succeeded,), {}, usage), CallCost(cost))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qwen_gateway import catalog, config, datafile
-from qwen_gateway.catalog import Quirks, Range, Retirement
+from qwen_gateway.catalog import Embedding, Quirks, Range, Retirement
 from qwen_gateway.dialect.thinking import efforts
 
 SECTIONS = sorted(catalog.sections())
@@ -36,6 +36,16 @@ def test_token_limits_match_their_source() -> None:
     assert singapore["qwen-max-latest"][1:] == singapore["qwen3.8-max-0902"][1:] == singapore["qwen3.8-max"][1:]
     assert singapore["qwen-flash"][2:4] == (997_952, 32_768)
     assert singapore["qwen3-vl-plus"].modalities == ("text", "image", "video")
+
+
+def test_embedding_models_match_their_source() -> None:
+    """Alibaba Cloud's pages "OpenAI compatible - Embedding", read in November 2026."""
+    singapore = catalog.section("dashscope-intl")
+
+    lengths = (1_024, 2_048, 1_536, 768, 512, 256, 128, 64)
+    assert singapore["text-embedding-v4"].embedding == Embedding(10, 8_192, lengths, token_ids=False)
+    assert singapore["text-embedding-v3"].embedding == Embedding(10, 8_192, (1_024, 768, 512), token_ids=False)
+    assert [name for name, model in singapore.items() if model.embedding] == ["text-embedding-v4", "text-embedding-v3"]
 
 
 def test_thinking_and_quirks_match_their_source() -> None:
@@ -91,8 +101,12 @@ def test_every_successor_is_a_model_that_is_not_retired() -> None:
 
 
 def test_beijing_and_singapore_agree_on_every_shared_model() -> None:
-    singapore, beijing = catalog.section("dashscope-intl"), catalog.section("dashscope-cn")
+    singapore, beijing = catalog.section("dashscope-intl"), dict(catalog.section("dashscope-cn"))
 
+    # The page of Singapore lists fewer lengths of its vectors.
+    assert beijing.pop("text-embedding-v3")._replace(embedding=None) == singapore["text-embedding-v3"]._replace(
+        embedding=None
+    )
     assert beijing == {name: singapore[name] for name in beijing}
 
 
@@ -100,7 +114,7 @@ FACTS = {
     *("input_tokens", "output_tokens", "modalities", "tools", "json_schema", "as_of"),
     *("thinking", "controls", "efforts", "thinking_capped_by"),
     *("thinking_tokens", "image_tokens"),
-    *("retires", "retires_source", "successor"),
+    *("retires", "retires_source", "successor", "embedding"),
 }
 
 

@@ -90,7 +90,7 @@ class FakeDependencies:
     def adapt(self, *_: object) -> dict[Target, Any]:
         return {}
 
-    def targets(self, _name: str) -> tuple[Target, ...]:
+    def serving(self, *_: object) -> tuple[Target, ...]:
         self._step("route")
         return (TARGET,)
 

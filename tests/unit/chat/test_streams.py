@@ -67,7 +67,7 @@ class FakeDependencies:
     def admit(self, *_: object) -> Admission:
         return Admission(key_snapshot(), now=0)
 
-    def targets(self, _name: str) -> tuple[Target, ...]:
+    def serving(self, *_: object) -> tuple[Target, ...]:
         return (Target("dashscope", "qwen-plus"),)
 
     def retirement(self, _target: Target) -> None:

@@ -181,7 +181,7 @@ def test_batch_prices_are_half_of_the_ordinary_ones() -> None:
             for tier in prices.prices(model)[0].tiers
         ]
 
-    assert batch.models == ordinary.models
+    assert batch.models == [model for model in ordinary.models if not model.startswith("text-embedding")]
     assert all(halves(ordinary, model, 2) == halves(batch, model, 1) for model in batch.models)
 
 

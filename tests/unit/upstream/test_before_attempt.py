@@ -24,7 +24,7 @@ class FakeProvider:
         return "sk-test"
 
     def open(self, *call: object) -> FakeResponse:
-        body = cast("dict[str, str]", call[3])
+        body = cast("dict[str, str]", call[2])
         self.called.append(body["model"])
         if body["model"] == FIRST.model:
             raise ProviderFault("message", status=500)

@@ -23,6 +23,7 @@ from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, Outcome, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
+from qwen_gateway.upstream.transport import Address
 from tests.builders import (
     chat_request,
     chunk,
@@ -68,8 +69,8 @@ class FakeTransport:
         self._failure = failure
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def open(self, url: str, path: str, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeResponse:
-        self.calls.append((url + path, key, body))
+    def open(self, address: Address, key: str, body: Mapping[str, Any], _timeouts: AttemptTimeouts) -> FakeResponse:
+        self.calls.append((address.url + address.path, key, body))
         if self._failure:
             raise self._failure
         return FakeResponse(self._body)

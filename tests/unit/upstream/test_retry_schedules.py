@@ -28,6 +28,7 @@ from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
+from qwen_gateway.upstream.transport import Address
 from tests.builders import chat_request, whole_stream
 
 TOLERANCE_S = 0.25
@@ -132,7 +133,7 @@ class FakeEnvironment:
         return self.calls[-1].key_is_new
 
     def open(
-        self, url: str, _path: str, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
+        self, address: Address, _key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts
     ) -> "FakeEnvironment":
         result, started = next(self._results), self.now
         failure = result.failure
@@ -142,7 +143,7 @@ class FakeEnvironment:
         if result.seconds >= limit:
             failure = ProviderConnectTimeout if connects else ProviderTimeout
         error = failure("message", retry_after=result.retry_after, code=str(len(self.calls))) if failure else None
-        target = Target(providers()[url], body["model"])
+        target = Target(providers()[address.url], body["model"])
         self.calls.append(Call(target, started, self.now, error, result.key_is_new))
         if error:
             raise error

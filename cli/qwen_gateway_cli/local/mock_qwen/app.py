@@ -1,4 +1,4 @@
-"""The mock's routes: chat completions, models, and the control interface."""
+"""The mock's routes: the calls of `endpoints`, models, and the control interface."""
 
 import json
 import uuid
@@ -10,25 +10,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from qwen_gateway_cli.local.mock_qwen.completion import build_choices, build_usage
 from qwen_gateway_cli.local.mock_qwen.connection import ClientDisconnected, HttpExchange, ResponseWriter
 from qwen_gateway_cli.local.mock_qwen.control import Control, InvalidControl
+from qwen_gateway_cli.local.mock_qwen.endpoints import ENDPOINTS, Endpoint
+from qwen_gateway_cli.local.mock_qwen.error_formats import COMPATIBLE
 from qwen_gateway_cli.local.mock_qwen.faults import has_partial_response, send_immediate_fault, send_partial_fault
-from qwen_gateway_cli.local.mock_qwen.models import Model, find_model, is_retired, list_models
-from qwen_gateway_cli.local.mock_qwen.request import ChatRequest
-from qwen_gateway_cli.local.mock_qwen.responses import (
-    CompletionEncoder,
-    ResponseBody,
-    build_rejection_body,
-    encode_json,
-)
-from qwen_gateway_cli.local.mock_qwen.validation import (
-    INVALID_BODY,
-    Rejection,
-    build_unknown_model,
-    check_key,
-    validate,
-)
+from qwen_gateway_cli.local.mock_qwen.models import find_model, is_retired, list_models
+from qwen_gateway_cli.local.mock_qwen.responses import encode_json
+from qwen_gateway_cli.local.mock_qwen.validation import INVALID_BODY, Rejection, build_unknown_model, check_key
 
 _PREFIXES = ("", "/{prefix:path}")
 _MODELS_CREATED = 1_760_000_000
@@ -44,7 +33,7 @@ def create_app(control: Control) -> Router:
     ]
     for prefix in _PREFIXES:
         routes += [
-            Route(f"{prefix}/chat/completions", ChatCompletions(control), methods=["POST"]),
+            *(Route(f"{prefix}{each.path}", ModelCalls(control, each), methods=["POST"]) for each in ENDPOINTS),
             Route(f"{prefix}/models", model_endpoints.list),
             Route(f"{prefix}/models/{{model:path}}", model_endpoints.retrieve),
         ]
@@ -102,18 +91,20 @@ class ModelEndpoints:
         return check_key(request.headers.get("authorization"), self._control.settings.accepted_key)
 
 
-class ChatCompletions:
-    """POST .../chat/completions, as an ASGI application."""
+class ModelCalls:
+    """The calls of one endpoint, as an ASGI application."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, endpoint: Endpoint) -> None:
         self._control = control
+        self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one call."""
         request_id = str(uuid.uuid4())
         exchange = HttpExchange(scope, receive, send)
         gap_ms = self._control.settings.chunk_gap_ms
-        writer = ResponseWriter(exchange, request_id, {"x-request-id": request_id}, gap_ms)
+        headers = {"x-request-id": request_id}
+        writer = ResponseWriter(exchange, request_id, headers, gap_ms, self._endpoint.errors)
         try:
             await self._respond(writer, await exchange.read_body(), Headers(scope=scope))
         except ClientDisconnected:
@@ -124,48 +115,47 @@ class ChatCompletions:
         if body is not None:
             self._control.record(raw)
         await writer.exchange.sleep(self._control.settings.latency_ms)
-        if rejection := check_key(headers.get("authorization"), self._control.settings.accepted_key):
+        if rejection := check_key(_read_key(headers), self._control.settings.accepted_key):
             await _send_rejection(writer, rejection)
         elif body is None:
             await _send_rejection(writer, INVALID_BODY)
         else:
-            await self._complete(writer, ChatRequest(body))
+            await self._answer(writer, body)
 
-    async def _complete(self, writer: ResponseWriter, request: ChatRequest) -> None:
-        fault = self._control.take_fault(request.model_name)
+    async def _answer(self, writer: ResponseWriter, body: dict[str, Any]) -> None:
+        settings, name = self._control.settings, body.get("model")
+        fault = self._control.take_fault(name)
         if fault is not None:
             await writer.exchange.sleep(fault.delay_ms)
             if not has_partial_response(fault):
                 await send_immediate_fault(writer, fault)
                 return
-        model = find_model(request.model_name, self._control.settings.models)
+        model = find_model(name, settings.models)
         if model is None:
-            await _send_rejection(writer, self._build_unknown_model(request.model_name))
-        elif rejection := validate(request, model):
+            await _send_rejection(writer, build_unknown_model(name, retired=is_retired(name, settings.models)))
+        elif rejection := self._endpoint.check(body, model):
             await _send_rejection(writer, rejection)
         elif fault is not None:
-            await send_partial_fault(writer, fault, self._build_body(request, model, writer.request_id))
+            await send_partial_fault(writer, fault, self._endpoint.build(body, model, writer.request_id, settings))
         else:
-            await writer.send(self._build_body(request, model, writer.request_id))
-
-    def _build_unknown_model(self, name: object) -> Rejection:
-        return build_unknown_model(name, retired=is_retired(name, self._control.settings.models))
-
-    def _build_body(self, request: ChatRequest, model: Model, request_id: str) -> ResponseBody:
-        settings = self._control.settings
-        choices = build_choices(request, model, settings)
-        usage = build_usage(request, choices, settings) if settings.usage is None else settings.usage
-        return CompletionEncoder(request, request_id, choices, usage, settings.chunks).encode()
+            await writer.send(self._endpoint.build(body, model, writer.request_id, settings))
 
 
 async def _send_rejection(writer: ResponseWriter, rejection: Rejection) -> None:
-    body = encode_json(build_rejection_body(writer.request_id, rejection))
+    body = encode_json(writer.errors.build_rejection(writer.request_id, rejection))
     await writer.send_whole(rejection.status, "application/json", body)
 
 
 def _build_rejection(rejection: Rejection) -> Response:
     request_id = str(uuid.uuid4())
-    return JSONResponse(build_rejection_body(request_id, rejection), rejection.status, {"x-request-id": request_id})
+    body = COMPATIBLE.build_rejection(request_id, rejection)
+    return JSONResponse(body, rejection.status, {"x-request-id": request_id})
+
+
+def _read_key(headers: Headers) -> str | None:
+    """Return the key as a bearer token, also that of the Anthropic-compatible API's own header."""
+    key = headers.get("x-api-key")
+    return f"Bearer {key}" if key else headers.get("authorization")
 
 
 def _describe_model(name: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import NoReturn, cast
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from qwen_gateway_cli.local.mock_qwen.error_formats import ErrorFormat
 from qwen_gateway_cli.local.mock_qwen.responses import ResponseBody
 
 _TRANSPORT = "transport"
@@ -91,12 +92,16 @@ class HttpExchange:
 
 @dataclass(frozen=True, slots=True)
 class ResponseWriter:
-    """Sends a response on an exchange. `headers` are added to it; `gap_ms` is the pause between two deltas."""
+    """Sends a response on an exchange.
+
+    `headers` are added to it; `gap_ms` is the pause between two deltas; `errors` is the form of errors.
+    """
 
     exchange: HttpExchange
     request_id: str
     headers: dict[str, str]
     gap_ms: float
+    errors: ErrorFormat
 
     def with_headers(self, headers: dict[str, str]) -> "ResponseWriter":
         """Return a writer with additional headers, which override those of this writer."""

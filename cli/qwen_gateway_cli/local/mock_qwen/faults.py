@@ -5,19 +5,11 @@ from typing import Any
 
 from qwen_gateway_cli.local.mock_qwen.connection import ResponseWriter
 from qwen_gateway_cli.local.mock_qwen.control import Fault
-from qwen_gateway_cli.local.mock_qwen.responses import ResponseBody, build_error_body, encode_event, encode_json
+from qwen_gateway_cli.local.mock_qwen.responses import ResponseBody, encode_json
 
 _DRIP_MS = 200.0
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 _INTERNAL_ERROR = 500
-_CODES = {
-    400: "invalid_parameter_error",
-    401: "InvalidApiKey",
-    403: "AccessDenied",
-    404: "model_not_found",
-    429: "limit_requests",
-    503: "ModelUnavailable",
-}
 
 
 def has_partial_response(fault: Fault) -> bool:
@@ -36,9 +28,7 @@ async def send_partial_fault(writer: ResponseWriter, fault: Fault, body: Respons
 
 
 def _build_error(writer: ResponseWriter, fault: Fault) -> dict[str, Any]:
-    code = fault.code or _CODES.get(fault.status or _INTERNAL_ERROR, "InternalError")
-    message = fault.message or f"The mock is configured to fail with {code}."
-    return build_error_body(writer.request_id, {"message": message, "type": code, "param": None, "code": code})
+    return writer.errors.build_fault(writer.request_id, fault.status, fault.code, fault.message)
 
 
 async def _send_error(writer: ResponseWriter, fault: Fault) -> None:
@@ -91,7 +81,7 @@ async def _send_error_event(writer: ResponseWriter, fault: Fault, body: Response
         await writer.send_whole(200, "application/json", encode_json(error))
         return
     await writer.send_first_deltas(fault.after_chunks, body)
-    await writer.exchange.end(encode_event(error))
+    await writer.exchange.end(writer.errors.encode_event(error))
 
 
 _IMMEDIATE: dict[str, Callable[[ResponseWriter, Fault], Awaitable[None]]] = {

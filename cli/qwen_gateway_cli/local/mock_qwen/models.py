@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SERVED_PREFIXES = ("qwen", "qwq", "qvq", "deepseek")
+SERVED_PREFIXES = ("qwen", "qwq", "qvq", "deepseek", "text-embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Model:
     efforts: tuple[str, ...]
     effort_or_budget: bool
     retired: bool
+    rows: int
+    row_tokens: int
 
 
 @functools.cache

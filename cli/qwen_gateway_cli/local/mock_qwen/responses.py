@@ -1,4 +1,4 @@
-"""DashScope's wire formats: a whole response, the events of a stream, an error.
+"""DashScope's wire formats of chat: a whole response, the events of a stream.
 
 Source: the provider's documentation of its compatible mode and bodies captured by third parties, November 2026.
 """
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from qwen_gateway_cli.local.mock_qwen.completion import Choice, FunctionCall
 from qwen_gateway_cli.local.mock_qwen.request import ChatRequest
-from qwen_gateway_cli.local.mock_qwen.validation import Rejection
 
 DONE = b"data: [DONE]\n\n"
 REASONING_DELTAS = 2
@@ -66,19 +65,6 @@ def encode_json(document: object) -> bytes:
 def encode_event(document: object) -> bytes:
     """Encode a document as one server-sent event."""
     return b"data: %b\n\n" % encode_json(document)
-
-
-def build_rejection_body(request_id: str, rejection: Rejection) -> dict[str, Any]:
-    """Return the body of a rejection. As in captured bodies, that of an invalid key has neither type nor ids."""
-    error = {"message": rejection.message, "code": rejection.code}
-    if rejection.type is None:
-        return {"error": error}
-    return build_error_body(request_id, {**error, "type": rejection.type, "param": None})
-
-
-def build_error_body(request_id: str, error: dict[str, Any]) -> dict[str, Any]:
-    """Return an error in DashScope's envelope."""
-    return {"error": error, "id": f"chatcmpl-{request_id}", "request_id": request_id}
 
 
 @dataclass(frozen=True, slots=True)

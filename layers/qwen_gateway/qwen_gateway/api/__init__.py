@@ -1,32 +1,38 @@
-"""The HTTP edge: proxy events in, OpenAI's wire format out."""
+"""The HTTP edge: proxy events in, the wire format of a dialect out."""
 
 from qwen_gateway.api.chat_request import ChatRequest
+from qwen_gateway.api.embeddings_request import EmbeddingsRequest
+from qwen_gateway.api.http_errors import HTTP_ERRORS, http_error_for
+from qwen_gateway.api.messages_request import MessagesRequest
 from qwen_gateway.api.request import MAX_IDLE_S, HttpRequest, api_key_token, client_read_timeout, requested_timeout
 from qwen_gateway.api.responses import (
-    DONE,
-    HTTP_ERRORS,
     EventStreamResponse,
     HttpExchange,
+    JsonPartsResponse,
     JsonResponse,
-    encode_events,
-    error_event,
-    error_object,
-    http_error_for,
+    Response,
+    count,
 )
+from qwen_gateway.api.wire_format import ANTHROPIC, OPENAI, WireFormat, error_object
 
 __all__ = [
-    "DONE",
+    "ANTHROPIC",
     "HTTP_ERRORS",
     "MAX_IDLE_S",
+    "OPENAI",
     "ChatRequest",
+    "EmbeddingsRequest",
     "EventStreamResponse",
     "HttpExchange",
     "HttpRequest",
+    "JsonPartsResponse",
     "JsonResponse",
+    "MessagesRequest",
+    "Response",
+    "WireFormat",
     "api_key_token",
     "client_read_timeout",
-    "encode_events",
-    "error_event",
+    "count",
     "error_object",
     "http_error_for",
     "requested_timeout",

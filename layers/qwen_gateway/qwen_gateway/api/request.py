@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from qwen_gateway import strictjson
+from qwen_gateway.api.wire_format import OPENAI, WireFormat
 from qwen_gateway.config import environment
 from qwen_gateway.errors import KeyMissing, RequestInvalid, RequestTooLarge
 from qwen_gateway.request_ids import RequestIds
@@ -25,16 +26,20 @@ it is complete."""
 
 
 class HttpRequest(NamedTuple):
-    """An HTTP request. Header names are in lower case; of a repeated header the last value counts."""
+    """An HTTP request. Header names are in lower case; of a repeated header the last value counts.
+
+    `wire` is the form that its client needs.
+    """
 
     ids: RequestIds
     headers: dict[str, str]
     body: bytes
     path_parameters: Mapping[str, str] = {}
+    wire: WireFormat = OPENAI
 
 
-def parse_event(event: Mapping[str, Any], ids: RequestIds) -> HttpRequest:
-    """Return the request of an event; a missing or null field is empty.
+def parse_event(event: Mapping[str, Any], ids: RequestIds, wire: WireFormat = OPENAI) -> HttpRequest:
+    """Return the request of an event; a missing or null field is empty. `wire` is the form of its response.
 
     Raises:
         RequestInvalid: the body is compressed, or is not the base64 that the event announces.
@@ -46,6 +51,7 @@ def parse_event(event: Mapping[str, Any], ids: RequestIds) -> HttpRequest:
         headers=headers,
         body=_check_size(_reject_encoding(_read_body(event), headers.get("content-encoding", ""))),
         path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},
+        wire=wire,
     )
 
 

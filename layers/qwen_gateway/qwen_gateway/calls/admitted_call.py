@@ -1,5 +1,6 @@
 """A call that the ledger admitted: its hold before each attempt, its cost, and its settlement."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class AdmittedCall:
         self._settlements = settlements
         self._prices = prices
         self._policy = policy
+        self._lock = threading.Lock()
 
     @property
     def request(self) -> RoutedRequest:
@@ -79,7 +81,23 @@ class AdmittedCall:
             return None
         presumed = [attempt.target for attempt in attempts if attempt.charged == "presumed"]
         bounds = [self._bound(each) for each in (*presumed, target)]
-        needed = sum(bound.amount for bound in bounds if bound)
+        return self._hold(sum(bound.amount for bound in bounds if bound))
+
+    def hold_more(self, amount: int) -> GatewayError | None:
+        """Hold an amount beside the present one, for a part of the call; an error ends the call. Thread-safe."""
+        with self._lock:
+            return self._hold(self.admission.amount + amount)
+
+    def bound(self, plan: CallPlan, target: Target) -> int:
+        """Return the most that an attempt at a target may cost by a plan; 0 without a bound."""
+        bound = plan.bound(target, self.admission.terms)
+        return bound.amount if bound else 0
+
+    def part(self, plan: CallPlan) -> RoutedRequest:
+        """Return the request of a plan for the providers, on the terms of this call."""
+        return plan.request(self.admission.terms)
+
+    def _hold(self, needed: int) -> GatewayError | None:
         if needed <= self.admission.amount:
             return None
         try:
@@ -91,13 +109,20 @@ class AdmittedCall:
         self.admission = raised
         return None
 
-    def price(self, outcome: Outcome[Any]) -> CallCost:
-        """Return the cost of the call with the attempts of an outcome."""
+    def price(self, outcome: Outcome[Any], plan: CallPlan | None = None) -> CallCost:
+        """Return the cost of the attempts of an outcome. `plan` has the bounds; by default it is that of the call."""
         if isinstance(outcome.result, InternalError) and not outcome.attempts:
             # It is not known whether a provider was called.
             amount = self.admission.amount
             return CallCost(self._prices.nothing()._replace(amount=amount) if amount else Unpriced("internal_error"))
-        pricing = Pricing(self._prices, self._bound, self._policy, self.call.start.epoch, self.admission.amount)
+        bounds = plan or self._plan
+        pricing = Pricing(
+            self._prices,
+            lambda target: bounds.bound(target, self.admission.terms),
+            self._policy,
+            self.call.start.epoch,
+            self.admission.amount,
+        )
         return price_call(pricing, outcome.attempts, self._count_searches(outcome.usage))
 
     def settle(

@@ -1,82 +1,47 @@
 """The metered call: admit it, run the attempts, settle it. Every endpoint that calls a provider goes through it."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from qwen_gateway import metrics, observability
 from qwen_gateway.api import (
-    DONE,
     MAX_IDLE_S,
     EventStreamResponse,
     HttpRequest,
+    JsonPartsResponse,
     JsonResponse,
     api_key_token,
     client_read_timeout,
-    encode_events,
-    error_event,
     http_error_for,
     requested_timeout,
 )
-from qwen_gateway.calls import call_plan
 from qwen_gateway.calls.admitted_call import AdmittedCall
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.call_cost import CallCost, add_cost, usage_fields
 from qwen_gateway.calls.call_plan import CallPlan, Limits
+from qwen_gateway.calls.dependencies import Admissions, RequestPart, Routes, Upstream
 from qwen_gateway.calls.guarded_prices import GuardedPrices, Prices
 from qwen_gateway.calls.limit_headers import build_limit_headers, build_shadow_header
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.settlement import Settlements
+from qwen_gateway.calls.split_call import PartPlan, SplitCall
+from qwen_gateway.calls.streamed_answer import StreamedAnswer
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
-from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable, LimitRefused
-from qwen_gateway.ledger import Admission, AdmissionRefused, Caller, KeySnapshot, token
+from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable, LimitRefused, RequestRefused
+from qwen_gateway.ledger import AdmissionRefused, Caller, KeySnapshot, token
 from qwen_gateway.routing import Target
-from qwen_gateway.upstream import BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest
+from qwen_gateway.upstream import BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest, allow_attempt
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
-
-class Admissions(Protocol):
-    """The ledger's admission of calls."""
-
-    def was_valid(self, token_hash: str) -> bool:
-        """Return whether a token was accepted in this environment within ten minutes."""
-        ...
-
-    def read_key(self, caller: Caller) -> KeySnapshot:
-        """Authenticate by a read, or raise KeyRefused."""
-        ...
-
-    def admit(
-        self, caller: Caller, plan: CallPlan, seconds_left: Callable[[], float], read: KeySnapshot | None
-    ) -> Admission:
-        """Admit a call, or raise AdmissionRefused."""
-        ...
+type Join = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], Iterator[bytes]]
+"""Returns the JSON of a whole answer, in parts, from those of all calls and the fields of the cost."""
 
 
-class Upstream(call_plan.Upstream, Protocol):
-    """The providers' client. Errors are returned, not raised."""
-
-    def complete(
-        self, operation: Operation, request: RoutedRequest, deadline: Deadline, before_attempt: BeforeAttempt
-    ) -> Outcome[dict[str, Any]]:
-        """Return the whole answer."""
-        ...
-
-    def stream(
-        self, operation: StreamingOperation, request: RoutedRequest, deadline: Deadline, before_attempt: BeforeAttempt
-    ) -> Outcome[Relay]:
-        """Return the answer as soon as its first output has arrived."""
-        ...
-
-
-class Routes(call_plan.Routes, Protocol):
-    """The models of the targets, and their retirements."""
-
-    def retirement(self, target: Target) -> Retirement | None:
-        """Return the retirement of a target's model if clients have to be warned of it."""
-        ...
+_LARGE_BODY_BYTES = 65_536
+"""Parsing a larger body takes more than reading the key, so nobody without a key can cause it."""
 
 
 class MeteredCalls(NamedTuple):
@@ -117,10 +82,28 @@ class MeteredCall:
         """Read the client's key, or raise KeyRefused."""
         self._read = self._calls.admissions.read_key(self._caller)
 
-    def authenticate_unless_known(self) -> None:
-        """Read the client's key unless its token was accepted in this environment a moment ago."""
-        if not self._calls.admissions.was_valid(self._caller.token_hash):
+    def authenticate_before_parsing(self) -> None:
+        """Read the client's key if the body is large and the token was not accepted in this environment a moment ago.
+
+        Raises:
+            KeyRefused: the key is not accepted.
+        """
+        is_large = len(self._request.body) > _LARGE_BODY_BYTES
+        if is_large and not self._calls.admissions.was_valid(self._caller.token_hash):
             self.authenticate()
+
+    def route(self, find_targets: Callable[[], tuple[Target, ...]]) -> tuple[Target, ...]:
+        """Return the targets. That there are none is told to known keys only.
+
+        Raises:
+            KeyRefused: there are none, and the key is not accepted.
+            RequestRefused: there are none.
+        """
+        try:
+            return find_targets()
+        except RequestRefused:
+            self.authenticate()
+            raise
 
     def run(self, operation: Operation, routed: RoutedRequest, limits: Limits) -> JsonResponse:
         """Return the response with the whole answer, or with an error.
@@ -133,18 +116,64 @@ class MeteredCall:
         admitted = self._admit(operation, routed, limits, streamed=False)
         if isinstance(admitted, JsonResponse):
             return admitted
-        limit_s = min(self._limit_s, MAX_IDLE_S, client_read_timeout(self._request.headers))
-        try:
-            outcome = self._calls.upstream.complete(
-                operation, admitted.request, self._deadline(limit_s), admitted.before_attempt
-            )
-        except Exception as error:  # noqa: BLE001 - a call that an internal error ended has a record, too
-            outcome = Outcome((), InternalError(error))
-        self._report(outcome.result)
+        outcome = self._complete(operation, admitted.request, admitted.before_attempt)
         cost = admitted.settle(outcome, self._seconds_left(), retires_soon=self._retirement(outcome) is not None)
         result = outcome.result
         answer = result if isinstance(result, GatewayError) else add_cost(result, cost)
         return JsonResponse(answer, self._headers(admitted, outcome))
+
+    def run_split(
+        self,
+        operation: Operation,
+        routed: RoutedRequest,
+        limits: Limits,
+        parts: Sequence[RequestPart],
+        join: Join,
+    ) -> JsonResponse | JsonPartsResponse:
+        """Return the response with the joined answers to all parts of a request, or with the first error.
+
+        `parts` are those into which the request is split; the other arguments are those of `run`.
+        """
+        admitted = self._admit(operation, routed, limits, streamed=False)
+        if isinstance(admitted, JsonResponse):
+            return admitted
+        plans = [PartPlan(part.field, self._plan(operation, routed._replace(body=part.body), limits)) for part in parts]
+        outcome, cost = SplitCall(admitted, plans, self._prices.nothing()).run(
+            lambda request, before_attempt: self._complete(operation, request, before_attempt)
+        )
+        retires_soon = self._retirement(outcome) is not None
+        admitted.settle(outcome, self._seconds_left(), cost=cost, retires_soon=retires_soon)
+        headers = self._headers(admitted, outcome)
+        if isinstance(outcome.result, GatewayError):
+            return JsonResponse(outcome.result, headers)
+        return JsonPartsResponse(join(outcome.result, usage_fields(cost.cost)), headers)
+
+    def run_unmetered(self, operation: Operation, routed: RoutedRequest) -> JsonResponse:
+        """Return the response to a call that no provider bills: it only authenticates, and leaves no record.
+
+        Raises:
+            KeyRefused: the key is not accepted.
+        """
+        if self._read is None:
+            self.authenticate()
+        outcome = self._complete(operation, routed, allow_attempt)
+        return JsonResponse(outcome.result, build_response_headers(outcome, operation.endpoint))
+
+    def _complete(
+        self, operation: Operation, request: RoutedRequest, before_attempt: BeforeAttempt
+    ) -> Outcome[dict[str, Any]]:
+        """Return the whole answer of the providers, in the time in which the client needs it."""
+        limit_s = min(self._limit_s, MAX_IDLE_S, client_read_timeout(self._request.headers))
+        try:
+            outcome = self._calls.upstream.complete(operation, request, self._deadline(limit_s), before_attempt)
+        except Exception as error:  # noqa: BLE001 - a call that an internal error ended has a record, too
+            outcome = Outcome((), InternalError(error))
+        self._report(outcome.result)
+        return outcome
+
+    def _plan(self, operation: Operation, routed: RoutedRequest, limits: Limits) -> CallPlan:
+        calls = self._calls
+        return CallPlan(calls.upstream, calls.routes, self._prices, operation, routed, limits, self._start.epoch)
 
     def stream(
         self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits
@@ -162,18 +191,19 @@ class MeteredCall:
         if outcome and isinstance(outcome.result, GatewayError):
             admitted.settle(outcome, self._seconds_left())
             return JsonResponse(outcome.result, self._headers(admitted, outcome))
-        return EventStreamResponse(
-            self._events(admitted, task), self._calls.timeouts.ping, self._headers(admitted, outcome)
+        answer = StreamedAnswer(
+            self._request, admitted, task, self._seconds_left, lambda ended: self._retirement(ended) is not None
         )
+        return EventStreamResponse(answer.events(), self._calls.timeouts.ping, self._headers(admitted, outcome))
 
     def _admit(
         self, operation: Operation, routed: RoutedRequest, limits: Limits, *, streamed: bool
     ) -> AdmittedCall | JsonResponse:
         """Return the admitted call, whose record is open if it has no hold; or the response that refuses it."""
         calls = self._calls
-        plan = CallPlan(calls.upstream, calls.routes, self._prices, operation, routed, limits, self._start.epoch)
+        plan = self._plan(operation, routed, limits)
         caller = self._caller._replace(model=routed.model)
-        call = Call(self._request, caller.key_id, routed, self._start, streamed=streamed)
+        call = Call(self._request, caller.key_id, routed, self._start, operation.endpoint, streamed=streamed)
         try:
             admission = calls.admissions.admit(caller, plan, lambda: self._limit_s - self._start.elapsed(), self._read)
         except AdmissionRefused as refused:
@@ -217,50 +247,11 @@ class MeteredCall:
         self._report(outcome.result)
         return outcome
 
-    def _events(self, admitted: AdmittedCall, task: BackgroundTask[Outcome[Relay]]) -> Iterator[bytes]:
-        """Yield the events of the response. They are read to the end even if the client left, so the usage is exact.
-
-        `[DONE]` follows the settlement, so that a client which calls again at once meets a free slot.
-        """
-        outcome = task.result()
-        relay = outcome.result
-        cost: CallCost | None = None
-        try:
-            if isinstance(relay, GatewayError):
-                yield error_event(relay, self._request.ids)
-            else:
-                cost = yield from self._relay(admitted, relay)
-        finally:
-            ended = outcome if isinstance(relay, GatewayError) else relay.end()
-            admitted.settle(
-                ended,
-                self._seconds_left(),
-                cost=cost,
-                response_started=True,
-                retires_soon=self._retirement(ended) is not None,
-            )
-        if cost:
-            yield DONE
-
-    def _relay(self, admitted: AdmittedCall, relay: Relay) -> Generator[bytes, None, CallCost | None]:
-        """Yield the events of an answer, and return its cost, None if it failed."""
-        try:
-            for batch in relay.events():
-                yield encode_events([event.data for event in batch])
-        except GatewayError as error:
-            self._report(error)
-            yield error_event(error, self._request.ids)
-            return None
-        cost = admitted.price(relay.end())
-        if last := relay.last_events(usage_fields(cost.cost)):
-            yield encode_events([event.data for event in last])
-        return cost
-
     def _headers(self, admitted: AdmittedCall, outcome: Outcome[Any] | None) -> dict[str, str]:
         admission = admitted.admission
         limits = build_limit_headers(admission.snapshot, admission.now)
         shadow = build_shadow_header(admission.snapshot, admission.now)
-        answer = build_response_headers(outcome, self._retirement(outcome)) if outcome else {}
+        answer = build_response_headers(outcome, admitted.call.endpoint, self._retirement(outcome)) if outcome else {}
         return answer | limits | shadow
 
     def _retirement(self, outcome: Outcome[Any]) -> Retirement | None:

@@ -6,22 +6,25 @@ from typing import Any
 from urllib.parse import quote
 
 from qwen_gateway.catalog import Retirement
+from qwen_gateway.config import Endpoint
 from qwen_gateway.routing import RETIREMENT_NOTICE, Target
 from qwen_gateway.upstream import Outcome, Relay
 
 
-def build_response_headers(outcome: Outcome[Any], retirement: Retirement | None) -> dict[str, str]:
+def build_response_headers(
+    outcome: Outcome[Any], endpoint: Endpoint, retirement: Retirement | None = None
+) -> dict[str, str]:
     """Return the headers that name the answering or the last target, the number of calls, and the changed numbers.
 
-    `retirement`: that of the model that answers, if clients have to be warned of it.
+    `endpoint` is the one that was called. `retirement`: that of the model that answers, if clients have to be warned.
     """
     headers: dict[str, str] = {}
     if isinstance(outcome.result, Relay):
         headers = _target_headers(outcome.result.target, outcome.result.attempts)
     elif outcome.attempts:
-        headers = _target_headers(outcome.attempts[-1].target, len(outcome.attempts))
+        headers = _target_headers(outcome.attempts[-1].target, sum(attempt.calls for attempt in outcome.attempts))
     changes = {f"x-gateway-{field.replace('_', '-')}": str(value) for field, value in outcome.changes.items()}
-    return headers | changes | (_retirement_headers(retirement) if retirement else {})
+    return headers | changes | (_retirement_headers(retirement, endpoint) if retirement else {})
 
 
 def _target_headers(target: Target, attempts: int) -> dict[str, str]:
@@ -32,15 +35,16 @@ def _target_headers(target: Target, attempts: int) -> dict[str, str]:
     }
 
 
-def _retirement_headers(retirement: Retirement) -> dict[str, str]:
+def _retirement_headers(retirement: Retirement, endpoint: Endpoint) -> dict[str, str]:
     """Return the headers of RFC 9745 and RFC 8594, and a link (RFC 5829) to the model that replaces the answering one.
 
-    The link is relative to `/v1/chat/completions`, because the gateway does not know the path before `/v1`.
+    The link is relative to the endpoint, because the gateway does not know the path before `/v1`.
     """
     headers = {
         "deprecation": f"@{int((retirement.date - RETIREMENT_NOTICE).timestamp())}",
         "sunset": format_datetime(retirement.date.astimezone(UTC), usegmt=True),
     }
     if retirement.successor:
-        headers["link"] = f'<../models/{quote(retirement.successor, safe="")}>; rel="successor-version"'
+        parents = "../" * endpoint.count("/")
+        headers["link"] = f'<{parents}models/{quote(retirement.successor, safe="")}>; rel="successor-version"'
     return headers

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.api import HttpRequest, http_error_for
 from qwen_gateway.calls.call_cost import CallCost
+from qwen_gateway.config import Endpoint
 from qwen_gateway.errors import GatewayError, InternalError
 from qwen_gateway.ledger import AttemptRecord, RecordState, UsageRecord, parse_tags
 from qwen_gateway.pricing import Cost, Unpriced, count_searches
@@ -31,14 +32,15 @@ class CallStart(NamedTuple):
 class Call(NamedTuple):
     """A call of a client.
 
-    `hold` is the name of its hold, None without. `streamed`: the client asked for a stream. `response_started`: the
-    status 200 was sent before the call ended.
+    `endpoint` is that of the API which it called. `hold` is the name of its hold, None without. `streamed`: the client
+    asked for a stream. `response_started`: the status 200 was sent before the call ended.
     """
 
     request: HttpRequest
     key_id: str
     routed: RoutedRequest
     start: CallStart
+    endpoint: Endpoint
     hold: str | None = None
     streamed: bool = False
     response_started: bool = False
@@ -77,6 +79,7 @@ def build_open_record(call: Call) -> UsageRecord:
         key_id=call.key_id,
         created=int(call.start.epoch),
         model_asked=call.routed.model,
+        endpoint=call.endpoint,
         streamed=call.streamed,
         status=None,
         outcome="open",
@@ -106,6 +109,7 @@ def _attempt(attempt: Attempt, presumed_cost: int | None) -> AttemptRecord:
         http_status=attempt.status,
         provider_request_id=attempt.request_id,
         presumed_cost=presumed_cost,
+        calls=attempt.calls if attempt.calls > 1 else None,
     )
 
 

@@ -78,10 +78,26 @@ class Retirement(NamedTuple):
     successor: str | None
 
 
+class Embedding(NamedTuple):
+    """How a model gives embeddings.
+
+    Attributes:
+        rows: the most rows of one call.
+        row_tokens: the most tokens of one row.
+        dimensions: the lengths of vector that can be asked for, the default first.
+        token_ids: whether it takes token ids in place of texts.
+    """
+
+    rows: int | None = None
+    row_tokens: int | None = None
+    dimensions: tuple[int, ...] = ()
+    token_ids: bool = True
+
+
 class Model(NamedTuple):
     """A model of a provider. None is unknown; limits are in tokens; `created` is its entry's date in epoch seconds.
 
-    `image_tokens` is the most that one image counts.
+    `image_tokens` is the most that one image counts. `embedding` is None for a model that gives none.
     """
 
     id: str
@@ -96,6 +112,7 @@ class Model(NamedTuple):
     quirks: Quirks = Quirks()
     retirement: Retirement | None = None
     image_tokens: int | None = None
+    embedding: Embedding | None = None
 
 
 def sections() -> list[str]:
@@ -142,7 +159,12 @@ def _model(model_id: str, facts: Mapping[str, Any], document: Mapping[str, Any])
         quirks=_quirks(document.get("quirks", {})),
         retirement=_retirement(facts),
         image_tokens=facts.get("image_tokens", document.get("image_tokens")),
+        embedding=_embedding(facts.get("embedding")),
     )
+
+
+def _embedding(facts: Mapping[str, Any] | None) -> Embedding | None:
+    return Embedding(**{**facts, "dimensions": tuple(facts["dimensions"])}) if facts else None
 
 
 def _retirement(facts: Mapping[str, Any]) -> Retirement | None:

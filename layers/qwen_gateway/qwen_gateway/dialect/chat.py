@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from qwen_gateway.catalog import Model
 from qwen_gateway.dialect import request_body, thinking
+from qwen_gateway.errors import RequestInvalid
 
 _JSON_INSTRUCTION = "Answer in JSON."
 _MODALITIES = {
@@ -115,9 +116,11 @@ def adapt_request(
     Raises:
         RequestInvalid: the target cannot do what is asked, and leaving it out would change the answer or its price.
     """
+    if model and model.embedding:
+        raise RequestInvalid(f"{model.id} gives embeddings, no answers: use POST /v1/embeddings.", param="model")
     complete = request_body.normalize_history(request_body.remove_empty_tools(dict(body)))
     adapted = _apply_quirks(complete, model) if model else complete
-    changes = _replace_rejected_numbers(adapted, model) if model else {}
+    changes = replace_rejected_numbers(adapted, model) if model else {}
     limits = [limit for limit in (output_limit, model and model.output_tokens) if limit is not None]
     cap = min(limits, default=None)
     capped = adapted if cap is None else request_body.cap_max_tokens(adapted, cap)
@@ -125,7 +128,7 @@ def adapt_request(
     return AdaptedRequest(_request_stream(capped | changes, stream_usage=stream_usage), {**caps, **changes})
 
 
-def _replace_rejected_numbers(body: Body, model: Model) -> dict[str, float]:
+def replace_rejected_numbers(body: Body, model: Model) -> dict[str, float]:
     """Return the nearest accepted number for each field whose number the model rejects."""
     numbers = {field: body[field] for field in model.quirks.ranges if type(body.get(field)) in (int, float)}
     nearest = {field: model.quirks.ranges[field].nearest(number) for field, number in numbers.items()}

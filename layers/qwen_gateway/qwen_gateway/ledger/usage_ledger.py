@@ -39,7 +39,8 @@ class AttemptRecord(NamedTuple):
 
     `charged` is `billed`, `presumed` (the model may have run) or `none`. `presumed_cost` is what the call is charged
     for it without a report of the provider, in pico-units. `cause` is the error class, None on success. `http_status`
-    is the provider's, None when there was no response.
+    is the provider's, None when there was no response. `calls` is how many calls with the same fate this stands for, of
+    a request that was split; None is one.
     """
 
     provider: str
@@ -50,6 +51,7 @@ class AttemptRecord(NamedTuple):
     http_status: int | None = None
     provider_request_id: str | None = None
     presumed_cost: int | None = None
+    calls: int | None = None
 
 
 class UsageRecord(NamedTuple):
@@ -59,7 +61,8 @@ class UsageRecord(NamedTuple):
     ended has neither status nor latency, and its outcome is `open`. `api_request_id` is API Gateway's id of the
     request. `cost` is in pico-units of `cost_currency`, `price` the version of the price, `exchange_rate` what one unit
     of the price's currency costs in it; `unpriced` says why there is no cost. `state` is final unless it is `open`;
-    `hold` is the name of the hold that this record settles, None without.
+    `hold` is the name of the hold that this record settles, None without. `endpoint` is the path of the API below /v1;
+    records from before there were others than chat completions have none.
     """
 
     id: str
@@ -86,6 +89,7 @@ class UsageRecord(NamedTuple):
     api_request_id: str | None = None
     state: RecordState = "settled"
     hold: str | None = None
+    endpoint: str | None = None
 
 
 class WinningRecord(NamedTuple):

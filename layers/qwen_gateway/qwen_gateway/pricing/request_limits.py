@@ -15,10 +15,10 @@ from qwen_gateway.dialect.thinking import parse_thinking
 from qwen_gateway.pricing.bound import RequestLimits
 from qwen_gateway.pricing.units import CACHE_WRITE, CACHE_WRITE_1H, Unit
 
-_TOKENS_PER_MESSAGE = 16
-_TOKENS_OF_TEMPLATE = 64
+TOKENS_PER_MESSAGE = 16
+TOKENS_OF_TEMPLATE = 64
 """What the chat template adds to every request: a default system message and the start of the answer."""
-_TOKENS_OF_TOOLS = 1024
+TOKENS_OF_TOOLS = 1024
 """What it adds for tools or a schema."""
 _WITH_TOOLS = frozenset({"tools", "functions", "response_format"})
 _IMAGES = frozenset({"image_url", "image"})
@@ -48,12 +48,12 @@ def chat_limits(body: Mapping[str, Any], model: Model | None) -> RequestLimits |
     tokens_in = _limit_input(body, model)
     if tokens_in is None:
         return Unbounded("input")
-    may_think = _may_think(body, model)
-    tokens_out = _limit_output(body, model, may_think=may_think)
+    may_think = can_think(body, model)
+    tokens_out = limit_output(body, model, may_think=may_think)
     if isinstance(tokens_out, Unbounded):
         return tokens_out
     choices = body.get("n") or 1
-    return RequestLimits(tokens_in, choices * tokens_out, may_think=may_think, cache_writes=_cache_writes(body))
+    return RequestLimits(tokens_in, choices * tokens_out, may_think=may_think, cache_writes=find_cache_writes(body))
 
 
 def _searches_the_web(body: Mapping[str, Any]) -> bool:
@@ -67,10 +67,10 @@ def _limit_input(body: Mapping[str, Any], model: Model) -> int | None:
     media = _limit_media(body, model)
     if media is None:
         return model.input_tokens
-    messages = sum(_TOKENS_PER_MESSAGE + _message_bytes(message) for message in body.get("messages", ()))
+    messages = sum(TOKENS_PER_MESSAGE + _message_bytes(message) for message in body.get("messages", ()))
     rest = {name: value for name, value in body.items() if name not in _NO_INPUT}
-    tools = 0 if _WITH_TOOLS.isdisjoint(body) else _TOKENS_OF_TOOLS
-    tokens = messages + media + _TOKENS_OF_TEMPLATE + tools + _json_bytes(rest)
+    tools = 0 if _WITH_TOOLS.isdisjoint(body) else TOKENS_OF_TOOLS
+    tokens = messages + media + TOKENS_OF_TEMPLATE + tools + count_json_bytes(rest)
     return tokens if model.input_tokens is None else min(tokens, model.input_tokens)
 
 
@@ -86,29 +86,31 @@ def _limit_media(body: Mapping[str, Any], model: Model) -> int | None:
 
 def _message_bytes(message: object) -> int:
     if not isinstance(message, dict):
-        return _json_bytes(message)
+        return count_json_bytes(message)
     content = message.get("content")
     if isinstance(content, str):
         rest = {name: value for name, value in message.items() if name not in {"role", "content"}}
-        return _text_bytes(content) + (_json_bytes(rest) if rest else 0)
+        return count_text_bytes(content) + (count_json_bytes(rest) if rest else 0)
     if not isinstance(content, list):
-        return _json_bytes(message)
+        return count_json_bytes(message)
     texts = [part for part in content if not isinstance(part, dict) or "text" in part]
-    return _json_bytes({**message, "content": texts})
+    return count_json_bytes({**message, "content": texts})
 
 
-def _text_bytes(text: str) -> int:
+def count_text_bytes(text: str) -> int:
+    """Return the bytes of a text in Unicode's normal form C: the most tokens that it can have."""
     return len(text) if text.isascii() else len(unicodedata.normalize("NFC", text).encode(errors="surrogatepass"))
 
 
-def _json_bytes(value: object) -> int:
+def count_json_bytes(value: object) -> int:
     """Return the bytes of a value as JSON, in the longest form that a template may give it."""
     text = unicodedata.normalize("NFC", json.dumps(value, ensure_ascii=False))
     escapes = sum(map(text.count, _ESCAPED))
     return len(json.dumps(text)) + escapes * _ESCAPE_BYTES
 
 
-def _may_think(body: Mapping[str, Any], model: Model) -> bool:
+def can_think(body: Mapping[str, Any], model: Model) -> bool:
+    """Return whether the output can be billed as that of a request that thought."""
     asked = parse_thinking(body)
     match model.thinking.default:
         case "never":
@@ -120,7 +122,7 @@ def _may_think(body: Mapping[str, Any], model: Model) -> bool:
     return asked.enabled is not False
 
 
-def _limit_output(body: Mapping[str, Any], model: Model, *, may_think: bool) -> int | Unbounded:
+def limit_output(body: Mapping[str, Any], model: Model, *, may_think: bool) -> int | Unbounded:
     """Return the most tokens of one choice, thinking included."""
     caps = request_body.caps(body)
     covering = [cap for field, cap in caps.items() if field in model.thinking.capped_by]
@@ -135,9 +137,9 @@ def _limit_output(body: Mapping[str, Any], model: Model, *, may_think: bool) -> 
     return min(limits) + min(budgets) if budgets else Unbounded("thinking")
 
 
-def _cache_writes(body: Mapping[str, Any]) -> frozenset[Unit]:
+def find_cache_writes(body: Mapping[str, Any]) -> frozenset[Unit]:
     """Return the units in which the provider can bill writes to the explicit cache, which `cache_control` asks for."""
-    text = json.dumps([body.get("messages"), body.get("tools")])
+    text = json.dumps([body.get("system"), body.get("messages"), body.get("tools")])
     if '"cache_control"' not in text:
         return frozenset()
     return frozenset({CACHE_WRITE, CACHE_WRITE_1H}) if '"ttl"' in text else frozenset({CACHE_WRITE})

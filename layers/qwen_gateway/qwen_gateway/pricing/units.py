@@ -77,7 +77,7 @@ def billed_items(usage: Usage) -> list[Item] | None:
     if cached + written > tokens_in:
         cached = 0
     thinking = usage.tokens_thinking or 0
-    output = OUTPUT_THINKING if thinking else OUTPUT
+    output = OUTPUT_THINKING if thinking or usage.thought else OUTPUT
     items = [
         Item("input", INPUT, tokens_in - cached - written),
         Item("cached", CACHE_HIT_EXPLICIT if usage.cache_type == _EXPLICIT_CACHE else CACHE_HIT, cached),

@@ -148,7 +148,8 @@ PROVIDER_FAILURES = (
         "{provider} has no capacity for {model} now.",
         codes=("modelservingerror", "modelunavailable"),
         event_codes=("overloaded*",),
-        statuses=("503",),
+        # 529 is Anthropic's.
+        statuses=("503", "529"),
         quotes_provider=True,
         retry_after=5.0,
     ),
@@ -191,6 +192,7 @@ PROVIDER_FAILURES = (
         "{provider} took too long with {model} ({reason}). "
         "Ask for fewer max_tokens, stream the answer, or use a faster model.",
         codes=("requesttimeout",),
+        event_codes=("timeout_error",),
         statuses=("408", "504"),
     ),
     ProviderFailure(
@@ -221,6 +223,8 @@ PROVIDER_FAILURES = (
             "billing_hard_limit_reached",
             # Moonshot
             "exceeded_current_quota*",
+            # Anthropic
+            "billing_error",
         ),
         messages=OUT_OF_CREDIT,
         statuses=("402",),
@@ -233,6 +237,7 @@ PROVIDER_FAILURES = (
         "{provider} refuses the gateway's key. Its owner sets a new one: "
         "qwen-gateway secrets set {provider} (qwen-gateway doctor finds the region that a key belongs to).",
         codes=("invalidapikey", "invalid_api_key"),
+        event_codes=("authentication_error",),
         messages=KEY_REFUSED,
         statuses=("401",),
         owner_metric=True,
@@ -244,7 +249,7 @@ PROVIDER_FAILURES = (
         "{provider} does not serve {model} to this account.",
         codes=("modelnotfound", "model_not_found", "model_not_supported"),
         messages=MODEL_MISSING,
-        event_codes=ACCESS_CODES,
+        event_codes=(*ACCESS_CODES, "not_found*"),
         statuses=("403", "404"),
         exceptions=(
             CodeInMessage("429", "insufficient_quota", FREE_QUOTA_USED_UP),
@@ -267,7 +272,7 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.NEVER, Fallback.FINAL),
         "{reason}",
         codes=("datainspectionfailed", "data_inspection_failed", "ipinfringementsuspect"),
-        event_codes=("invalid*", "badrequest*", "bad_request*"),
+        event_codes=("invalid*", "badrequest*", "bad_request*", "request_too_large"),
         statuses=("4??",),
         unknown_reason=_REFUSED,
     ),

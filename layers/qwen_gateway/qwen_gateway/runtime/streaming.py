@@ -12,16 +12,17 @@ type ProxyResponse = dict[str, Any]
 
 
 class EventStream(NamedTuple):
-    """A response of server-sent events.
+    """A response whose body is sent while it is produced: server-sent events, or another body in parts.
 
-    Each of `chunks` is sent as soon as it is produced and contains complete events. After `ping` seconds without a
-    chunk a comment is sent between two chunks. `chunks` is read to the end, also after the client disconnected.
+    Each of `chunks` is sent as soon as it is produced; chunks of events contain complete ones. After `ping` seconds
+    without a chunk a comment is sent between two chunks; None sends none, because only a stream of events may have
+    comments. `chunks` is read to the end, also after the client disconnected.
     """
 
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
-    ping: float
+    ping: float | None
 
 
 class StreamingHandler:

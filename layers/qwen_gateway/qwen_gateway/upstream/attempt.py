@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway.config import NO_KEY, Configuration
 from qwen_gateway.errors import InternalError, ProviderAnswerBroken, ProviderError, ProviderKeyRefused
@@ -12,7 +12,7 @@ from qwen_gateway.upstream.framing import BodyParser, EventTooLarge
 from qwen_gateway.upstream.operations import Event, Operation, Reader
 from qwen_gateway.upstream.outcome import Attempt, AttemptFailed, failed_attempt
 from qwen_gateway.upstream.timeouts import AttemptTimeouts, Clock, Deadline, Stopwatch
-from qwen_gateway.upstream.transport import OpenResponse, Transport
+from qwen_gateway.upstream.transport import Address, OpenResponse, Transport
 
 
 class ProviderKeys(Protocol):
@@ -135,13 +135,22 @@ class ProviderStream[AnyReader: Reader]:
         self._is_ready = reader.is_ready
 
 
+class ProviderCall(NamedTuple):
+    """A call to a target: the kind of call, the adapted body, and headers that the client sent for the provider."""
+
+    target: Target
+    operation: Operation
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = {}
+
+
 class ProviderCaller:
     """Calls providers, each with its key."""
 
     def __init__(
         self, configuration: Configuration, keys: ProviderKeys, transport: Transport, clock: Clock = time.monotonic
     ) -> None:
-        self._urls = {name: provider.url for name, provider in configuration.providers.items()}
+        self._urls = {name: provider.urls for name, provider in configuration.providers.items()}
         self._needs_key = {name: provider.needs_key for name, provider in configuration.providers.items()}
         self._timeouts = configuration.timeouts
         self._keys = keys
@@ -150,7 +159,7 @@ class ProviderCaller:
 
     @contextmanager
     def open[AnyReader: Reader](
-        self, target: Target, operation: Operation, body: Mapping[str, Any], reader: AnyReader, deadline: Deadline
+        self, call: ProviderCall, reader: AnyReader, deadline: Deadline
     ) -> Iterator[ProviderStream[AnyReader]]:
         """Call a target, and close the response if the block fails. After the block its rest can still be read.
 
@@ -158,15 +167,13 @@ class ProviderCaller:
             DependencyFailed: the provider's key is unavailable; the provider was not called.
             AttemptFailed: the call or the block failed.
         """
-        stopwatch = Stopwatch(self._clock)
+        stopwatch, target = Stopwatch(self._clock), call.target
         needs_key = self._needs_key[target.provider]
         key = self._keys.key(target.provider, deadline.remaining()) if needs_key else NO_KEY
         timeouts = AttemptTimeouts(deadline, self._timeouts, self._clock)
         stream: ProviderStream[AnyReader] | None = None
         try:
-            response = self._transport.open(
-                self._urls[target.provider], operation.path, key, {**body, "model": target.model}, timeouts
-            )
+            response = self._transport.open(self._address(call), key, {**call.body, "model": target.model}, timeouts)
             stream = ProviderStream(target, response, reader, timeouts, stopwatch)
             yield stream
         except Exception as error:  # noqa: BLE001 - the provider may bill the call, whatever ended it
@@ -175,6 +182,10 @@ class ProviderCaller:
                 has_new_key = self._has_new_key(target.provider, key, error, deadline)
                 raise AttemptFailed(attempt, error, has_new_key=has_new_key) from None
             raise AttemptFailed(attempt, InternalError(error)) from None
+
+    def _address(self, call: ProviderCall) -> Address:
+        family = call.operation.api_family
+        return Address(family, self._urls[call.target.provider][family], call.operation.path, call.headers)
 
     def _has_new_key(self, provider: str, key: str, error: ProviderError, deadline: Deadline) -> bool:
         can_reload = isinstance(error, ProviderKeyRefused) and self._needs_key[provider]

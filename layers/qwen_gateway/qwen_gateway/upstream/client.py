@@ -10,7 +10,7 @@ from qwen_gateway.dialect import AdaptedRequest, apply_defaults
 from qwen_gateway.errors import DependencyFailed, GatewayError, ProviderError, RequestInvalid
 from qwen_gateway.provider_failures import Fallback
 from qwen_gateway.routing import Routes, Target, eligible_targets, output_limit
-from qwen_gateway.upstream.attempt import ProviderCaller, ProviderKeys, ProviderStream
+from qwen_gateway.upstream.attempt import ProviderCall, ProviderCaller, ProviderKeys, ProviderStream
 from qwen_gateway.upstream.operations import Operation, Reader, StreamingOperation
 from qwen_gateway.upstream.outcome import Attempt, AttemptFailed, Outcome, client_error
 from qwen_gateway.upstream.relay import Relay
@@ -22,13 +22,15 @@ from qwen_gateway.upstream.transport import Transport
 class RoutedRequest(NamedTuple):
     """A request with its targets; `model` is the client's model name.
 
-    `defaults` are parameters that neither the request nor its target sets; the client is told their values.
+    `defaults` are parameters that neither the request nor its target sets; the client is told their values. `headers`
+    are passed to the provider.
     """
 
     model: str
     targets: tuple[Target, ...]
     body: Mapping[str, Any]
     defaults: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
 
 
 type BeforeAttempt = Callable[[Target, Sequence[Attempt]], GatewayError | None]
@@ -144,7 +146,8 @@ class Upstream:
             try:
                 adapted = self._adapt(operation, request, target, limit)
                 changes = adapted.changes
-                with self._caller.open(target, operation, adapted.body, new_reader(body), deadline) as stream:
+                call = ProviderCall(target, operation, adapted.body, request.headers)
+                with self._caller.open(call, new_reader(body), deadline) as stream:
                     stream.wait_until_ready()
             except AttemptFailed as failed:
                 attempts.append(failed.attempt)

@@ -20,6 +20,7 @@ class Attempt(NamedTuple):
         latency_ms: milliseconds of the whole call.
         first_token_ms: milliseconds until the first output, None without output.
         charged: `billed`, `presumed` (the model may have run) or `none`.
+        calls: how many calls with the same fate this stands for; latency and id are those of the last one.
     """
 
     target: Target
@@ -29,6 +30,7 @@ class Attempt(NamedTuple):
     latency_ms: int
     first_token_ms: int | None
     charged: str
+    calls: int = 1
 
 
 class AttemptFailed(Exception):

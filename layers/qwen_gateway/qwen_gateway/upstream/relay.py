@@ -87,6 +87,11 @@ class Relay:
         """Return what the client gets after the end of the answer; fields of the cost are added to the usage."""
         return self._stream.reader.last_events(cost)
 
+    @property
+    def final_event(self) -> Event:
+        """The event that tells the client that the answer is complete."""
+        return self._stream.reader.final_event
+
     def end(self) -> Outcome[None]:
         """Release the connection, or close it before the end of the events, and return the outcome.
 

@@ -10,13 +10,14 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpcore2
 import httpx2
-from openai import APIStatusError, OpenAI, Stream
+from openai import APIStatusError, Omit, OpenAI, Stream
 
 from qwen_gateway.coldstart import Prewarm
+from qwen_gateway.config import ApiFamily
 from qwen_gateway.errors import (
     ProviderAnswerBroken,
     ProviderConnectTimeout,
@@ -70,6 +71,25 @@ class OpenResponse:
         self._response.close()
 
 
+class Address(NamedTuple):
+    """Where a call is sent: an API of a provider by its base URL, the path below it, and headers for the provider."""
+
+    family: ApiFamily
+    url: str
+    path: str
+    headers: Mapping[str, str] = {}
+
+    def build_headers(self, key: str) -> dict[str, str | Omit]:
+        """Return the headers with the provider's key in the form that its API takes."""
+        if self.family == "openai":
+            return {**self.headers, "Authorization": f"Bearer {key}"}
+        # The version is required; a client's own replaces it.
+        return {_VERSION: _OLDEST_VERSION, **self.headers, "x-api-key": key, "Authorization": Omit()}
+
+
+_VERSION, _OLDEST_VERSION = "anthropic-version", "2023-06-01"
+
+
 class Transport:
     """Sends calls to any provider over one connection pool."""
 
@@ -79,15 +99,15 @@ class Transport:
         self._http = httpx2.Client(transport=pool, follow_redirects=False)
         self._clients: dict[str, OpenAI] = {}
 
-    def open(self, url: str, path: str, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts) -> OpenResponse:
-        """Send a call to a path below a provider's base URL and return the open response; the caller closes it.
+    def open(self, address: Address, key: str, body: Mapping[str, Any], timeouts: AttemptTimeouts) -> OpenResponse:
+        """Send a call and return the open response; the caller closes it.
 
         Raises:
             ProviderError: the provider rejected the call, failed, did not answer in time or could not be reached.
         """
         token = timeouts_of_attempt.set(timeouts)
         try:
-            response = self._post(url, path, key, body).response
+            response = self._post(address, key, body).response
         except APIStatusError as error:
             raise _status_error(error) from None
         except _CONNECTION_ERRORS as error:
@@ -100,12 +120,12 @@ class Transport:
         """Close every connection."""
         self._http.close()
 
-    def _post(self, url: str, path: str, key: str, body: Mapping[str, Any]) -> Stream[object]:
-        return self._client(url).post(
-            path,
+    def _post(self, address: Address, key: str, body: Mapping[str, Any]) -> Stream[object]:
+        return self._client(address.url).post(
+            address.path,
             cast_to=object,
             body=body,
-            options={"headers": {"Authorization": f"Bearer {key}"}},
+            options={"headers": address.build_headers(key)},
             stream=True,
             stream_cls=Stream[object],
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from qwen_gateway.catalog import Model
-from qwen_gateway.config import Provider
+from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.routing import Requirements
 from qwen_gateway.usage import Usage
@@ -77,6 +77,11 @@ class WholeReader(Reader, Protocol):
 class RelayReader(Reader, Protocol):
     """A reader for clients that get a stream. It is ready with the first output."""
 
+    @property
+    def final_event(self) -> Event:
+        """The event that tells the client that the answer is complete, after all others."""
+        ...
+
     def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
         """Return what the client gets after the end of the answer; fields of the cost are added to the usage."""
         ...
@@ -86,8 +91,18 @@ class Operation(Protocol):
     """A kind of call."""
 
     @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint of the API that makes such calls; records name it."""
+        ...
+
+    @property
+    def api_family(self) -> ApiFamily:
+        """The API of the provider that is called."""
+        ...
+
+    @property
     def path(self) -> str:
-        """The path below the provider's base URL."""
+        """The path below the base URL of that API."""
         ...
 
     def requirements(self, body: Mapping[str, Any]) -> Requirements:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from qwen_gateway.catalog import Model
-from qwen_gateway.config import Provider
+from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest, ChatRequirements, adapt_request
 from qwen_gateway.upstream.operations import Event
 from qwen_gateway.upstream.operations.chat_answer import ChatReader, WholeChatReader
-from qwen_gateway.upstream.operations.chunks import Chunk, get_choices
+from qwen_gateway.upstream.operations.chunks import DONE, Chunk, get_choices
 
 
 class RelayedChatReader(ChatReader):
@@ -20,6 +20,8 @@ class RelayedChatReader(ChatReader):
 
     The usage is removed wherever the provider sends it, and comes last for a client that asked for it.
     """
+
+    final_event = Event(DONE, {})
 
     def __init__(self, choices: int, *, wants_usage: bool) -> None:
         super().__init__(choices)
@@ -56,6 +58,8 @@ class RelayedChatReader(ChatReader):
 class ChatCompletions:
     """The operation of chat completions."""
 
+    endpoint: Endpoint = "chat/completions"
+    api_family: ApiFamily = "openai"
     path = "/chat/completions"
 
     def requirements(self, body: Mapping[str, Any]) -> ChatRequirements:

@@ -42,11 +42,12 @@ def parse_chunk(data: bytes) -> Chunk | None:
             raise ProviderAnswerBroken("a chunk of the stream is no JSON object")
         return None
     if chunk.get("error") or (not chunk.get("choices") and is_error_body(chunk)):
-        raise _provider_error(chunk)
+        raise build_provider_error(chunk)
     return chunk if chunk.get("choices") or chunk.get("usage") else None
 
 
-def _provider_error(document: Chunk) -> ProviderError:
+def build_provider_error(document: Chunk) -> ProviderError:
+    """Return the error that a document without a status of its own reports."""
     body = parse_error_body(document)
     return classify(None, body)(body.message, param=body.param, code=body.code or None)
 
@@ -114,7 +115,7 @@ def normalize_choice(choice: Chunk, chunk: Chunk) -> bool:
     if _is_in_form(choice):
         return False
     if choice.get("error"):
-        raise _provider_error(choice)
+        raise build_provider_error(choice)
     is_changed = _normalize_fields(choice)
     is_changed = _rename_message(choice, chunk) or is_changed
     delta = get_delta(choice)
