@@ -244,11 +244,24 @@ def test_refusals_have_anthropics_types_and_tell_clients_not_to_retry(gateway: G
     assert unknown.error == (404, "not_found_error", "model_not_found")
 
 
-def test_a_provider_that_does_not_serve_messages_is_passed_over(gateway: Gateway, provider: RunningMockQwen) -> None:
-    gateway.aws.store_provider_keys(dashscope="sk-1", holysheep="sk-2")
+def test_a_provider_that_does_not_serve_messages_is_passed_over(
+    make_gateway: MakeGateway, provider: RunningMockQwen
+) -> None:
+    more = {"routes": {"mine": [{"model": "m", "provider": "holysheep"}, {"model": "qwen-flash"}]}}
+    answer = make_gateway(provider.url, more=more).message(messages_request(model="mine"))
 
-    assert gateway.message(messages_request(model="claude-opus-5-5")).headers["x-gateway-model"] == "qwen4-max"
-    assert gateway.message(messages_request(model="claude-haiku-4-5")).headers["x-gateway-model"] == "qwen3.7-plus"
+    assert (answer.status, answer.headers["x-gateway-attempts"]) == (200, "1")
+    assert (answer.headers["x-gateway-provider"], answer.headers["x-gateway-model"]) == ("dashscope", "qwen-flash")
+
+
+@pytest.mark.parametrize(
+    ("asked", "model"), [("claude-opus-5-5", "qwen4-max"), ("claude-haiku-4-5-20251001", "qwen-flash")]
+)
+def test_the_names_that_claude_code_asks_for_lead_to_qwen(gateway: Gateway, asked: str, model: str) -> None:
+    answer = gateway.message(messages_request(model=asked))
+
+    assert answer.headers["x-gateway-model"] == model
+    assert gateway.record(answer)["model_asked"] == asked
 
 
 def test_a_route_without_such_a_provider_names_the_endpoint_that_would_serve(

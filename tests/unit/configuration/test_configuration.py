@@ -109,8 +109,8 @@ def test_the_aliases_lead_to_live_models_that_think_only_if_asked() -> None:
         "qwen-max": [(QWEN_MAX[0], off), (QWEN_MAX[1], off), (QWEN_MAX[2], {})],
         "qwen-plus": [("qwen-plus", {}), ("qwen-flash", {})],
         "qwen-turbo": [("qwen-flash", {})],
-        "claude-*": [("qwen4-max", {}), ("qwen3.7-max", {}), ("qwen3.7-plus", {})],
-        "claude-haiku-*": [("qwen3.7-plus", {}), ("qwen-flash", {})],
+        "claude-*": [("qwen4-max", {}), ("qwen3.7-max", {}), ("qwen-flash", {})],
+        "claude-haiku-*": [("qwen-flash", {}), ("qwen3.7-plus", {})],
     }
 
 
