@@ -63,7 +63,7 @@ def variables(backends: Backends) -> dict[str, str]:
     }
 
 
-NAMES = ("chat", "embeddings", "messages", "models")
+NAMES = ("chat", "embeddings", "messages", "models", "usage")
 """The functions of the API."""
 
 
