@@ -51,6 +51,7 @@ def test_after_random_kills_the_books_balance_and_each_call_has_one_record(emula
     assert "breaks budget = remaining + holds + spent" in wrong
     assert "has spent" in wrong
     assert "reached the provider and has 0 records" in wrong
+    assert "the days of" in wrong
 
 
 def tamper_with_books(emulation: Emulation) -> None:

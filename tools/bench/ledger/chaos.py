@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ def run_chaos(layout: Layout, emulation: Emulation, kills: int) -> Chaos:
         later = time.time() + HOLD_LIFETIME_S + max(SKEWS) + 1
         Reconcile(emulation.dynamodb, TABLES, later, SilentReporter()).run()
     requests = [call["body"]["user"] for call in emulation.provider.calls()]
-    records = emulation.scan(USAGE)
+    records = _read_records(emulation)
     return Chaos(
         seconds=time.monotonic() - started,
         done=Result(*map(sum, zip(*results, strict=True))),
@@ -156,7 +156,7 @@ def _find_wrong_sums(emulation: Emulation, when: str) -> list[str]:
 def find_wrong(emulation: Emulation) -> list[str]:
     """Return what is wrong in both tables when nothing runs any more and reconcile has closed what was left."""
     wrong = _find_wrong_sums(emulation, "after reconcile")
-    records = emulation.scan(USAGE)
+    records = _read_records(emulation)
     charged = Counter[str]()
     for record in records:
         charged[record["pk"].removeprefix("KEY#")] += record.get("cost", 0) if "hold" in record else 0
@@ -168,4 +168,24 @@ def find_wrong(emulation: Emulation) -> list[str]:
     counts = Counter(record["sk"].removeprefix("USE#") for record in records)
     reached = {call["body"]["user"] for call in emulation.provider.calls()}
     wrong += [f"{call} reached the provider and has {counts[call]} records" for call in reached if counts[call] != 1]
-    return wrong + [f"the record {record['sk']} is open" for record in records if record["state"] == "open"]
+    wrong += [f"the record {record['sk']} is open" for record in records if record["state"] == "open"]
+    return wrong + _find_wrong_days(emulation, records)
+
+
+def _find_wrong_days(emulation: Emulation, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys whose rows of days do not have each record once: all are below the watermark by now."""
+    found, expected = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for record in records:
+        expected[record["pk"], "requests"] += 1
+        expected[record["pk"], "cost"] += record.get("cost", 0)
+    for row in (item for item in emulation.scan(USAGE) if item["sk"].startswith("DAY#")):
+        for model in row["models"]:
+            found[row["pk"], "requests"] += sum(model["requests"].values())
+            found[row["pk"], "cost"] += sum(model.get("cost", {}).values())
+    return [
+        f"the days of {key} have {found[key]}, not {expected[key]}" for key in expected if found[key] != expected[key]
+    ]
+
+
+def _read_records(emulation: Emulation) -> list[dict[str, Any]]:
+    return [item for item in emulation.scan(USAGE) if item["sk"].startswith("USE#")]
