@@ -1,6 +1,6 @@
 """The promises of docs/ledger.md, checked on the items of both tables after every single write.
 
-Promise 8 is that of the days' sums, which reconcile does not write yet. Promise 7 is checked where a call is refused.
+Promise 7 is checked where a call is refused.
 """
 
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from qwen_gateway import ulid
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.ledger.key_snapshot import MOST_HOLDS
 from tests.integration.emulated_aws import Aws
@@ -44,7 +45,8 @@ class Promises:
             refused: the ULIDs of calls that were refused without an unclear send.
         """
         before, self.key = self.key, self._read_key()
-        self.records = self._read_records()
+        self.records, rows = self._read_usage()
+        self._check_days(rows)
         self._seen |= self.key.get("holds", {}).keys()
         if "remaining" not in self.key:
             return
@@ -68,6 +70,15 @@ class Promises:
             if "hold" in record and record["hold"] not in key["holds"] and "adjustment" not in record
         )
         assert key["total"] + key["spent"] == closed, f"2: {closed} are the costs of closed calls: {key}"
+
+    def _check_days(self, rows: list[Fields]) -> None:
+        upto = max((row["upto"] for row in rows), default=0)
+        rolled_up = [record for call, record in self.records.items() if ulid.milliseconds(call) < upto]
+        models = [model for row in rows for model in row["models"]]
+        requests = sum(sum(model.get("requests", {}).values()) for model in models)
+        cost = sum(sum(model.get("cost", {}).values()) for model in models)
+        expected = (len(rolled_up), sum(record.get("cost", 0) for record in rolled_up))
+        assert (requests, cost) == expected, f"8: the days have {requests} records of {cost}, not {expected}"
 
     def _check_cover(self, exposure: Exposure) -> None:
         holds = [amount for name, amount in self.key["holds"].items() if _call_of(name) == exposure.ulid]
@@ -99,9 +110,12 @@ class Promises:
         (key,) = [item for item in _read_table(self._aws.keys_table) if item["id"] == self._id]
         return key
 
-    def _read_records(self) -> dict[str, Fields]:
-        records = [item for item in _read_table(self._aws.usage_table) if item["sk"].startswith("USE#")]
-        return {record["sk"].removeprefix("USE#"): record for record in records}
+    def _read_usage(self) -> tuple[dict[str, Fields], list[Fields]]:
+        """Return the records by the ULID of their call, and the rows of the days."""
+        items = _read_table(self._aws.usage_table)
+        records = [item for item in items if item["sk"].startswith("USE#")]
+        rows = [item for item in items if item["sk"].startswith("DAY#")]
+        return {record["sk"].removeprefix("USE#"): record for record in records}, rows
 
 
 def _read_table(name: str) -> list[Fields]:

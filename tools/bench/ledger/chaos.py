@@ -180,7 +180,7 @@ def _find_wrong_days(emulation: Emulation, records: Sequence[Mapping[str, Any]])
         expected[record["pk"], "cost"] += record.get("cost", 0)
     for row in (item for item in emulation.scan(USAGE) if item["sk"].startswith("DAY#")):
         for model in row["models"]:
-            found[row["pk"], "requests"] += sum(model["requests"].values())
+            found[row["pk"], "requests"] += sum(model.get("requests", {}).values())
             found[row["pk"], "cost"] += sum(model.get("cost", {}).values())
     return [
         f"the days of {key} have {found[key]}, not {expected[key]}" for key in expected if found[key] != expected[key]
