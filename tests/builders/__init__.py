@@ -9,6 +9,7 @@ from tests.builders.events import (
     models_event,
     post_event,
     proxy_event,
+    responses_request,
 )
 from tests.builders.ledger import (
     KEY_ID,
@@ -58,6 +59,7 @@ __all__ = [
     "old_key_item",
     "post_event",
     "proxy_event",
+    "responses_request",
     "split_at",
     "stream",
     "text_chunks",

@@ -17,7 +17,7 @@ from qwen_gateway.api import (
     requested_timeout,
 )
 from qwen_gateway.calls.admitted_call import AdmittedCall
-from qwen_gateway.calls.answer_stream import AnswerStream
+from qwen_gateway.calls.answer_stream import AnswerStream, OnAnswer, ignore_answer
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.call_cost import CallCost, add_cost, usage_fields
 from qwen_gateway.calls.call_plan import CallPlan, Limits
@@ -78,6 +78,11 @@ class MeteredCall:
         self._caller = Caller(parsed.id, token.digest(parsed.text), request.ids.ulid, model="")
         self._read: KeySnapshot | None = None
 
+    @property
+    def key_id(self) -> str:
+        """The id of the client's key, which may not have been authenticated yet."""
+        return self._caller.key_id
+
     def authenticate(self) -> None:
         """Read the client's key, or raise KeyRefused."""
         self._read = self._calls.admissions.read_key(self._caller)
@@ -105,13 +110,16 @@ class MeteredCall:
             self.authenticate()
             raise
 
-    def run(self, operation: Operation, routed: RoutedRequest, limits: Limits) -> JsonResponse:
+    def run(
+        self, operation: Operation, routed: RoutedRequest, limits: Limits, on_answer: OnAnswer = ignore_answer
+    ) -> JsonResponse:
         """Return the response with the whole answer, or with an error.
 
         Args:
             operation: the kind of call.
             routed: the client's request.
             limits: what a provider can count for it at most.
+            on_answer: called if there is an answer.
         """
         admitted = self._admit(operation, routed, limits, streamed=False)
         if isinstance(admitted, JsonResponse):
@@ -119,8 +127,10 @@ class MeteredCall:
         outcome = self._complete(operation, admitted.request, admitted.before_attempt)
         cost = admitted.settle(outcome, self._seconds_left(), retires_soon=self._retirement(outcome) is not None)
         result = outcome.result
-        answer = result if isinstance(result, GatewayError) else add_cost(result, cost)
-        return JsonResponse(answer, self._headers(admitted, outcome))
+        if isinstance(result, GatewayError):
+            return JsonResponse(result, self._headers(admitted, outcome))
+        on_answer(outcome.attempts[-1].target, result, self._seconds_left())
+        return JsonResponse(add_cost(result, cost), self._headers(admitted, outcome))
 
     def run_split(
         self,
@@ -175,7 +185,7 @@ class MeteredCall:
         return CallPlan(calls.upstream, calls.routes, self._prices, operation, routed, limits, self._start.epoch)
 
     def stream(
-        self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits
+        self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits, on_answer: OnAnswer = ignore_answer
     ) -> JsonResponse | EventStreamResponse:
         """Return the response, which starts with the first output, or after `response_start` seconds without one.
 
@@ -191,7 +201,12 @@ class MeteredCall:
             admitted.settle(outcome, self._seconds_left())
             return JsonResponse(outcome.result, self._headers(admitted, outcome))
         answer = AnswerStream(
-            self._request, admitted, task, self._seconds_left, lambda ended: self._retirement(ended) is not None
+            self._request,
+            admitted,
+            task,
+            self._seconds_left,
+            lambda ended: self._retirement(ended) is not None,
+            on_answer,
         )
         return EventStreamResponse(answer.events(), self._calls.timeouts.ping, self._headers(admitted, outcome))
 

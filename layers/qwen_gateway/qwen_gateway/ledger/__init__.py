@@ -12,6 +12,7 @@ from qwen_gateway.ledger.known_keys import KnownKeys
 from qwen_gateway.ledger.refusals import Offer, exceeded_limits
 from qwen_gateway.ledger.reserve import Caller, Terms
 from qwen_gateway.ledger.settlement import Settlements
+from qwen_gateway.ledger.stored_responses import StoredResponse, StoredResponses, response_unknown
 from qwen_gateway.ledger.usage_ledger import (
     AttemptRecord,
     RecordState,
@@ -38,6 +39,8 @@ __all__ = [
     "Offer",
     "RecordState",
     "Settlements",
+    "StoredResponse",
+    "StoredResponses",
     "Terms",
     "UsageLedger",
     "UsageRecord",
@@ -45,4 +48,5 @@ __all__ = [
     "exceeded_limits",
     "parse_tags",
     "record_fields",
+    "response_unknown",
 ]

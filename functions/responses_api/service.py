@@ -1,0 +1,155 @@
+"""OpenAI's Responses: parse, route, run; and the responses that the provider keeps, for the key that made them."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from qwen_gateway import observability
+from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, ResponsesRequest
+from qwen_gateway.calls import BackgroundTask, MeteredCall, MeteredCalls, OnAnswer, ignore_answer
+from qwen_gateway.config import Endpoint, Provider
+from qwen_gateway.errors import LedgerUnavailable, ProviderError, RequestInvalid
+from qwen_gateway.ledger import StoredResponse, response_unknown
+from qwen_gateway.pricing.responses_limits import responses_limits
+from qwen_gateway.routing import Target
+from qwen_gateway.upstream import RoutedRequest
+from qwen_gateway.upstream.operations import responses as operations
+
+_ENDPOINT: Endpoint = "responses"
+_LIST_PARAMETERS = ("after", "limit", "order")
+_SECONDS_A_DAY = 86_400
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+
+
+class Routes(Protocol):
+    """The routes."""
+
+    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
+        """Return the targets of a model name that serve an endpoint, or raise ModelUnknown or EndpointNotServed."""
+        ...
+
+    def provider(self, target: Target) -> Provider | None:
+        """Return the provider of a target, None if it is not configured any more."""
+        ...
+
+
+class StoredResponses(Protocol):
+    """Which key made which response with which target."""
+
+    def put(self, stored: StoredResponse) -> None:
+        """Put the item of a response, or raise LedgerUnavailable."""
+        ...
+
+    def find(self, key_id: str, response_id: str, now: float) -> StoredResponse:
+        """Return the response of a key, or raise ResponseUnknown or LedgerUnavailable."""
+        ...
+
+
+class ResponsesService:
+    """Answers calls of clients that use Responses."""
+
+    def __init__(self, routes: Routes, calls: MeteredCalls, stored: StoredResponses) -> None:
+        self._routes = routes
+        self._calls = calls
+        self._stored = stored
+
+    def create(self, request: HttpRequest, remaining_s: float) -> JsonResponse | EventStreamResponse:
+        """Answer a request within the remaining seconds of the invocation.
+
+        Raises:
+            GatewayError: the request or its key was rejected; no provider was called, and there is no record.
+        """
+        call = self._calls.start(request, remaining_s)
+        call.authenticate_before_parsing()
+        asked = ResponsesRequest.parse(request.body)
+        targets = call.route(lambda: self._find_targets(asked, call.key_id))
+        routed = RoutedRequest(asked.model, targets, asked.body)
+        answer = call.stream if asked.streams else call.run
+        on_answer = self._keep(call.key_id, request) if asked.is_stored else ignore_answer
+        return answer(operations.RESPONSES, routed, responses_limits, on_answer)
+
+    def retrieve(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
+        """Return a response that the key has made. As with the other calls below, nothing is billed or recorded.
+
+        Raises:
+            GatewayError: the request or its key was rejected; no provider was called.
+        """
+        if request.query.get("stream") == "true":
+            raise RequestInvalid("A stored response is not streamed. Leave out stream.", param="stream")
+        call = self._calls.start(request, remaining_s)
+        return self._run_stored(call, request, operations.StoredResponse(_response_id(request)))
+
+    def delete(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
+        """Delete a response that the key has made; see `retrieve`."""
+        call = self._calls.start(request, remaining_s)
+        return self._run_stored(call, request, operations.StoredResponse(_response_id(request), "DELETE"))
+
+    def list_input(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
+        """Return the input of a response that the key has made; see `retrieve`."""
+        call = self._calls.start(request, remaining_s)
+        query = {name: request.query[name] for name in _LIST_PARAMETERS if name in request.query}
+        operation = operations.StoredResponse(_response_id(request), "GET", "input_items", query)
+        return self._run_stored(call, request, operation)
+
+    def _find_targets(self, asked: ResponsesRequest, key_id: str) -> tuple[Target, ...]:
+        """Return the targets; for a response that continues another one, only the target that has that one."""
+        targets = self._routes.serving(asked.model, _ENDPOINT)
+        previous = asked.previous_response_id
+        if previous is None:
+            return targets
+        kept = self._stored.find(key_id, previous, time.time()).target
+        at_provider = [target for target in targets if target.provider == kept.provider]
+        same = [target for target in at_provider if target == kept]
+        if not at_provider:
+            reason = f" It was made at {kept.provider}, where the model {asked.model[:100]!r} has no target (any more)."
+            raise response_unknown(previous, reason)
+        return tuple((same or at_provider)[:1])
+
+    def _run_stored(
+        self, call: MeteredCall, request: HttpRequest, operation: operations.StoredResponse
+    ) -> JsonResponse:
+        response_id = _response_id(request)
+        targets = call.route(lambda: self._find_provider(response_id, call.key_id))
+        answer = call.run_unmetered(operation, RoutedRequest(targets[0].model, targets, {}))
+        if isinstance(answer.body, ProviderError) and _is_missing(answer.body, is_list="?" in operation.path):
+            return answer._replace(body=response_unknown(response_id))
+        return answer
+
+    def _find_provider(self, response_id: str, key_id: str) -> tuple[Target, ...]:
+        target = self._stored.find(key_id, response_id, time.time()).target
+        provider = self._routes.provider(target)
+        if provider is None or not provider.serves(_ENDPOINT):
+            raise response_unknown(response_id, f" It was made at {target.provider}, which is not used any more.")
+        return (target,)
+
+    def _keep(self, key_id: str, request: HttpRequest) -> OnAnswer:
+        """Return what puts the item of an answer; without the item the response cannot be continued or read."""
+
+        def put(target: Target, answer: Mapping[str, Any], seconds_left: float) -> None:
+            response, provider = answer.get("response", answer), self._routes.provider(target)
+            if provider is None or not isinstance(response.get("id"), str) or response.get("store") is False:
+                return
+            expires_at = int(time.time()) + provider.response_days * _SECONDS_A_DAY
+            stored = StoredResponse(key_id, response["id"], target, expires_at)
+
+            def write() -> bool:
+                self._stored.put(stored)
+                return True
+
+            is_kept = None
+            with suppress(LedgerUnavailable):
+                is_kept = BackgroundTask(write).wait(seconds_left)
+            if not is_kept:
+                observability.logger().warning("stored response lost", extra=request.ids.log_fields())
+
+        return put
+
+
+def _response_id(request: HttpRequest) -> str:
+    return request.path_parameters.get("response_id", "")
+
+
+def _is_missing(error: ProviderError, *, is_list: bool) -> bool:
+    """Return whether the provider does not have the response any more; nothing but its id can be wrong in a request."""
+    return error.status == _NOT_FOUND or (error.status == _BAD_REQUEST and not is_list)
