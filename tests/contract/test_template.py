@@ -33,7 +33,18 @@ READ_BY_LIBRARIES = {
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
 READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
-SERVED = {("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
+SERVED = {
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/embeddings"),
+    ("POST", "/v1/messages"),
+    ("POST", "/v1/messages/count_tokens"),
+    ("POST", "/v1/responses"),
+    ("GET", "/v1/responses/{response_id}"),
+    ("DELETE", "/v1/responses/{response_id}"),
+    ("GET", "/v1/responses/{response_id}/input_items"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{model+}"),
+}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
 CHAT = ("POST", "/v1/chat/completions")
 LONGEST_STREAM_MS = 900_000
