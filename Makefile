@@ -15,6 +15,7 @@ BIN := $(CURDIR)/.venv/bin
 PYTEST = $(BIN)/pytest -n auto
 SAM := $(CURDIR)/.tools/sam/bin/sam
 NODE_CLIENTS := tests/stack/clients/node
+CLAUDE_CODE := tests/stack/clients/claude_code
 BUILD_SETTINGS = STAGE="$(STAGE)" ARCHITECTURE="$(ARCHITECTURE)" CONFIRM="$(CONFIRM)" SAM="$(SAM)" LAYER_UV="$(UV)" \
   LAYER_PYTHON="$$($(BIN)/python -c 'import os, sys; print(os.path.realpath(sys.executable))')"
 NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
@@ -22,7 +23,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
+.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs openapi aws-operations bench bench-stream bench-memory bench-upstream bench-endpoints bench-metrics bench-pricing costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,13 +45,13 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
 	$(PYTEST) -m "not thorough"
 
-test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## what `make test` leaves out: slow tests, and 5,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
 test-after-catalog: .venv ## unit and integration tests, a year after the last retirement of the catalog
 	$(PYTEST) --clock=after-catalog -m "not thorough" tests/unit tests/integration
 
-test-all: lint types $(NODE_CLIENTS)/node_modules/ready test-after-catalog ## every check and test, for CI; needs Docker
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## every check and test, for CI; needs Docker
 	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
 
@@ -91,6 +92,9 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
+
+bench-endpoints: .venv ## compare embeddings and messages with chat and the provider (OPTIONS=--json)
+	@$(BIN)/python -m tools.bench endpoints $(OPTIONS)
 
 bench-pricing: .venv ## measure what prices add to a start and to a call (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench pricing $(OPTIONS)
@@ -149,16 +153,16 @@ price-sources: .venv ## read what LiteLLM and genai-prices say that Qwen costs, 
 lock: .venv ## resolve every requirements file
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml -o layers/qwen_gateway/requirements.txt
 	$(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/pyproject.toml cli/pyproject.toml --group dev -o requirements/dev.txt
-	for tool in runtime sam ministack checkov zizmor sbom advisories uv node plain; do \
+	for tool in runtime sam ministack checkov zizmor sbom advisories uv node clients plain; do \
 	  $(UV) pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.13 requirements/$$tool.in -o requirements/$$tool.txt; \
 	done
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 layers/qwen_gateway/aws-data.in -o layers/qwen_gateway/aws-data.txt
 	$(UV) pip compile -q --upgrade --universal --no-deps --generate-hashes --no-header --python-version 3.13 requirements/price-sources.in -o requirements/price-sources.txt
 	$(MAKE) .tools/node/ready
-	cd $(NODE_CLIENTS) && $(NPM) update --save --package-lock-only
+	for folder in $(NODE_CLIENTS) $(CLAUDE_CODE); do (cd $$folder && $(NPM) update --save --package-lock-only); done
 
 clean: down ## remove everything that was installed or built here
-	rm -rf .venv .tools .local .aws-sam $(NODE_CLIENTS)/node_modules
+	rm -rf .venv .tools .local .aws-sam $(NODE_CLIENTS)/node_modules $(CLAUDE_CODE)/node_modules
 
 # What `make` makes from nothing. A stamp is newer than what it was made from.
 .PHONY: .venv
@@ -181,6 +185,12 @@ clean: down ## remove everything that was installed or built here
 $(NODE_CLIENTS)/node_modules/ready: $(NODE_CLIENTS)/package-lock.json .tools/node/ready
 	@echo "node: the clients that tests drive"
 	@cd $(NODE_CLIENTS) && $(NPM) ci --silent
+	@touch $@
+
+# npm runs no scripts here (.npmrc). This one puts the binary of the platform in its place.
+$(CLAUDE_CODE)/node_modules/ready: $(CLAUDE_CODE)/package-lock.json .tools/node/ready
+	@echo "node: Claude Code, 235 MB"
+	@cd $(CLAUDE_CODE) && $(NPM) ci --silent && cd node_modules/@anthropic-ai/claude-code && "$(CURDIR)/.tools/node/bin/node" install.cjs
 	@touch $@
 
 $(CURDIR)/.tools/uv/bin/uv: requirements/uv.txt

@@ -12,6 +12,13 @@ import pytest
 
 from tests.contract.template import HOOKS, SCHEDULED, Template, find_functions, find_resources, transform
 
+OF_THE_API = {
+    "chat": "ChatFunction",
+    "embeddings": "EmbeddingsFunction",
+    "messages": "MessagesFunction",
+    "models": "ModelsFunction",
+}
+"""The functions that a release changes gradually, by their ids in the alarm."""
 SWITCHED_OFF = {
     "SmokeHookFunction",
     "SmokeHookFunctionRole",
@@ -49,7 +56,7 @@ def test_the_switch_changes_only_the_aliases_and_the_deployment_of_the_api(
     kept = template["Resources"].keys() & gradual["Resources"].keys()
     changed = {name for name in kept if template["Resources"][name] != gradual["Resources"][name]}
 
-    assert changed <= {"ChatFunctionAliaslive", "ModelsFunctionAliaslive", "ApiapiStage"}
+    assert changed <= {f"{function}Aliaslive" for function in OF_THE_API.values()} | {"ApiapiStage"}
 
 
 def test_every_alias_is_moved_in_two_steps(gradual: Template) -> None:
@@ -80,8 +87,8 @@ def test_the_alarm_counts_errors_of_the_new_versions(gradual: Template) -> None:
     metrics = {each["Id"]: each for each in gradual["Resources"]["CanaryErrorsAlarm"]["Properties"]["Metrics"]}
     versions = find_resources(gradual, "AWS::Lambda::Version")
 
-    assert metrics.keys() == {"errors", "chat", "models", "internal"}
-    for name, function in (("chat", "ChatFunction"), ("models", "ModelsFunction")):
+    assert metrics.keys() == {"errors", *OF_THE_API, "internal"}
+    for name, function in OF_THE_API.items():
         metric = metrics[name]["MetricStat"]["Metric"]
         dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
         assert dimensions["FunctionName"] == {"Ref": function}

@@ -71,8 +71,10 @@ def resolve_body(template: Template, values: dict[str, str]) -> Any:
 @pytest.mark.parametrize(
     ("now", "then"),
     [
-        pytest.param("ResponseTransferMode: RESPONSE_STREAM", "ResponseTransferMode: BUFFERED", id="address and mode"),
-        pytest.param("TimeoutInMillis: 900000", "TimeoutInMillis: 600000", id="timeout"),
+        pytest.param(
+            "ResponseTransferMode: RESPONSE_STREAM\n", "ResponseTransferMode: BUFFERED\n", id="address and mode"
+        ),
+        pytest.param("TimeoutInMillis: 900000\n", "TimeoutInMillis: 600000\n", id="timeout"),
         pytest.param("Type: !If [IsPrivate, PRIVATE, REGIONAL]", "Type: EDGE", id="endpoint"),
     ],
 )
@@ -88,7 +90,8 @@ def test_a_changed_streaming_setting_makes_a_deployment(copy: Path, now: str, th
 
 def test_a_changed_timeout_makes_a_version_of_that_function_only(copy: Path) -> None:
     before = find_versions(transform(copy))
-    replace(copy, "Timeout: 900\n", "Timeout: 600\n")
+    handler = "Handler: chat.handler.lambda_handler\n      Timeout: "
+    replace(copy, f"{handler}900\n", f"{handler}600\n")
     after = find_versions(transform(copy))
 
     assert {function for function in after if after[function] != before[function]} == {"ChatFunction"}

@@ -11,7 +11,17 @@ import pytest
 
 from qwen_gateway_cli.local.apigateway.intrinsics import Intrinsics
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import Context, chat_event, chat_request, key_item, models_event, token
+from tests.builders import (
+    Context,
+    chat_event,
+    chat_request,
+    embeddings_request,
+    key_item,
+    messages_request,
+    models_event,
+    post_event,
+    token,
+)
 from tests.builders.ledger import put_expired_hold, put_open_record
 from tests.contract.template import HOOKS, SCHEDULED, Template, apply_conditions, find_functions
 from tests.integration.chat.conftest import PROVIDER_KEY
@@ -103,7 +113,7 @@ def set_environment(
     template: Template, function: str, provider: RunningMockQwen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Set the function's variables of the template: logical ids for resources, defaults for parameters."""
-    config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1"}}}
+    config = {"providers": {"dashscope": {"base_url": f"{provider.url}/v1", "anthropic_base_url": provider.url}}}
     values = {name: name for name in (*template["Resources"], "AWS::StackId", "AWS::StackName")}
     values["GatewayConfig"] = json.dumps(config)
     intrinsics = Intrinsics(template, values)
@@ -126,6 +136,28 @@ def chat_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[s
         yield chat_event(chat_request(), key), client_status
 
 
+def embeddings_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the embeddings function, with the expected status."""
+    path = "/v1/embeddings"
+    yield post_event(path, embeddings_request(input=["a"] * 25), key), 200
+    yield post_event(path, embeddings_request(), token()), 401
+    yield post_event(path, embeddings_request(model="no-such"), key), 404
+    provider.control({"faults": [{"status": 401, "code": "invalid_api_key", "times": 9}]})
+    yield post_event(path, embeddings_request(), key), 502
+
+
+def messages_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the messages function, with the expected status."""
+    path = "/v1/messages"
+    yield post_event(path, messages_request(), key), 200
+    yield post_event(path, messages_request(stream=True), key), 200
+    yield post_event(f"{path}/count_tokens", messages_request(), key), 200
+    yield post_event(path, messages_request(), token()), 401
+    yield post_event(path, messages_request(model="no-such"), key), 404
+    provider.control({"faults": [{"status": 401, "code": "authentication_error", "times": 9}]})
+    yield post_event(path, messages_request(), key), 502
+
+
 def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield events that cover every AWS call of the models function, with the expected status."""
     yield models_event(key), 200
@@ -134,7 +166,12 @@ def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, A
     yield models_event(token()), 401
 
 
-SCENARIOS = {"ChatFunction": chat_scenarios, "ModelsFunction": models_scenarios}
+SCENARIOS = {
+    "ChatFunction": chat_scenarios,
+    "EmbeddingsFunction": embeddings_scenarios,
+    "MessagesFunction": messages_scenarios,
+    "ModelsFunction": models_scenarios,
+}
 
 
 def test_every_function_has_scenarios(template: Template) -> None:

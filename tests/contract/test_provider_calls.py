@@ -1,4 +1,4 @@
-"""Every way to a provider goes through `calls/`: a function only hands the providers' client to `MeteredCalls`."""
+"""Every way to a provider goes through `calls/`: only the start-up makes the client, and hands it to `MeteredCalls`."""
 
 import ast
 from collections.abc import Iterator
@@ -14,10 +14,13 @@ CLIENT = "Upstream"
 NETWORK = ("openai", "httpx", "httpx2", "requests", "urllib3", "urllib.request", "http.client", "socket", "aiohttp")
 """Modules with which code could call a provider itself."""
 OF_PROVIDERS = ("qwen_gateway.upstream", "qwen_gateway.library")
-HANDED_OVER = frozenset({CLIENT, "Transport", "RoutedRequest"})
-"""What a function may import of the providers' client: it builds the client, and describes its requests."""
-ROOMS = frozenset({"upstream", "calls", "library", "__init__.py"})
+IMPORTED = frozenset({"RoutedRequest"})
+"""What a function may import of the providers' client: it describes its requests."""
+STARTUP = "startup.py"
+ROOMS = frozenset({"upstream", "calls", "library", "__init__.py", STARTUP})
 """What of the layer may use the providers' client; its door exports the library."""
+UNMETERED = {"messages": {"COUNT_TOKENS"}}
+"""The kinds of calls, by function, that take no hold and leave no record, because no provider bills them."""
 OWN_CONNECTIONS = frozenset({"coldstart.py", "runtime"})
 """Modules of the layer with connections of their own: to warm one up, and to the Lambda Runtime API."""
 
@@ -43,7 +46,7 @@ def find_ways(source: str) -> list[str]:
         f"imports {module}.{name}"
         for module, name in list_imports(tree)
         if (is_of(module, OF_PROVIDERS) or (module == "qwen_gateway" and name in qwen_gateway.__all__))
-        and not (module == OF_PROVIDERS[0] and name in HANDED_OVER)
+        and not (module == OF_PROVIDERS[0] and name in IMPORTED)
         and not module.startswith("qwen_gateway.upstream.operations.")
     ]
     return ways + list(find_uses_of_the_client(tree))
@@ -88,8 +91,33 @@ def list_sources(template: Template) -> list[Path]:
 def test_no_function_calls_a_provider_itself(template: Template) -> None:
     sources = list_sources(template)
 
-    assert {path.parent.name for path in sources} >= {"chat", "models"}
+    assert {path.parent.name for path in sources} >= {"chat", "embeddings", "messages", "models"}
     assert {str(path): ways for path in sources if (ways := find_ways(path.read_text(encoding="utf-8")))} == {}
+
+
+def test_the_startup_only_hands_the_client_over() -> None:
+    tree = ast.parse((LAYER / STARTUP).read_text(encoding="utf-8"))
+
+    assert list(find_uses_of_the_client(tree)) == []
+    assert any(is_call_of(node, CLIENT) for node in ast.walk(tree))
+
+
+def find_unmetered(source: str) -> set[str]:
+    """Return the operations of the calls that take no hold; an argument that is no name counts as `?`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    first = [
+        call.args[0] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "run_unmetered"
+    ]
+    return {argument.id if isinstance(argument, ast.Name) else "?" for argument in first}
+
+
+def test_only_the_named_calls_are_not_metered(template: Template) -> None:
+    found: dict[str, set[str]] = {}
+    for path in list_sources(template):
+        if names := find_unmetered(path.read_text(encoding="utf-8")):
+            found.setdefault(path.parent.name, set()).update(names)
+
+    assert found == UNMETERED
 
 
 def test_no_other_package_of_the_layer_uses_the_client() -> None:
@@ -115,6 +143,7 @@ def test_no_other_package_of_the_layer_uses_the_client() -> None:
         "from qwen_gateway.upstream.attempt import ProviderCaller",
         "from qwen_gateway.upstream import Upstream\nup = Upstream(1)\nup.complete(CHAT, request, deadline)",
         "from qwen_gateway.upstream import Upstream\nup = Upstream(1)\nother = up",
+        "from qwen_gateway.upstream import Transport, Upstream\nMeteredCalls(a, Upstream(Transport()), b)",
         "from qwen_gateway.upstream import Upstream\nUpstream(1).complete(CHAT, request, deadline)",
         "from qwen_gateway.upstream import Upstream\nup = Upstream(1)\nPassThrough(up)",
     ],
@@ -124,6 +153,8 @@ def test_a_planted_way_is_found(planted: str) -> None:
 
 
 def test_the_way_through_the_metered_call_is_allowed() -> None:
-    source = "from qwen_gateway.upstream import Transport, Upstream\nup = Upstream(Transport())\nMeteredCalls(a, up, b)"
+    handed = "up = Upstream(Transport())\nMeteredCalls(a, up, b)"
+    service = "from qwen_gateway.upstream import RoutedRequest\ncall.run(CHAT, RoutedRequest(), limits)"
 
-    assert find_ways(source) == []
+    assert list(find_uses_of_the_client(ast.parse(handed))) == []
+    assert find_ways(service) == []

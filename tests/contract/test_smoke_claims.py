@@ -10,8 +10,8 @@ import pytest
 from tests.contract.template import ROOT
 from tests.smoke.claims import Claim
 
-WITHOUT_CLAIMS = {"A local stack", "Access", "More endpoints"}
-"""Features that a gateway with the default parameters does not have, or that are planned."""
+WITHOUT_CLAIMS = {"A local stack", "Access"}
+"""Features that a gateway with the default parameters does not have."""
 
 
 def find_tested_claims() -> Iterator[Claim]:

@@ -33,20 +33,19 @@ READ_BY_LIBRARIES = {
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
 READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
-SERVED = {
-    ("POST", "/v1/chat/completions"),
-    ("POST", "/v1/embeddings"),
-    ("POST", "/v1/messages"),
-    ("POST", "/v1/messages/count_tokens"),
-    ("POST", "/v1/responses"),
-    ("GET", "/v1/responses/{response_id}"),
-    ("DELETE", "/v1/responses/{response_id}"),
-    ("GET", "/v1/responses/{response_id}/input_items"),
-    ("GET", "/v1/models"),
-    ("GET", "/v1/models/{model+}"),
+STREAMED = {
+    ("POST", "/v1/chat/completions"): "ChatFunction",
+    ("POST", "/v1/embeddings"): "EmbeddingsFunction",
+    ("POST", "/v1/messages"): "MessagesFunction",
+    ("POST", "/v1/messages/count_tokens"): "MessagesFunction",
+    ("POST", "/v1/responses"): "ResponsesFunction",
+    ("GET", "/v1/responses/{response_id}"): "ResponsesFunction",
+    ("DELETE", "/v1/responses/{response_id}"): "ResponsesFunction",
+    ("GET", "/v1/responses/{response_id}/input_items"): "ResponsesFunction",
 }
+"""The routes to functions on our loop. A response may be a stream, or larger than the 6 MB that Lambda buffers."""
+SERVED = {*STREAMED, ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
-CHAT = ("POST", "/v1/chat/completions")
 LONGEST_STREAM_MS = 900_000
 STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
 MODERN_TLS = "SecurityPolicy_TLS13_1_2_2021_06"
@@ -154,22 +153,24 @@ def test_api_gateway_may_only_invoke_functions(template: Template) -> None:
     assert {each["Action"] for each in permissions} == {"lambda:InvokeFunction"}
 
 
-def test_only_the_chat_route_streams(template: Template) -> None:
-    assert {route for route, proxy in list_proxies(template) if proxy.streams} == {CHAT}
+def test_only_the_routes_to_providers_stream(template: Template) -> None:
+    assert {route: proxy.function for route, proxy in list_proxies(template) if proxy.streams} == STREAMED
 
 
-def test_the_chat_route_uses_lambdas_streaming_invocation(template: Template) -> None:
-    integration = get_integration(template, *CHAT)
+@pytest.mark.parametrize("route", STREAMED, ids=lambda route: route[1])
+def test_a_streamed_route_uses_lambdas_streaming_invocation(template: Template, route: tuple[str, str]) -> None:
+    integration = get_integration(template, *route)
 
-    address = "lambda:path/2021-11-15/functions/${ChatFunctionAliaslive}/response-streaming-invocations"
+    address = f"lambda:path/2021-11-15/functions/${{{STREAMED[route]}Aliaslive}}/response-streaming-invocations"
     assert integration["uri"]["Fn::Sub"].endswith(address)
     assert integration["responseTransferMode"] == "STREAM"
 
 
-def test_the_timeout_of_the_chat_route_is_that_of_its_function(template: Template) -> None:
-    timeout_ms = get_integration(template, *CHAT)["timeoutInMillis"]
+@pytest.mark.parametrize("route", STREAMED, ids=lambda route: route[1])
+def test_the_timeout_of_a_streamed_route_is_that_of_its_function(template: Template, route: tuple[str, str]) -> None:
+    timeout_ms = get_integration(template, *route)["timeoutInMillis"]
 
-    assert timeout_ms == find_functions(template)["ChatFunction"]["Timeout"] * 1000
+    assert timeout_ms == find_functions(template)[STREAMED[route]]["Timeout"] * 1000
     assert timeout_ms <= LONGEST_STREAM_MS
 
 
@@ -216,7 +217,7 @@ def test_stateful_resources_are_retained_when_the_stack_is_deleted(template: Tem
         assert not {"Name", "TableName"} & each["Properties"].keys()
 
 
-def test_the_log_of_lost_usage_records_is_retained(template: Template) -> None:
+def test_the_logs_of_lost_usage_records_are_retained(template: Template) -> None:
     retained = {
         name: (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
         for name, each in template["Resources"].items()
@@ -225,6 +226,8 @@ def test_the_log_of_lost_usage_records_is_retained(template: Template) -> None:
 
     assert retained == {
         "ChatLogGroup": ("RetainExceptOnCreate", "Retain"),
+        "EmbeddingsLogGroup": ("RetainExceptOnCreate", "Retain"),
+        "MessagesLogGroup": ("RetainExceptOnCreate", "Retain"),
         "ModelsLogGroup": (None, None),
         "AccessLogGroup": (None, None),
         "ReconcileLogGroup": (None, None),

@@ -8,9 +8,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.builders import chat_request, garbage_token, mistype_token
+from tests.builders import chat_request, embeddings_request, garbage_token, messages_request, mistype_token
 from tests.recorder import keys
-from tests.recorder.summary import ANSWERED, STREAMED, STREAMED_WITH_USAGE, AnswerSummary
+from tests.recorder.summary import ANSWERED, STREAMED, STREAMED_MESSAGE, STREAMED_WITH_USAGE, AnswerSummary
 
 _CLIENT = {
     "host": "gateway.example",
@@ -55,6 +55,26 @@ def _chat_body(body: bytes, token: str | None = keys.ACTIVE) -> Sample:
 
 def _chat_without(field: str) -> Sample:
     return _chat_body(json.dumps({name: value for name, value in chat_request().items() if name != field}).encode())
+
+
+def _post(path: str, body: dict[str, Any], token: str | None = keys.ACTIVE) -> Sample:
+    headers = _headers(token) | {"content-type": "application/json"}
+    return Sample(method="POST", path=path, headers=headers, body=json.dumps(body).encode())
+
+
+def _embed(token: str | None = keys.ACTIVE, **fields: Any) -> Sample:
+    """Return the smallest valid request for embeddings, with `fields` added or replaced."""
+    return _post("/v1/embeddings", embeddings_request(**fields), token)
+
+
+def _message(token: str | None = keys.ACTIVE, path: str = "", **fields: Any) -> Sample:
+    """Return the smallest valid request for a message, with `fields` added or replaced."""
+    return _post(f"/v1/messages{path}", messages_request(**fields), token)
+
+
+def _message_with_api_key() -> Sample:
+    sample = _message(None)
+    return dataclasses.replace(sample, headers=sample.headers | {"x-api-key": keys.ACTIVE})
 
 
 def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
@@ -117,7 +137,45 @@ _MODELS = {
     "model-unknown": _models("/qwen-imaginary").expect_error(404, "model_not_found", "model"),
     "model-with-slash-unknown": _models("/qwen%2Fimaginary").expect_error(404, "model_not_found", "model"),
 }
-SAMPLES = {f"chat/{name}": sample for name, sample in _CHAT.items()} | {
-    f"models/{name}": sample for name, sample in _MODELS.items()
+_EMBEDDINGS = {
+    "answered": _embed(),
+    "answered-in-base64": _embed(input=["One row.", "Another row."], encoding_format="base64"),
+    "answered-in-three-calls": _embed(input=[f"Row {number}." for number in range(25)], dimensions=64),
+    "key-missing": _embed(None).expect_error(401, "missing_api_key"),
+    "key-revoked": _embed(keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "budget-spent": _embed(keys.SPENT).expect_error(402, "budget_exhausted"),
+    "input-empty": _embed(input=[]).expect_error(400, "invalid_request", "input"),
+    "input-of-token-ids": _embed(input=[[104, 101]]).expect_error(400, "invalid_request", "input"),
+    "model-unknown": _embed(model="embed-imaginary").expect_error(404, "model_not_found", "model"),
+    "model-without-embeddings": _embed(model="qwen-plus").expect_error(400, "invalid_request", "model"),
+    "row-too-long": _embed(input="word " * 9_000).expect_error(400, "context_length_exceeded"),
+}
+_MESSAGES = {
+    "answered": _message(),
+    "answered-with-x-api-key": _message_with_api_key(),
+    "answered-to-claude": _message(model="claude-opus-5-5"),
+    "tokens-counted": _message(path="/count_tokens"),
+    "streamed": _message(stream=True).expect(STREAMED_MESSAGE),
+    "key-missing": _message(None).expect_error(401, "missing_api_key"),
+    "key-revoked": _message(keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "budget-spent": _message(keys.SPENT).expect_error(402, "budget_exhausted"),
+    "max-tokens-missing": _message(max_tokens=None).expect_error(400, "invalid_request", "max_tokens"),
+    "messages-empty": _message(messages=[]).expect_error(400, "invalid_request", "messages"),
+    "model-unknown": _message(model="qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "thinking-with-a-forced-tool": _message(
+        tools=[{"name": "look_up", "input_schema": {"type": "object"}}],
+        tool_choice={"type": "any"},
+        thinking={"type": "enabled", "budget_tokens": 50},
+    ).expect_error(400, "invalid_request", "tool_choice"),
+}
+SAMPLES = {
+    f"{folder}/{name}": sample
+    for folder, samples in (
+        ("chat", _CHAT),
+        ("embeddings", _EMBEDDINGS),
+        ("messages", _MESSAGES),
+        ("models", _MODELS),
+    )
+    for name, sample in samples.items()
 }
 """Samples by the name of the event file below events/: function folder, then case."""

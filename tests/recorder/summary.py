@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tests.stream_response import StreamResponse
+from tests.stream_response import MessageStream, StreamResponse
 
 DONE = "[DONE]"
 
@@ -24,16 +24,27 @@ class AnswerSummary(NamedTuple):
 
 ANSWERED = AnswerSummary(200)
 STREAMED = AnswerSummary(200, events=("output", DONE))
+STREAMED_MESSAGE = AnswerSummary(
+    200,
+    events=(
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ),
+)
 STREAMED_WITH_USAGE = AnswerSummary(200, events=("output", "usage", DONE))
 
 
 def summarize(answer: Mapping[str, Any]) -> AnswerSummary:
     """Return the summary of a function's response."""
     if answer["headers"]["content-type"].startswith("text/event-stream"):
-        data = StreamResponse(answer["statusCode"], answer["headers"], answer["body"]).data
-        return AnswerSummary(
-            answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(map(_get_kind, data)))
-        )
+        response = answer["statusCode"], answer["headers"], answer["body"]
+        is_named = answer["body"].startswith("event: ")
+        kinds = MessageStream(*response).names if is_named else map(_get_kind, StreamResponse(*response).data)
+        return AnswerSummary(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(kinds)))
     error = json.loads(answer["body"]).get("error", {})
     return AnswerSummary(answer["statusCode"], error.get("code"), error.get("param"))
 

@@ -37,6 +37,10 @@ class Claim(Enum):
     PROVIDER_KEYS = ("Keys", "the provider's key is in Secrets Manager and in no function's environment")
     RECORDS = ("Usage records", "one record of each call, with its tokens, latency and attempts")
     TRANSLATION = ("Translation", "developer role, JSON mode and an output cap above the model's are accepted")
+    EMBEDDINGS = ("Embeddings", "more rows than one call of the provider takes are embedded, and recorded once")
+    LARGE_ANSWERS = ("Embeddings", "an answer above the 6 MB that Lambda buffers")
+    MESSAGES = ("Anthropic's Messages", "a whole message and a stream with named events, recorded with their tokens")
+    MESSAGE_ERRORS = ("Anthropic's Messages", "errors have Anthropic's shape, and the root answers HEAD")
     IDLE_COST = (
         "No resource runs while there are no requests",
         "no cost without requests",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
 
 
-FUNCTIONS = ("ChatFunction", "ModelsFunction")
+FUNCTIONS = ("ChatFunction", "EmbeddingsFunction", "MessagesFunction", "ModelsFunction")
 """Logical ids of the functions."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -9,7 +9,7 @@ from tests.smoke.claims import Claim, proves
 from tests.smoke.conftest import Measure
 from tests.smoke.target import Target
 
-ROUTES = ("chat/completions", "models", "models/qwen-plus")
+ROUTES = ("chat/completions", "embeddings", "messages", "messages/count_tokens", "models", "models/qwen-plus")
 FLOOD = 600
 """Requests at once: more than the default ThrottleBurst admits, together with its refill at ThrottleRate."""
 FLOOD_THREADS = 60

@@ -121,7 +121,7 @@ def test_any_body_is_parsed(body: Any) -> None:
         (502, ProviderFault),
         (503, ProviderOverloaded),
         (504, ProviderTimeout),
-        (529, ProviderFault),
+        (529, ProviderOverloaded),
         (None, ProviderFault),
     ],
 )

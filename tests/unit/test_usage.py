@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.usage import Usage, merge_usage
+from qwen_gateway.usage import Usage, merge_usage, sum_usage
 
 DASHSCOPE = {
     "prompt_tokens": 40,
@@ -79,3 +79,44 @@ def test_later_usage_counts_but_removes_nothing(
     before: dict[str, Any], usage: dict[str, Any], merged: dict[str, Any]
 ) -> None:
     assert merge_usage(before, usage) == merged
+
+
+ANTHROPIC: dict[str, tuple[dict[str, Any], Usage]] = {
+    "input and output": ({"input_tokens": 7, "output_tokens": 3}, Usage(tokens_in=7, tokens_out=3)),
+    "cached input is added": (
+        {"input_tokens": 7, "cache_read_input_tokens": 5, "output_tokens": 3},
+        Usage(tokens_in=12, tokens_out=3, tokens_cached=5),
+    ),
+    "written input is added": (
+        {"input_tokens": 7, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 8, "output_tokens": 3},
+        Usage(tokens_in=20, tokens_out=3, tokens_cached=5, tokens_cache_write=8),
+    ),
+    "what was written for an hour": (
+        {
+            "input_tokens": 0,
+            "cache_creation_input_tokens": 8,
+            "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 6},
+            "output_tokens": 3,
+        },
+        Usage(tokens_in=8, tokens_out=3, tokens_cache_write=8, tokens_cache_write_1h=6),
+    ),
+    "searches": (
+        {"input_tokens": 7, "output_tokens": 3, "server_tool_use": {"web_search_requests": 2}},
+        Usage(tokens_in=7, tokens_out=3, searches=2),
+    ),
+    "no input is not the cached one": ({"cache_read_input_tokens": 5}, Usage(tokens_cached=5)),
+    "nothing": ({}, Usage()),
+    "counts that are none": ({"input_tokens": -1, "output_tokens": "x", "server_tool_use": 1}, Usage()),
+}
+
+
+@pytest.mark.parametrize(("usage", "expected"), ANTHROPIC.values(), ids=ANTHROPIC)
+def test_anthropics_usage_is_mapped(usage: dict[str, Any], expected: Usage) -> None:
+    assert Usage.parse_anthropic(usage) == expected
+    assert Usage.parse_anthropic(usage, thought=True) == expected._replace(thought=True)
+
+
+def test_the_usage_of_several_calls_is_their_sum() -> None:
+    assert sum_usage([Usage(3, 0), Usage(None, 0), Usage(4, None)]) == Usage(7, 0)
+    assert sum_usage([Usage()]) == Usage()
+    assert sum_usage([]) is None

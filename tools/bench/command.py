@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tools.bench [stream | memory | upstream | metrics | pricing] [--json]`."""
+"""The benchmarks' command line: `python -m tools.bench [NAME] [--json]`; `--help` lists the names."""
 
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from qwen_gateway_cli.local.layout import Layout
 from qwen_gateway_cli.local.output import show_step
 from qwen_gateway_cli.local.sam import detect_architecture
 from qwen_gateway_cli.stack import JsonOption, find_repository_root
-from tools.bench import memory, metrics, pricing, upstream
+from tools.bench import endpoints, memory, metrics, pricing, upstream
 from tools.bench.contenders import GATEWAY, Contender, build_contenders, build_gateway
 from tools.bench.measurements import measure_cold_starts, measure_imports, measure_size, measure_warm_calls
 from tools.bench.replay import Backends, load_event, run_backends
@@ -46,6 +46,12 @@ def bench(context: typer.Context, as_json: JsonOption = False) -> None:
 def measure_library(as_json: JsonOption = False) -> None:
     """Measure the library against mock Qwen (half a minute)."""
     _show(upstream.measure(), as_json)
+
+
+@app.command("endpoints")
+def measure_endpoints(as_json: JsonOption = False) -> None:
+    """Compare embeddings and messages with chat, and with the provider's own time (a minute)."""
+    _show(endpoints.measure(), as_json)
 
 
 @app.command("metrics")

@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 from qwen_gateway.api import ANTHROPIC, OPENAI, WireFormat
 from qwen_gateway.errors import (
     DependencyFailed,
+    EndpointNotServed,
     GatewayError,
     InternalError,
     KeyRefused,
     LedgerUnavailable,
     ModelUnknown,
     ProviderError,
+    RequestInvalid,
     RequestRefused,
+    RequestTooLarge,
 )
 
 _NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
@@ -266,7 +269,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         summary="Count the tokens of a request for Anthropic's Messages",
         description="The provider counts. It costs nothing, has no limits but the key itself, and leaves no record.",
         response="TokenCount",
-        errors=(RequestRefused, KeyRefused, InternalError, DependencyFailed, ProviderError),
+        errors=(
+            *(RequestInvalid, RequestTooLarge, ModelUnknown, EndpointNotServed),
+            *(KeyRefused, InternalError, DependencyFailed, ProviderError),
+        ),
         headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS[:3]),
         parameters=(_TIMEOUT, *_PASSED),
         request="CountTokensRequest",

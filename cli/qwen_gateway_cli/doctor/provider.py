@@ -1,8 +1,9 @@
-"""The checks of one provider: its key, its list of models, and one chat completion of a few tokens."""
+"""The checks of one provider: its key, its list of models, and a call of a few tokens to each of its endpoints."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any
 
 from qwen_gateway import catalog
 from qwen_gateway.config import NO_KEY, Configuration, Retries
@@ -19,7 +20,10 @@ from qwen_gateway.pricing.price_list import price_list
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import Deadline, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
+from qwen_gateway.upstream.operations.embeddings import EMBEDDINGS
+from qwen_gateway.upstream.operations.messages import MESSAGES
 from qwen_gateway_cli.doctor import http, models_check, plans
 from qwen_gateway_cli.doctor.finding import Finding, State
 from qwen_gateway_cli.doctor.http import NoReply, Reply
@@ -30,6 +34,7 @@ from qwen_gateway_cli.secrets import find_key_problem
 CHAT_TIMEOUT_S = 30
 _REGION_TIMEOUT_S = 5
 _CHAT_REQUEST = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}
+_EMBEDDINGS_REQUEST = {"input": "Hello."}
 _CHAT_ADVICE: dict[type[GatewayError], str] = {
     ProviderOutOfCredit: "Pay there, and wait a few minutes.",
     ProviderModelMissing: "Correct [routes] in gateway.toml, or enable the model in the provider's console.",
@@ -118,7 +123,10 @@ class ProviderExamination:
         if names is not None:
             yield models_check.judge_models(self.subject, names, self._routed_models, self._known_models)
         if model := self._choose_chat_model(names or frozenset()):
-            yield _check_chat(self._configuration, Target(self.subject, model), key)
+            chat = self._check_call("chat", CHAT, model, _CHAT_REQUEST, key)
+            yield chat
+            if chat.state is State.OK:
+                yield from self._check_other_endpoints(model, key)
 
     def _list_unpriced_models(self) -> list[str]:
         prices, now = Prices(self._configuration), time.time()
@@ -129,6 +137,34 @@ class ProviderExamination:
         if self._provider.catalog:
             return catalog.test_model(self._provider.catalog)
         return next(iter(self._known_models), min(names, default=None))
+
+    def _check_other_endpoints(self, model: str, key: str) -> Iterator[Finding]:
+        """Check what the provider serves beside chat. A failure is a warning: not every account may use it."""
+        if self._provider.serves("messages"):
+            yield _as_warning(self._check_call("messages", MESSAGES, model, _CHAT_REQUEST, key))
+        if self._provider.serves("embeddings") and (embedding := self._choose_embedding_model()):
+            yield _as_warning(self._check_call("embeddings", EMBEDDINGS, embedding, _EMBEDDINGS_REQUEST, key))
+
+    def _choose_embedding_model(self) -> str | None:
+        """Return the first model of the catalog that gives embeddings."""
+        models = catalog.section(self._provider.catalog).values() if self._provider.catalog else ()
+        return next((model.id for model in models if model.embedding), None)
+
+    def _check_call(
+        self, check: str, operation: Operation, model: str, request: Mapping[str, Any], key: str
+    ) -> Finding:
+        """Send one small request through the gateway's own upstream code, without retries."""
+        target = Target(self.subject, model)
+        without_retries = self._configuration.model_copy(update={"retries": Retries(attempts=1)})
+        with closing(Transport()) as transport:
+            upstream = Upstream(without_retries, EnvironmentKeys({self.subject: key}), transport)
+            outcome = upstream.complete(operation, RoutedRequest(model, (target,), request), Deadline(CHAT_TIMEOUT_S))
+        latency_ms = outcome.attempts[-1].latency_ms if outcome.attempts else None
+        if isinstance(outcome.result, GatewayError):
+            advice = next((text for kind, text in _CHAT_ADVICE.items() if isinstance(outcome.result, kind)), "")
+            found = f"{model}: {outcome.result.message}"
+            return Finding(self.subject, check, State.FAILED, found, advice, latency_ms)
+        return Finding(self.subject, check, State.OK, f"{model} answered", latency_ms=latency_ms)
 
     @property
     def _set_command(self) -> str:
@@ -145,25 +181,14 @@ class ProviderExamination:
         return Finding(self.subject, "key", state, found, advice)
 
 
+def _as_warning(finding: Finding) -> Finding:
+    return finding._replace(state=State.WARNING) if finding.state is State.FAILED else finding
+
+
 def _find_scope(configuration: Configuration, own: str, other: str) -> str:
     """Return the deployment scope of another provider's prices, if it has other prices than this one."""
     lists = [configuration.providers[name].prices for name in (own, other)]
     return price_list(lists[1]).scope if lists[1] and lists[0] != lists[1] else ""
-
-
-def _check_chat(configuration: Configuration, target: Target, key: str) -> Finding:
-    """Send one chat request through the gateway's own upstream code, without retries."""
-    without_retries = configuration.model_copy(update={"retries": Retries(attempts=1)})
-    with closing(Transport()) as transport:
-        upstream = Upstream(without_retries, EnvironmentKeys({target.provider: key}), transport)
-        request = RoutedRequest(target.model, (target,), _CHAT_REQUEST)
-        outcome = upstream.complete(CHAT, request, Deadline(CHAT_TIMEOUT_S))
-    latency_ms = outcome.attempts[-1].latency_ms if outcome.attempts else None
-    if isinstance(outcome.result, GatewayError):
-        advice = next((text for kind, text in _CHAT_ADVICE.items() if isinstance(outcome.result, kind)), "")
-        found = f"{target.model}: {outcome.result.message}"
-        return Finding(target.provider, "chat", State.FAILED, found, advice, latency_ms)
-    return Finding(target.provider, "chat", State.OK, f"{target.model} answered", latency_ms=latency_ms)
 
 
 def _check_retirements(configuration: Configuration, name: str) -> Finding | None:

@@ -1,6 +1,6 @@
 """What a provider counted for one call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 
@@ -132,3 +132,10 @@ def merge_usage(before: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str
         if other in usage and not usage.get(name):
             merged[name] = merged[other]
     return merged
+
+
+def sum_usage(usages: Sequence[Usage]) -> Usage | None:
+    """Return the input and output of several calls together; None without a call, and where no call has a count."""
+    tokens_in = [usage.tokens_in for usage in usages if usage.tokens_in is not None]
+    tokens_out = [usage.tokens_out for usage in usages if usage.tokens_out is not None]
+    return Usage(sum(tokens_in) if tokens_in else None, sum(tokens_out) if tokens_out else None) if usages else None

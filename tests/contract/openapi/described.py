@@ -13,7 +13,8 @@ Route = tuple[str, str]
 
 FILE = ROOT / "docs/openapi.json"
 CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
-ROUTES = (CHAT, LIST, SHOW)
+EMBED, MESSAGE, COUNT = ("POST", "/v1/embeddings"), ("POST", "/v1/messages"), ("POST", "/v1/messages/count_tokens")
+ROUTES = (CHAT, EMBED, MESSAGE, COUNT, LIST, SHOW)
 """The paths of the template. OpenAPI has no notation for a parameter that may contain slashes."""
 HTTP_HEADERS = frozenset({"content-type", "content-length", "cache-control"})
 """Headers that the document does not describe."""

@@ -1,6 +1,5 @@
 """Causes each error of the table of errors, on any route."""
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from qwen_gateway.errors import (
     BudgetExhausted,
     ConcurrencyExceeded,
     CostUnbounded,
+    EndpointNotServed,
     GatewayError,
     InternalError,
     KeyExpired,
@@ -44,9 +44,21 @@ from qwen_gateway.errors import (
 )
 from qwen_gateway.ledger import Admissions, ApiKeys
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request, garbage_token, key_item, token
-from tests.contract.openapi.described import CHAT, LIST, Route
+from tests.builders import chat_request, embeddings_request, garbage_token, key_item, messages_request, token
+from tests.contract.openapi.described import CHAT, COUNT, EMBED, LIST, MESSAGE, Route
 from tests.integration.chat.conftest import Answer, Gateway
+
+SERVED_NOWHERE, UNDESCRIBED = "served-nowhere", "undescribed"
+EMBEDDING_MODELS = {"qwen-plus": "text-embedding-v4", "qwen-max": "embedding-alias"}
+"""The models of embeddings, by those of chat that have the same place in the routes."""
+CONFIGURATION = {
+    "providers": {"nothing": {"base_url": "http://127.0.0.1:1", "endpoints": []}},
+    "routes": {
+        SERVED_NOWHERE: [{"model": "m", "provider": "nothing"}],
+        UNDESCRIBED: [{"model": "m"}],
+        EMBEDDING_MODELS["qwen-max"]: [{"model": EMBEDDING_MODELS["qwen-plus"]}],
+    },
+}
 
 type Send = Callable[..., Answer]
 type Cause = Callable[[Gateway, RunningMockQwen, Send], Answer]
@@ -56,9 +68,19 @@ type Cause = Callable[[Gateway, RunningMockQwen, Send], Answer]
 def create_sender(gateway: Gateway, route: Route) -> Send:
     """Return a function that sends requests to a route. It ignores arguments that the route does not have."""
 
-    def send(*, key: str | None = None, model: str = "qwen-plus", body: str | None = None) -> Answer:
+    def send(
+        *, key: str | None = None, model: str = "qwen-plus", body: str | None = None, unbounded: bool = False
+    ) -> Answer:
+        if route == EMBED:
+            embedding = UNDESCRIBED if unbounded else EMBEDDING_MODELS.get(model, model)
+            return gateway.embed(embeddings_request(model=embedding) if body is None else body, key=key)
+        if route in (MESSAGE, COUNT):
+            post = gateway.message if route == MESSAGE else gateway.count_tokens
+            tools = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]} if unbounded else {}
+            return post(messages_request(model=model, **tools) if body is None else body, key=key)
         if route == CHAT:
-            return gateway.chat(chat_request(model=model) if body is None else body, key=key)
+            search = {"enable_search": True} if unbounded else {}
+            return gateway.chat(chat_request(model=model, **search) if body is None else body, key=key)
         return gateway.models(None if route == LIST else model, key=key)
 
     return send
@@ -81,8 +103,8 @@ def use_key(**fields: Any) -> Cause:
     return cause
 
 
-def ask_for_a_search(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
-    return send(key=gateway.add_key(budget=10**12), body=json.dumps(chat_request(enable_search=True)))
+def ask_without_a_bound(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
+    return send(key=gateway.add_key(budget=10**12), unbounded=True)
 
 
 def use_up(**counters: str) -> Cause:
@@ -113,6 +135,7 @@ def break_authentication(_: Gateway, __: RunningMockQwen, send: Send) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(ApiKeys, "authenticate")
         patch.delattr(Admissions, "admit")
+        patch.delattr(Admissions, "read_key")
         return send()
 
 
@@ -120,11 +143,12 @@ CAUSES: dict[type[GatewayError], Cause] = {
     RequestInvalid: lambda _, __, send: send(body="no JSON"),
     RequestTooLarge: lambda _, __, send: send(body=" " * (MAX_BODY_BYTES + 1)),
     ModelUnknown: lambda _, __, send: send(model="no-such-model"),
+    EndpointNotServed: lambda _, __, send: send(model=SERVED_NOWHERE),
     KeyMissing: lambda _, __, send: send(key=""),
     KeyUnknown: lambda _, __, send: send(key=garbage_token()),
     KeyRevoked: use_key(disabled=True),
     KeyExpired: use_key(expires=1),
-    CostUnbounded: ask_for_a_search,
+    CostUnbounded: ask_without_a_bound,
     BudgetExhausted: use_key(budget=0, rpm=9, tpm=9),
     ModelNotAllowed: use_key(models=["qwen-max"]),
     RequestLimitExceeded: use_up(rpm="r"),

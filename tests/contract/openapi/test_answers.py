@@ -13,9 +13,9 @@ from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request
-from tests.contract.openapi.described import CHAT, LIST, ROUTES, SHOW, Described, Route
-from tests.contract.openapi.error_causes import CAUSES, create_sender
+from tests.builders import chat_request, embeddings_request, messages_request
+from tests.contract.openapi.described import CHAT, COUNT, EMBED, LIST, MESSAGE, ROUTES, SHOW, Described, Route
+from tests.contract.openapi.error_causes import CAUSES, CONFIGURATION, create_sender
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
 from tools.openapi.operations import OPERATIONS
@@ -39,14 +39,15 @@ def test_every_error_of_the_table_has_a_cause() -> None:
 def test_an_error_matches_the_description_of_its_route(
     described: Described, make_gateway: MakeGateway, provider: RunningMockQwen, route: Route, kind: type[GatewayError]
 ) -> None:
-    gateway = make_gateway(UNREACHABLE if kind is ProviderUnreachable else provider.url)
+    gateway = make_gateway(UNREACHABLE if kind is ProviderUnreachable else provider.url, more=CONFIGURATION)
 
     answer = CAUSES[kind](gateway, provider, create_sender(gateway, route))
 
     described.check(described.response(route, answer.status), answer.headers, answer.body)
     if issubclass(kind, OPERATIONS[route].errors):
         expected = HTTP_ERRORS[kind]
-        assert answer.error == (expected.status, expected.type, expected.code)
+        kind_of_dialect = OPERATIONS[route].wire.error_type(expected)
+        assert answer.error == (expected.status, kind_of_dialect, expected.code)
     else:
         assert answer.status == 200
 
@@ -122,6 +123,29 @@ def test_a_late_error_of_a_stream_matches_its_description(
 
     assert stream.chunks
     described.validator({"$ref": "#/components/schemas/ErrorEvent"}).validate(json.loads(stream.data[-1]))
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_embeddings_match_their_description(described: Described, gateway: Gateway, encoding: str) -> None:
+    request = embeddings_request(input=["a", "b"], encoding_format=encoding)
+    described.validator({"$ref": "#/components/schemas/EmbeddingsRequest"}).validate(request)
+
+    answer = gateway.embed(request, key=gateway.add_key(**SHADOW))
+
+    assert answer.status == 200
+    described.check(described.response(EMBED, 200), answer.headers, answer.body)
+
+
+def test_messages_and_counts_match_their_description(described: Described, gateway: Gateway) -> None:
+    request = messages_request(max_tokens=10_000_000)
+    described.validator({"$ref": "#/components/schemas/MessagesRequest"}).validate(request)
+    stream = gateway.stream_message(request)
+
+    described.check_headers(described.response(MESSAGE, 200), stream.headers)
+    counted = gateway.count_tokens(messages_request())
+    for route, answer in ((MESSAGE, gateway.message(request)), (COUNT, counted)):
+        assert answer.status == 200
+        described.check(described.response(route, 200), answer.headers, answer.body)
 
 
 def test_models_match_their_description(described: Described, gateway: Gateway) -> None:

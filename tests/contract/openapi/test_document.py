@@ -26,7 +26,7 @@ def test_its_routes_are_those_of_the_template(described: Described, template: Te
     served = {
         (method.upper(), path)
         for path, methods in find_resource(template, "AWS::ApiGateway::RestApi")["Body"]["paths"].items()
-        for method in methods.keys() - {"options", "x-amazon-apigateway-any-method"}
+        for method in methods.keys() - {"options", "head", "x-amazon-apigateway-any-method"}
     }
     documented = {(method.upper(), path) for path, methods in described.document["paths"].items() for method in methods}
 

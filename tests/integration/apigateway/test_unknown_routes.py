@@ -29,7 +29,7 @@ def template() -> Template:
 @contextmanager
 def serve(folder: Path, template: Template) -> Iterator[RunningGateway]:
     """Serve the template with functions that cannot start."""
-    sources = {"ChatFunction": UNREACHED, "ModelsFunction": UNREACHED}
+    sources = dict.fromkeys(parse_rest_api(template, {}).functions, UNREACHED)
     with run_gateway(folder, settings(folder, template, sources)) as gateway:
         yield gateway
 

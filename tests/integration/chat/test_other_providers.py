@@ -35,7 +35,13 @@ def self_hosted_config(server: RunningMockQwen, **fields: Any) -> dict[str, Any]
     return {
         "default_provider": "ollama",
         "providers": {"ollama": {"base_url": f"{server.url}/v1", "needs_key": False, **fields}},
-        "routes": {"qwen-plus": [{"model": OLLAMA}], "qwen-max": None, "qwen-turbo": None},
+        "routes": {
+            "qwen-plus": [{"model": OLLAMA}],
+            "qwen-max": None,
+            "qwen-turbo": None,
+            "claude-*": None,
+            "claude-haiku-*": None,
+        },
     }
 
 

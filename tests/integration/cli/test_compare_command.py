@@ -207,7 +207,13 @@ def test_a_configuration_without_dashscope_is_compared_with_its_cheapest_model(
     changes = {
         "providers": {"ollama": {"base_url": "http://127.0.0.1:11434/v1", "needs_key": False}},
         "default_provider": "ollama",
-        "routes": {"qwen-plus": [{"model": "qwen3:8b"}], "qwen-max": None, "qwen-turbo": None},
+        "routes": {
+            "qwen-plus": [{"model": "qwen3:8b"}],
+            "qwen-max": None,
+            "qwen-turbo": None,
+            "claude-*": None,
+            "claude-haiku-*": None,
+        },
     }
     monkeypatch.setenv("GATEWAY_CONFIG", json.dumps(changes))
 

@@ -19,7 +19,8 @@ from tests.recorder.keys import put_sample_keys
 from tests.recorder.samples import SAMPLES
 from tests.recorder.summary import summarize
 
-CODE_WITHOUT_SAMPLE = "request_too_large"
+CODES_WITHOUT_SAMPLE = {"request_too_large", "endpoint_not_served"}
+"""The one is too large for the repository, the other needs another configuration."""
 
 type Invoke = Callable[[str], Mapping[str, Any]]
 
@@ -53,4 +54,4 @@ def test_every_error_code_that_clients_can_cause_has_an_event() -> None:
         if issubclass(cause, RequestRefused | KeyRefused | LimitRefused)
     }
 
-    assert codes - {CODE_WITHOUT_SAMPLE} <= {sample.expected.code for sample in SAMPLES.values()}
+    assert codes - CODES_WITHOUT_SAMPLE <= {sample.expected.code for sample in SAMPLES.values()}

@@ -63,6 +63,10 @@ def variables(backends: Backends) -> dict[str, str]:
     }
 
 
+NAMES = ("chat", "embeddings", "messages", "models")
+"""The functions of the API."""
+
+
 @pytest.fixture(scope="module")
 def functions(variables: dict[str, str], key: str) -> Iterator[Functions]:
     log = io.StringIO()
@@ -91,7 +95,7 @@ def front(
     }
     start = GatewaySettings(
         template=transform_template(),
-        functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in ("chat", "models")},
+        functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in NAMES},
         interpreter=sys.executable,
         wrapper=str(WRAPPER),
         task_root=str(ROOT / "functions"),

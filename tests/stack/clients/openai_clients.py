@@ -55,7 +55,7 @@ class OpenAiClient(Protocol):
     """One of OpenAI's clients."""
 
     def call(self, call: str, **body: Any) -> ClientAnswer:
-        """Make the call `chat`, `forecast`, `models`, `model` or `respond`.
+        """Make the call `chat`, `forecast`, `models`, `model`, `respond` or `embed`.
 
         Raises:
             ClientError: the client raised an error.
@@ -69,6 +69,7 @@ _CALLS: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "models": lambda client: client.models.with_raw_response.list,
     "model": lambda client: client.models.with_raw_response.retrieve,
     "respond": lambda client: client.responses.with_raw_response.create,
+    "embed": lambda client: client.embeddings.with_raw_response.create,
 }
 
 

@@ -10,7 +10,7 @@ bearer key without the word "invalid", or only `accepted_key` when that is set; 
 
     {"latency_ms": 0, "chunks": 4, "chunk_gap_ms": 0,
      "prompt_tokens": null, "completion_tokens": null, "reasoning_tokens": null,
-     "cached_tokens": null, "cache_creation_tokens": null,
+     "cached_tokens": null, "cache_creation_tokens": null, "tool_calls": null,
      "accepted_key": null, "models": null,
      "faults": [{"model": "*", "times": 1, "kind": "error", "status": 429, "code": "limit_requests", "message": "...",
                  "headers": {"Retry-After": "2"}, "delay_ms": 0, "after_chunks": 0}]}

@@ -90,8 +90,7 @@ def _build_choice(request: ChatRequest, model: Model, settings: Settings, index:
     if _includes_reasoning(request, model, settings):
         reasoning = _truncate(REASONING, _reasoning_limit(request, model))
     limit = _content_limit(request, model, reasoning)
-    if functions := _select_functions(request):
-        calls = tuple(FunctionCall(name, _dump(build_sample(request.functions.get(name, {})))) for name in functions)
+    if calls := _select_calls(request, settings):
         truncated = tuple(FunctionCall(call.name, _truncate(call.arguments, limit)) for call in calls)
         return Choice(reasoning, "", truncated, "tool_calls" if truncated == calls else "length")
     content = _build_content(request, index, settings.chunks)
@@ -101,6 +100,16 @@ def _build_choice(request: ChatRequest, model: Model, settings: Settings, index:
 
 def _includes_reasoning(request: ChatRequest, model: Model, settings: Settings) -> bool:
     return request.enables_thinking(model) if settings.reasoning_tokens is None else settings.reasoning_tokens > 0
+
+
+def _select_calls(request: ChatRequest, settings: Settings) -> tuple[FunctionCall, ...]:
+    """Return the calls to make: the one that the settings have for this turn, or else some with sample values."""
+    if settings.tool_calls is not None:
+        call = next(iter(settings.tool_calls[request.tool_results :]), None)
+        is_known = call is not None and call["name"] in request.functions
+        return (FunctionCall(call["name"], _dump(call["arguments"])),) if call and is_known else ()
+    names = _select_functions(request)
+    return tuple(FunctionCall(name, _dump(build_sample(request.functions.get(name, {})))) for name in names)
 
 
 def _select_functions(request: ChatRequest) -> list[str]:

@@ -42,7 +42,8 @@ class Fault:
 class Settings:
     """Response settings. Times are in milliseconds; token counts that are None are derived from the request.
 
-    `usage` is the usage object to report as it is, also one that no provider should send.
+    `usage` is the usage object to report as it is, also one that no provider should send. `tool_calls` are the calls to
+    make, each in the turn after as many tool results, if the request has its tool; null makes calls with sample values.
     `accepted_key` None accepts any key without the word "invalid"; `models` None means DashScope's models.
     """
 
@@ -55,6 +56,7 @@ class Settings:
     cached_tokens: int | None = None
     cache_creation_tokens: int | None = None
     usage: dict[str, Any] | None = None
+    tool_calls: tuple[dict[str, Any], ...] | None = None
     accepted_key: str | None = None
     models: tuple[str, ...] | None = None
     faults: tuple[Fault, ...] = ()
@@ -158,6 +160,10 @@ SETTING_CHECKS: dict[str, FieldCheck] = {
     "cached_tokens": TOKENS,
     "cache_creation_tokens": TOKENS,
     "usage": ("a JSON object", lambda value: isinstance(value, dict)),
+    "tool_calls": (
+        "an array of objects with name and arguments",
+        lambda value: isinstance(value, list) and all(each.keys() == {"name", "arguments"} for each in value),
+    ),
     "accepted_key": TEXT,
     "models": (
         "an array of names",

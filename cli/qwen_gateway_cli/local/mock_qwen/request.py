@@ -73,6 +73,11 @@ class ChatRequest:
         return bool(self.messages) and self.messages[-1].get("role") == "tool"
 
     @property
+    def tool_results(self) -> int:
+        """The number of tools' results in the conversation."""
+        return sum(message.get("role") == "tool" for message in self.messages)
+
+    @property
     def response_format(self) -> dict[str, Any]:
         """The response format, or an empty object."""
         response_format = self["response_format"]

@@ -17,7 +17,6 @@ from qwen_gateway.api import (
     requested_timeout,
 )
 from qwen_gateway.calls.admitted_call import AdmittedCall
-from qwen_gateway.calls.answer_stream import AnswerStream, OnAnswer, ignore_answer
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.call_cost import CallCost, add_cost, usage_fields
 from qwen_gateway.calls.call_plan import CallPlan, Limits
@@ -27,6 +26,7 @@ from qwen_gateway.calls.limit_headers import build_limit_headers, build_shadow_h
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.settlement import Settlements
 from qwen_gateway.calls.split_call import PartPlan, SplitCall
+from qwen_gateway.calls.streamed_answer import OnAnswer, StreamedAnswer, ignore_answer
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
@@ -164,7 +164,8 @@ class MeteredCall:
         Raises:
             KeyRefused: the key is not accepted.
         """
-        self.authenticate()
+        if self._read is None:
+            self.authenticate()
         outcome = self._complete(operation, routed, allow_attempt)
         return JsonResponse(outcome.result, build_response_headers(outcome, operation.endpoint))
 
@@ -200,7 +201,7 @@ class MeteredCall:
         if outcome and isinstance(outcome.result, GatewayError):
             admitted.settle(outcome, self._seconds_left())
             return JsonResponse(outcome.result, self._headers(admitted, outcome))
-        answer = AnswerStream(
+        answer = StreamedAnswer(
             self._request,
             admitted,
             task,

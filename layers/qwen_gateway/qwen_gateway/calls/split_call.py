@@ -16,7 +16,7 @@ from qwen_gateway.errors import GatewayError, InternalError, ProviderRefused
 from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, BeforeAttempt, Outcome, RoutedRequest
-from qwen_gateway.usage import Usage
+from qwen_gateway.usage import sum_usage
 
 MAX_PARTS_AT_ONCE = 8
 """Calls of providers for one request at the same time: the provider limits requests by the second, too."""
@@ -59,7 +59,7 @@ class SplitCall:
         outcomes = [outcome for _, outcome in started]
         costs = [self._admitted.price(outcome, plan) for plan, outcome in started]
         answers = [outcome.result for outcome in outcomes if not isinstance(outcome.result, GatewayError)]
-        usage = _sum_usage([outcome.usage for outcome in outcomes if outcome.usage])
+        usage = sum_usage([outcome.usage for outcome in outcomes if outcome.usage])
         attempts, presumed = _group(outcomes, costs)
         whole = Outcome(attempts, self._failure or answers, usage, outcomes[-1].changes)
         if any(isinstance(outcome.result, InternalError) and not outcome.attempts for outcome in outcomes):
@@ -138,14 +138,3 @@ def _group(
             groups[fate] = (attempt._replace(calls=before.calls + 1), total)
     ordered = [groups[fate] for fate in sorted(groups, key=lambda fate: fate[0])]
     return tuple(attempt for attempt, _ in ordered), tuple(amount for _, amount in ordered)
-
-
-def _sum_usage(usages: Sequence[Usage]) -> Usage | None:
-    """Return the counts of all parts together; None where no part has one."""
-    counts = zip(*(usage[: len(_COUNTS)] for usage in usages), strict=True)
-    known = [[count for count in each if count is not None] for each in counts]
-    return Usage(*(sum(each) if each else None for each in known)) if usages else None
-
-
-_COUNTS = ("tokens_in", "tokens_out")
-"""The fields of Usage that calls with parts have: embeddings have neither cache nor thinking."""

@@ -1,6 +1,7 @@
 """The return values of the library's calls: a complete answer, or a stream of deltas."""
 
-from collections.abc import Callable, Generator, Iterator
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Attempt, Outcome, Relay
 from qwen_gateway.upstream.timeouts import Stopwatch
-from qwen_gateway.usage import Usage
+from qwen_gateway.usage import Usage, sum_usage
 
 
 class Answer(NamedTuple):
@@ -48,6 +49,43 @@ class Answer(NamedTuple):
             provider=target.provider,
             attempts=outcome.attempts,
             whole=completion,
+        )
+
+
+class EmbeddingsAnswer(NamedTuple):
+    """The embeddings of some texts.
+
+    Attributes:
+        vectors: one for each text, in order.
+        usage: the provider's token counts, None when it reports none.
+        cost: what the answer costs, None when it is not known.
+        latency_ms: milliseconds of the whole call.
+        model: the model that answered, by the provider's name for it.
+        provider: the provider that answered the last texts, by its name in the configuration.
+        attempts: all upstream calls.
+    """
+
+    vectors: list[list[float]]
+    usage: Usage | None
+    cost: Cost | None
+    latency_ms: int
+    model: str
+    provider: str
+    attempts: tuple[Attempt, ...]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome[Any]], cost: Cost | None, latency_ms: int) -> "EmbeddingsAnswer":
+        """Build an answer from the outcomes of all calls."""
+        attempts = tuple(attempt for outcome in outcomes for attempt in outcome.attempts)
+        answers = [outcome.result for outcome in outcomes if not isinstance(outcome.result, GatewayError)]
+        return cls(
+            vectors=[json.loads(row) for answer in answers for row in answer["rows"]],
+            usage=sum_usage([outcome.usage for outcome in outcomes if outcome.usage]),
+            cost=cost,
+            latency_ms=latency_ms,
+            model=attempts[-1].target.model,
+            provider=attempts[-1].target.provider,
+            attempts=attempts,
         )
 
 

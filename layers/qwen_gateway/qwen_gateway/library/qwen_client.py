@@ -9,21 +9,24 @@ from typing import Any
 
 from qwen_gateway import config
 from qwen_gateway.api.chat_request import ChatRequest
+from qwen_gateway.api.embeddings_request import EmbeddingsRequest
 from qwen_gateway.config import Configuration
 from qwen_gateway.errors import GatewayError, ModelUnknown, ProviderKeyRefused
-from qwen_gateway.library.answer import Answer, AnswerStream, Result
+from qwen_gateway.library.answer import Answer, AnswerStream, EmbeddingsAnswer, Result
 from qwen_gateway.library.batch import Batch, RateLimiter
 from qwen_gateway.library.prompt import Prompt, build_request
-from qwen_gateway.pricing import Cost, Prices, Unpriced, count_searches
+from qwen_gateway.pricing import Cost, Prices, Unpriced, count_searches, sum_costs
 from qwen_gateway.provider_keys.environment import EnvironmentKeys, get_variable, read_key
 from qwen_gateway.routing import Routes, Target
-from qwen_gateway.upstream import Attempt, Deadline, RoutedRequest, Transport, Upstream
+from qwen_gateway.upstream import Attempt, Deadline, Outcome, RoutedRequest, Transport, Upstream
 from qwen_gateway.upstream.connections import MAX_CONNECTIONS
 from qwen_gateway.upstream.operations.chat import CHAT
+from qwen_gateway.upstream.operations.embeddings import EMBEDDINGS, split_rows
 from qwen_gateway.upstream.timeouts import Stopwatch
 from qwen_gateway.usage import Usage
 
 DEFAULT_MODEL = "qwen-plus"
+DEFAULT_EMBEDDING_MODEL = "text-embedding-v4"
 
 _CUSTOM_SERVER = "local"
 """The provider's name when only `base_url` is given."""
@@ -117,6 +120,42 @@ class QwenClient(AbstractContextManager["QwenClient", None]):
             error = _adapt_message(outcome.result, outcome.attempts)
             raise error from getattr(error, "cause", None)
         return AnswerStream(outcome.result, watch, lambda target, usage: self._price(target, usage, chat.body, now))
+
+    def embed(
+        self,
+        texts: str | Sequence[str],
+        model: str = DEFAULT_EMBEDDING_MODEL,
+        *,
+        timeout: float | None = None,
+        **parameters: Any,
+    ) -> EmbeddingsAnswer:
+        """Return the vectors of texts: any number, in calls of as many as the model takes, one call after the other.
+
+        Args:
+            texts: a text, or a list of texts.
+            model: the name of a route, see `models`.
+            timeout: seconds for all texts together; by default the client's timeout.
+            parameters: fields of the request: `dimensions=512`.
+
+        Raises:
+            RequestRefused: the request is invalid; no provider was called.
+            ProviderError: a call failed; the other vectors are lost.
+        """
+        watch, now, deadline = Stopwatch(), time.time(), self._deadline(timeout)
+        rows = texts if isinstance(texts, str) else list(texts)
+        request = EmbeddingsRequest.validate({**parameters, "model": model, "input": rows, "encoding_format": "float"})
+        targets = self._targets(model)
+        same_model = tuple(target for target in targets if target.model == targets[0].model)
+        outcomes: list[Outcome[Any]] = []
+        costs: list[Cost | Unpriced] = []
+        for part in split_rows(request.body, [self._routes.describe(target) for target in same_model]):
+            outcome = self._upstream.complete(EMBEDDINGS, RoutedRequest(model, same_model, part.body), deadline)
+            if isinstance(outcome.result, GatewayError):
+                error = _adapt_message(outcome.result, outcome.attempts)
+                raise error from getattr(error, "cause", None)
+            outcomes.append(outcome)
+            costs.append(self._price(outcome.attempts[-1].target, outcome.usage, part.body, now))
+        return EmbeddingsAnswer.of(outcomes, sum_costs(costs), watch.ms())
 
     def batch(
         self,

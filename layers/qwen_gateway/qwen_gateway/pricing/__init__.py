@@ -5,7 +5,7 @@ number of pico-units per token, so an amount is rounded in one place only: the c
 """
 
 from qwen_gateway.pricing.cost import Unpriced
-from qwen_gateway.pricing.prices import Cost, Prices
+from qwen_gateway.pricing.prices import Cost, Prices, sum_costs
 from qwen_gateway.pricing.units import count_searches
 
-__all__ = ["Cost", "Prices", "Unpriced", "count_searches"]
+__all__ = ["Cost", "Prices", "Unpriced", "count_searches", "sum_costs"]

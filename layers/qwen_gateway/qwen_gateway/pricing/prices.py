@@ -1,5 +1,6 @@
 """The prices of the configured providers, and costs in the accounting currency."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -85,3 +86,10 @@ class Prices:
 def convert(amount: int, rate: Decimal) -> int:
     """Return an amount in another currency, rounded up to a whole pico-unit. `rate` has at most 12 decimals."""
     return -(-amount * int(rate * PICO) // PICO)
+
+
+def sum_costs(costs: Sequence[Cost | Unpriced]) -> Cost | None:
+    """Return what several calls cost together, by the price of the first; None if one cost is not known."""
+    known = [cost for cost in costs if isinstance(cost, Cost)]
+    is_known = bool(known) and len(known) == len(costs)
+    return known[0]._replace(amount=sum(cost.amount for cost in known)) if is_known else None

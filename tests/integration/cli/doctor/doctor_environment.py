@@ -15,6 +15,7 @@ VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KE
 
 type Row = dict[str, Any]
 ALL_WELL = {"key": "ok", "accepted": "ok", "models": "ok", "chat": "ok"}
+ALL_OF_DASHSCOPE = ALL_WELL | {"messages": "ok", "embeddings": "ok"}
 
 
 class DoctorEnvironment:
@@ -33,7 +34,10 @@ class DoctorEnvironment:
     def configuration(self, providers: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """Return the servers as providers; regions that have no server are left out."""
         own: dict[str, Any] = {f"dashscope-{region}": None for region in ("virginia", "hongkong", "frankfurt", "tokyo")}
-        own |= {name: {"base_url": f"{server.url}/v1"} for name, server in self._servers.items()}
+        own |= {
+            name: {"base_url": f"{server.url}/v1"} | ({} if name == RESELLER else {"anthropic_base_url": server.url})
+            for name, server in self._servers.items()
+        }
         return {"providers": own | (providers or {}), **changes}
 
     def keys(self, **keys: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from qwen_gateway_cli.doctor import account
 from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.cli.doctor.doctor_environment import (
-    ALL_WELL,
+    ALL_OF_DASHSCOPE,
     KEYS,
     SINGAPORE,
     DoctorEnvironment,
@@ -38,7 +38,7 @@ def test_denied_aws_calls_are_unknown_and_stop_no_other_check(
 
     assert rows["aws", "concurrency"]["state"] == "warning"
     assert "not known: AWS" in rows["aws", "concurrency"]["found"]
-    assert states(rows, SINGAPORE) == ALL_WELL
+    assert states(rows, SINGAPORE) == ALL_OF_DASHSCOPE
 
 
 def test_access_logs_want_api_gateways_role(doctor_env: DoctorEnvironment) -> None:
@@ -95,7 +95,7 @@ def test_a_defect_of_one_examination_leaves_the_others(
 
     assert ended.status == 1
     assert rows["aws", "doctor"]["found"].endswith("ZeroDivisionError")
-    assert states(rows, SINGAPORE) == ALL_WELL
+    assert states(rows, SINGAPORE) == ALL_OF_DASHSCOPE
     assert "Traceback" not in ended.out + ended.err
 
 

@@ -12,7 +12,7 @@ from qwen_gateway_cli.doctor import plans
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import QWEN_MAX
 from tests.integration.cli.doctor.doctor_environment import (
-    ALL_WELL,
+    ALL_OF_DASHSCOPE,
     BEIJING,
     KEYS,
     NOWHERE,
@@ -135,7 +135,7 @@ def test_without_a_stack_the_environments_keys_are_examined(
 
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEYS[SINGAPORE])
     rows = {(row["subject"], row["check"]): row for row in json.loads(run("doctor", "--json").out)["findings"]}
-    assert states(rows, SINGAPORE) == ALL_WELL
+    assert states(rows, SINGAPORE) == ALL_OF_DASHSCOPE
     assert "the environment" in rows[SINGAPORE, "key"]["found"]
     # The variable is that of all regions: only the one that routes use is meant.
     assert states(rows, BEIJING) == {"key": "not configured"}

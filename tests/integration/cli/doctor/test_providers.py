@@ -10,6 +10,7 @@ from qwen_gateway_cli.doctor import http
 from qwen_gateway_cli.doctor import provider as provider_checks
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.integration.cli.doctor.doctor_environment import (
+    ALL_OF_DASHSCOPE,
     ALL_WELL,
     BEIJING,
     KEYS,
@@ -29,7 +30,7 @@ def test_all_is_well(doctor_env: DoctorEnvironment, servers: dict[str, RunningMo
     rows = {(row["subject"], row["check"]): row for row in document["findings"]}
 
     assert (ended.status, document["well"]) == (0, True)
-    assert states(rows, SINGAPORE) == ALL_WELL
+    assert states(rows, SINGAPORE) == ALL_OF_DASHSCOPE
     assert states(rows, BEIJING) == {"key": "not configured"}
     assert states(rows, "aws") == {"concurrency": "ok"}
     assert states(rows, "this machine") == {"clock": "ok"}
@@ -45,6 +46,16 @@ def test_the_chat_is_tiny_cheap_and_one(doctor_env: DoctorEnvironment, servers: 
     [call] = servers[SINGAPORE].calls()
     assert call["model"] == "qwen-flash"
     assert call["body"]["max_tokens"] <= 16
+
+
+@pytest.mark.parametrize(("model", "check"), [("text-embedding-v4", "embeddings")])
+def test_an_endpoint_that_fails_beside_chat_is_a_warning(
+    doctor_env: DoctorEnvironment, servers: dict[str, RunningMockQwen], model: str, check: str
+) -> None:
+    servers[SINGAPORE].control({"faults": [{"model": model, "status": 404, "code": "model_not_found"}]})
+    doctor_env.keys(dashscope=KEYS[SINGAPORE])
+
+    assert states(doctor_env.rows(), SINGAPORE) == ALL_OF_DASHSCOPE | {check: "warning"}
 
 
 def test_a_provider_without_catalog_and_route_is_checked_with_a_model_that_it_lists(
@@ -135,7 +146,13 @@ def test_a_server_without_authentication_is_called_without_a_key(
 ) -> None:
     servers[RESELLER].control({"accepted_key": None, "models": ["qwen3:8b"]})
     own = {"base_url": f"{servers[RESELLER].url}/v1", "needs_key": False}
-    routes = {"qwen-plus": [{"model": "qwen3:8b"}], "qwen-max": None, "qwen-turbo": None}
+    routes = {
+        "qwen-plus": [{"model": "qwen3:8b"}],
+        "qwen-max": None,
+        "qwen-turbo": None,
+        "claude-*": None,
+        "claude-haiku-*": None,
+    }
     doctor_env.configure(providers={"ollama": own}, default_provider="ollama", routes=routes)
     assert states(doctor_env.rows(), "ollama") == ALL_WELL
 

@@ -1,7 +1,8 @@
 // Makes calls with the Node clients. Reads one JSON order a line on stdin, writes one JSON outcome a line on stdout.
 import { createInterface } from "node:readline";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, isStepCount, Output, streamText, tool } from "ai";
+import Anthropic from "@anthropic-ai/sdk";
+import { embedMany, generateText, isStepCount, Output, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
@@ -21,6 +22,7 @@ const openaiCalls = {
   models: (client) => client.models.list(),
   model: (client, { model }) => client.models.retrieve(model),
   respond: (client, body) => client.responses.create(body),
+  embed: (client, body) => client.embeddings.create(body),
 };
 
 // Reads a stream and returns each part with its arrival in seconds, and the error that ended it. Aborts the request
@@ -81,6 +83,29 @@ async function ai({ endpoint, call, body: { model, ...settings } }) {
   return { text, reasoningText, finishReason, totalUsage, output, steps: answer.steps.length };
 }
 
+async function aiEmbed({ endpoint, body: { model, values } }) {
+  const provider = createOpenAICompatible({ name: "gateway", ...endpoint });
+  const { embeddings, usage } = await embedMany({ model: provider.embeddingModel(model), values });
+  return { embeddings, usage };
+}
+
+const anthropicCalls = {
+  whole: (client, body) => client.messages.create(body),
+  streamed: (client, body) => client.messages.stream(body).finalMessage(),
+  count: (client, body) => client.messages.countTokens(body),
+};
+
+async function anthropic({ endpoint, call, body }) {
+  const answer = await anthropicCalls[call](new Anthropic(endpoint), body);
+  return { ...answer, _request_id: answer._request_id };
+}
+
+function anthropicFailure(error) {
+  const { status, message, requestID: request_id, type } = error;
+  const headers = Object.fromEntries(error.headers ?? []);
+  return { kind: error.constructor.name, status, type, message, request_id, headers };
+}
+
 function openaiFailure(error) {
   const { status, code, type, param, message } = error;
   const headers = Object.fromEntries(error.headers ?? []);
@@ -100,6 +125,8 @@ const clients = {
   "openai read": [readOpenai, openaiFailure],
   ai: [ai, aiFailure],
   "ai read": [readAi, aiFailure],
+  "ai embed": [aiEmbed, aiFailure],
+  anthropic: [anthropic, anthropicFailure],
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

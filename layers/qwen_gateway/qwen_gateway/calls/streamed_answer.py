@@ -21,7 +21,7 @@ def ignore_answer(_target: Target, _answer: Mapping[str, Any], _seconds_left: fl
     """Do nothing with an answer."""
 
 
-class AnswerStream:
+class StreamedAnswer:
     """The answer to an admitted call, as events for its client.
 
     Args:
