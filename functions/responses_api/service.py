@@ -1,7 +1,9 @@
 """OpenAI's Responses: parse, route, run; and the responses that the provider keeps, for the key that made them."""
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -9,7 +11,7 @@ from qwen_gateway import observability
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, ResponsesRequest
 from qwen_gateway.calls import BackgroundTask, MeteredCall, MeteredCalls, OnAnswer, ignore_answer
 from qwen_gateway.config import Endpoint, Provider
-from qwen_gateway.errors import LedgerUnavailable, ProviderError, RequestInvalid
+from qwen_gateway.errors import GatewayError, LedgerUnavailable, ProviderError, RequestInvalid
 from qwen_gateway.ledger import StoredResponse, response_unknown
 from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.routing import Target
@@ -19,6 +21,9 @@ from qwen_gateway.upstream.operations import responses as operations
 _ENDPOINT: Endpoint = "responses"
 _LIST_PARAMETERS = ("after", "limit", "order")
 _SECONDS_A_DAY = 86_400
+_READS_AT_ONCE = 8
+_PARTS = ("message", "reasoning")
+"""The parts of an output to which clients refer; calls of functions they send whole."""
 _BAD_REQUEST, _NOT_FOUND = 400, 404
 
 
@@ -37,12 +42,16 @@ class Routes(Protocol):
 class StoredResponses(Protocol):
     """Which key made which response with which target."""
 
-    def put(self, stored: StoredResponse) -> None:
-        """Put the item of a response, or raise LedgerUnavailable."""
+    def put(self, stored: StoredResponse, parts: Iterable[str]) -> None:
+        """Put the items of a response and of parts of its output, or raise LedgerUnavailable."""
         ...
 
     def find(self, key_id: str, response_id: str, now: float) -> StoredResponse:
         """Return the response of a key, or raise ResponseUnknown or LedgerUnavailable."""
+        ...
+
+    def find_by_part(self, key_id: str, part_id: str, now: float) -> StoredResponse:
+        """Return the response of a key whose output has a part; raises as `find`."""
         ...
 
 
@@ -58,11 +67,13 @@ class ResponsesService:
         """Answer a request within the remaining seconds of the invocation.
 
         Raises:
-            GatewayError: the request or its key was rejected; no provider was called, and there is no record.
+            GatewayError: the request or its key was rejected; no model was called, and there is no record.
         """
         call = self._calls.start(request, remaining_s)
         call.authenticate_before_parsing()
         asked = ResponsesRequest.parse(request.body)
+        if asked.references:
+            asked = asked.with_parts(self._read_parts(call, asked.references))
         targets = call.route(lambda: self._find_targets(asked, call.key_id))
         routed = RoutedRequest(asked.model, targets, asked.body)
         answer = call.stream if asked.streams else call.run
@@ -78,19 +89,40 @@ class ResponsesService:
         if request.query.get("stream") == "true":
             raise RequestInvalid("A stored response is not streamed. Leave out stream.", param="stream")
         call = self._calls.start(request, remaining_s)
-        return self._run_stored(call, request, operations.StoredResponse(_response_id(request)))
+        return self._run_stored(call, _response_id(request), operations.StoredResponse(_response_id(request)))
 
     def delete(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
         """Delete a response that the key has made; see `retrieve`."""
         call = self._calls.start(request, remaining_s)
-        return self._run_stored(call, request, operations.StoredResponse(_response_id(request), "DELETE"))
+        response_id = _response_id(request)
+        return self._run_stored(call, response_id, operations.StoredResponse(response_id, "DELETE"))
 
     def list_input(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
         """Return the input of a response that the key has made; see `retrieve`."""
         call = self._calls.start(request, remaining_s)
         query = {name: request.query[name] for name in _LIST_PARAMETERS if name in request.query}
         operation = operations.StoredResponse(_response_id(request), "GET", "input_items", query)
-        return self._run_stored(call, request, operation)
+        return self._run_stored(call, _response_id(request), operation)
+
+    def _read_parts(self, call: MeteredCall, references: Iterable[str]) -> dict[str, Any]:
+        """Return the parts of earlier responses by their ids, as the provider keeps them.
+
+        The AI SDK refers to them by default, and DashScope documents no references.
+        """
+        find = functools.partial(self._stored.find_by_part, call.key_id, now=time.time())
+        wanted = {each: call.route(functools.partial(find, each)) for each in references}
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            answers = pool.map(functools.partial(self._read, call), dict.fromkeys(wanted.values()))
+            parts = {part.get("id"): part for answer in answers for part in answer.get("output") or ()}
+        if missing := next((each for each in wanted if each not in parts), None):
+            raise response_unknown(missing)
+        return parts
+
+    def _read(self, call: MeteredCall, stored: StoredResponse) -> Mapping[str, Any]:
+        answer = self._run_stored(call, stored.id, operations.StoredResponse(stored.id))
+        if isinstance(answer.body, GatewayError):
+            raise answer.body
+        return answer.body
 
     def _find_targets(self, asked: ResponsesRequest, key_id: str) -> tuple[Target, ...]:
         """Return the targets; for a response that continues another one, only the target that has that one."""
@@ -106,10 +138,7 @@ class ResponsesService:
             raise response_unknown(previous, reason)
         return tuple((same or at_provider)[:1])
 
-    def _run_stored(
-        self, call: MeteredCall, request: HttpRequest, operation: operations.StoredResponse
-    ) -> JsonResponse:
-        response_id = _response_id(request)
+    def _run_stored(self, call: MeteredCall, response_id: str, operation: operations.StoredResponse) -> JsonResponse:
         targets = call.route(lambda: self._find_provider(response_id, call.key_id))
         answer = call.run_unmetered(operation, RoutedRequest(targets[0].model, targets, {}))
         if isinstance(answer.body, ProviderError) and _is_missing(answer.body, is_list="?" in operation.path):
@@ -132,9 +161,10 @@ class ResponsesService:
                 return
             expires_at = int(time.time()) + provider.response_days * _SECONDS_A_DAY
             stored = StoredResponse(key_id, response["id"], target, expires_at)
+            parts = [part["id"] for part in response.get("output") or () if _can_be_referred_to(part)]
 
             def write() -> bool:
-                self._stored.put(stored)
+                self._stored.put(stored, parts)
                 return True
 
             is_kept = None
@@ -144,6 +174,10 @@ class ResponsesService:
                 observability.logger().warning("stored response lost", extra=request.ids.log_fields())
 
         return put
+
+
+def _can_be_referred_to(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _PARTS and isinstance(part.get("id"), str)
 
 
 def _response_id(request: HttpRequest) -> str:

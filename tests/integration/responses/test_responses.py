@@ -223,7 +223,6 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "stream of wrong type": ({"stream": "yes"}, "stream"),
     "a tool of the chat's form": ({"tools": [{"function": {"name": "f"}}]}, "tools[0].type"),
     "background": ({"background": True}, "background"),
-    "a reference to an item": ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
 }
 
 

@@ -25,9 +25,9 @@ def make_response(gateway: Gateway, **fields: Any) -> str:
 
 
 def items(gateway: Gateway) -> list[dict[str, Any]]:
-    """Return the items of the usage table that are no records."""
+    """Return the items of the usage table that are no records, those of parts first."""
     found = gateway.aws.dynamodb.scan(TableName=gateway.aws.usage_table)["Items"]
-    return [item for item in found if item["sk"]["S"].startswith("RSP#")]
+    return sorted((item for item in found if not item["sk"]["S"].startswith("USE#")), key=lambda item: item["sk"]["S"])
 
 
 def assert_unknown(answer: Answer) -> None:
@@ -144,9 +144,9 @@ class TestTheItem:
         before = int(time.time())
         first = make_response(gateway)
 
-        (item,) = items(gateway)
-        assert item.keys() == {"pk", "sk", "provider", "model", "expires_at"}
-        assert item["sk"] == {"S": f"RSP#{first}"}
+        part, item = items(gateway)
+        assert item.keys() == part.keys() == {"pk", "sk", "response", "provider", "model", "expires_at"}
+        assert (item["sk"], part["response"]) == ({"S": f"RSP#{first}"}, {"S": first})
         assert (item["provider"], item["model"]) == ({"S": "dashscope"}, {"S": "qwen-plus"})
         assert before + SEVEN_DAYS_S <= int(item["expires_at"]["N"]) <= time.time() + SEVEN_DAYS_S
 
@@ -168,7 +168,7 @@ class TestTheItem:
         with run_fake_provider(respond_with(sse_response(whole_response("Hi.")))) as provider:
             gateway = make_gateway(provider.url)
             first = make_response(gateway)
-            (item,) = items(gateway)
+            _, item = items(gateway)
             old = {**item, "expires_at": {"N": str(int(time.time()) - 1)}}
             gateway.aws.dynamodb.put_item(TableName=gateway.aws.usage_table, Item=old)
 
@@ -187,6 +187,54 @@ class TestTheItem:
 
         assert answer.status == 200
         assert_unknown(gateway.respond(responses_request(previous_response_id=answer.body["id"])))
+
+
+class TestReferences:
+    """The AI SDK names messages and reasoning of earlier responses in place of their content."""
+
+    def test_they_are_sent_with_their_content(self, gateway: Gateway, provider: RunningMockQwen) -> None:
+        provider.control({"reasoning_tokens": 5})
+        output = gateway.respond(responses_request()).body["output"]
+        assert [part["type"] for part in output] == ["reasoning", "message"]
+        references = [{"type": "item_reference", "id": part["id"]} for part in output]
+
+        answer = gateway.respond(responses_request(input=[*references, {"role": "user", "content": "And now?"}]))
+
+        assert answer.status == 200
+        assert provider.calls()[-1]["body"]["input"] == [*output, {"role": "user", "content": "And now?"}]
+
+    def test_a_request_with_them_may_fall_back(self, make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
+        gateway = make_gateway(provider.url, attempts=4)
+        (part,) = gateway.respond(responses_request()).body["output"]
+        provider.control({"faults": [{"model": "qwen-plus", "status": 503, "code": "ModelUnavailable", "times": 9}]})
+
+        answer = gateway.respond(responses_request(input=[{"type": "item_reference", "id": part["id"]}]))
+
+        assert (answer.status, answer.headers["x-gateway-model"]) == (200, "qwen-flash")
+
+    def test_those_of_another_key_and_forged_ones_are_unknown(
+        self, gateway: Gateway, provider: RunningMockQwen
+    ) -> None:
+        (part,) = gateway.respond(responses_request()).body["output"]
+        another = gateway.add_key()
+
+        for reference in (part["id"], "msg_unknown", "../x", RESPONSE_ID):
+            asked = responses_request(input=[{"type": "item_reference", "id": reference}])
+            assert_unknown(gateway.respond(asked, key=another))
+        assert len(provider.calls()) == 1
+
+    def test_a_part_is_no_response(self, gateway: Gateway) -> None:
+        (part,) = gateway.respond(responses_request()).body["output"]
+
+        assert_unknown(gateway.stored("GET", part["id"]))
+        assert_unknown(gateway.respond(responses_request(previous_response_id=part["id"])))
+
+    def test_one_that_the_provider_forgot_is_unknown(self, gateway: Gateway) -> None:
+        made = gateway.respond(responses_request()).body
+        gateway.stored("DELETE", made["id"])
+
+        reference = {"type": "item_reference", "id": made["output"][0]["id"]}
+        assert_unknown(gateway.respond(responses_request(input=[reference])))
 
 
 class TestReadingAndDeleting:

@@ -3,6 +3,7 @@
 The provider judges the items of the input and the tools: clients send more of them than one of them documents.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Discriminator, Field, Tag
@@ -64,6 +65,16 @@ class ResponsesRequest(NamedTuple):
         return self.body.get("previous_response_id")
 
     @property
+    def references(self) -> list[str]:
+        """The ids of parts of earlier responses to which the input refers, in place of their content."""
+        return [item["id"] for item in _list_items(self.body) if _is_reference(item)]
+
+    def with_parts(self, parts: Mapping[str, Any]) -> "ResponsesRequest":
+        """Return this request with the content of the parts, by their ids."""
+        items = [parts[item["id"]] if _is_reference(item) else item for item in _list_items(self.body)]
+        return self._replace(body={**self.body, "input": items})
+
+    @property
     def is_stored(self) -> bool:
         """Whether the provider keeps the response, as it does by default."""
         return self.body.get("store") is not False
@@ -93,11 +104,11 @@ def _check_state(body: dict[str, Any]) -> None:
         # All conversations of the provider's account are in reach of its key, and no key of the gateway made any.
         message = "Conversation not found: conversations are not served here. Continue with previous_response_id."
         raise ResponseUnknown(message, param="conversation")
-    items = body["input"] if isinstance(body["input"], list) else []
-    if any(isinstance(item, dict) and item.get("type") == _REFERENCE for item in items):
-        message = f"input: an {_REFERENCE} is not served. Send the item itself, or continue with previous_response_id."
-        raise RequestInvalid(message, param="input")
 
 
-_REFERENCE = "item_reference"
-"""It names an item in the provider's account, which any key of the gateway could have made."""
+def _list_items(body: Mapping[str, Any]) -> list[Any]:
+    return body["input"] if isinstance(body["input"], list) else []
+
+
+def _is_reference(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "item_reference" and isinstance(item.get("id"), str)

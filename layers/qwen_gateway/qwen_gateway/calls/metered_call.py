@@ -32,7 +32,6 @@ from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable, LimitRefused, RequestRefused
 from qwen_gateway.ledger import AdmissionRefused, Caller, KeySnapshot, token
-from qwen_gateway.routing import Target
 from qwen_gateway.upstream import BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest, allow_attempt
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
@@ -97,15 +96,15 @@ class MeteredCall:
         if is_large and not self._calls.admissions.was_valid(self._caller.token_hash):
             self.authenticate()
 
-    def route(self, find_targets: Callable[[], tuple[Target, ...]]) -> tuple[Target, ...]:
-        """Return the targets. That there are none is told to known keys only.
+    def route[Found](self, find: Callable[[], Found]) -> Found:
+        """Return what a request needs, such as its targets. That there is nothing is told to known keys only.
 
         Raises:
             KeyRefused: there are none, and the key is not accepted.
             RequestRefused: there are none.
         """
         try:
-            return find_targets()
+            return find()
         except RequestRefused:
             self.authenticate()
             raise
