@@ -16,7 +16,7 @@ from qwen_gateway.ledger import StoredResponse, response_unknown
 from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import RoutedRequest
-from qwen_gateway.upstream.operations import responses as operations
+from qwen_gateway.upstream.operations.responses import RESPONSES, StoredResponseOperation
 
 _ENDPOINT: Endpoint = "responses"
 _LIST_PARAMETERS = ("after", "limit", "order")
@@ -78,7 +78,7 @@ class ResponsesService:
         routed = RoutedRequest(asked.model, targets, asked.body)
         answer = call.stream if asked.streams else call.run
         on_answer = self._keep(call.key_id, request) if asked.is_stored else ignore_answer
-        return answer(operations.RESPONSES, routed, responses_limits, on_answer)
+        return answer(RESPONSES, routed, responses_limits, on_answer)
 
     def retrieve(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
         """Return a response that the key has made. As with the other calls below, nothing is billed or recorded.
@@ -88,21 +88,33 @@ class ResponsesService:
         """
         if request.query.get("stream") == "true":
             raise RequestInvalid("A stored response is not streamed. Leave out stream.", param="stream")
-        call = self._calls.start(request, remaining_s)
-        return self._run_stored(call, _response_id(request), operations.StoredResponse(_response_id(request)))
+        operation = StoredResponseOperation(_response_id(request))
+        return self._run_stored(self._calls.start(request, remaining_s), operation)
 
     def delete(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
         """Delete a response that the key has made; see `retrieve`."""
-        call = self._calls.start(request, remaining_s)
-        response_id = _response_id(request)
-        return self._run_stored(call, response_id, operations.StoredResponse(response_id, "DELETE"))
+        operation = StoredResponseOperation(_response_id(request), "DELETE")
+        return self._run_stored(self._calls.start(request, remaining_s), operation)
 
     def list_input(self, request: HttpRequest, remaining_s: float) -> JsonResponse:
         """Return the input of a response that the key has made; see `retrieve`."""
-        call = self._calls.start(request, remaining_s)
         query = {name: request.query[name] for name in _LIST_PARAMETERS if name in request.query}
-        operation = operations.StoredResponse(_response_id(request), "GET", "input_items", query)
-        return self._run_stored(call, _response_id(request), operation)
+        operation = StoredResponseOperation(_response_id(request), "GET", "input_items", query)
+        return self._run_stored(self._calls.start(request, remaining_s), operation)
+
+    def _find_targets(self, asked: ResponsesRequest, key_id: str) -> tuple[Target, ...]:
+        """Return the targets; for a response that continues another one, only the target that has that one."""
+        targets = self._routes.serving(asked.model, _ENDPOINT)
+        previous = asked.previous_response_id
+        if previous is None:
+            return targets
+        kept = self._stored.find(key_id, previous, time.time()).target
+        at_provider = [target for target in targets if target.provider == kept.provider]
+        same = [target for target in at_provider if target == kept]
+        if not at_provider:
+            reason = f" It was made at {kept.provider}, where the model {asked.model[:100]!r} has no target (any more)."
+            raise response_unknown(previous, reason)
+        return tuple((same or at_provider)[:1])
 
     def _read_parts(self, call: MeteredCall, references: Iterable[str]) -> dict[str, Any]:
         """Return the parts of earlier responses by their ids, as the provider keeps them.
@@ -119,30 +131,16 @@ class ResponsesService:
         return parts
 
     def _read(self, call: MeteredCall, stored: StoredResponse) -> Mapping[str, Any]:
-        answer = self._run_stored(call, stored.id, operations.StoredResponse(stored.id))
+        answer = self._run_stored(call, StoredResponseOperation(stored.id))
         if isinstance(answer.body, GatewayError):
             raise answer.body
         return answer.body
 
-    def _find_targets(self, asked: ResponsesRequest, key_id: str) -> tuple[Target, ...]:
-        """Return the targets; for a response that continues another one, only the target that has that one."""
-        targets = self._routes.serving(asked.model, _ENDPOINT)
-        previous = asked.previous_response_id
-        if previous is None:
-            return targets
-        kept = self._stored.find(key_id, previous, time.time()).target
-        at_provider = [target for target in targets if target.provider == kept.provider]
-        same = [target for target in at_provider if target == kept]
-        if not at_provider:
-            reason = f" It was made at {kept.provider}, where the model {asked.model[:100]!r} has no target (any more)."
-            raise response_unknown(previous, reason)
-        return tuple((same or at_provider)[:1])
-
-    def _run_stored(self, call: MeteredCall, response_id: str, operation: operations.StoredResponse) -> JsonResponse:
-        targets = call.route(lambda: self._find_provider(response_id, call.key_id))
+    def _run_stored(self, call: MeteredCall, operation: StoredResponseOperation) -> JsonResponse:
+        targets = call.route(lambda: self._find_provider(operation.response_id, call.key_id))
         answer = call.run_unmetered(operation, RoutedRequest(targets[0].model, targets, {}))
         if isinstance(answer.body, ProviderError) and _is_missing(answer.body, is_list="?" in operation.path):
-            return answer._replace(body=response_unknown(response_id))
+            return answer._replace(body=response_unknown(operation.response_id))
         return answer
 
     def _find_provider(self, response_id: str, key_id: str) -> tuple[Target, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from qwen_gateway.api import ANTHROPIC, OPENAI, WireFormat
+from qwen_gateway.api import ANTHROPIC, HTTP_ERRORS, OPENAI, WireFormat
 from qwen_gateway.errors import (
     DependencyFailed,
     EndpointNotServed,
@@ -13,9 +13,10 @@ from qwen_gateway.errors import (
     LedgerUnavailable,
     ModelUnknown,
     ProviderError,
+    ProviderResponseMissing,
     RequestInvalid,
-    RequestRefused,
     RequestTooLarge,
+    ResponseUnknown,
 )
 
 _NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
@@ -151,7 +152,18 @@ _RESPONSE_ID = {
 }
 _OF_THE_KEY = "Only for the key that made it, and for as long as the provider keeps it."
 _UNMETERED = "It costs nothing, has no limits but the key itself, and leaves no record."
-_STORED_ERRORS = (RequestRefused, KeyRefused, InternalError, DependencyFailed, ProviderError)
+_STORED_ERRORS = (
+    RequestInvalid,
+    RequestTooLarge,
+    ResponseUnknown,
+    KeyRefused,
+    InternalError,
+    DependencyFailed,
+    ProviderError,
+)
+_OF_STORED_RESPONSES = (ResponseUnknown, ProviderResponseMissing)
+_METERED_ERRORS = tuple(kind for kind in HTTP_ERRORS if not issubclass(kind, _OF_STORED_RESPONSES))
+"""The errors of calls that leave a record and refer to no stored response."""
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/chat/completions"): Operation(
@@ -159,7 +171,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         summary="Answer a chat",
         description="A call that was let through leaves one usage record, answered or not.",
         response="ChatCompletion",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT,),
         request="ChatRequest",
@@ -179,7 +191,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "answered or none. A call that was let through leaves one usage record, answered or not."
         ),
         response="Embeddings",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=("x-request-id", *PROVIDER_HEADERS[:3], *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT,),
         request="EmbeddingsRequest",
@@ -252,7 +264,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "and types, with `code` and `param` beside. A call that was let through leaves one usage record."
         ),
         response="Message",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT, *_PASSED),
         request="MessagesRequest",
@@ -271,7 +283,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         response="TokenCount",
         errors=(
             *(RequestInvalid, RequestTooLarge, ModelUnknown, EndpointNotServed),
-            *(KeyRefused, InternalError, DependencyFailed, ProviderError),
+            *(KeyRefused, InternalError, DependencyFailed),
+            *(kind for kind in _METERED_ERRORS if issubclass(kind, ProviderError)),
         ),
         headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS[:3]),
         parameters=(_TIMEOUT, *_PASSED),

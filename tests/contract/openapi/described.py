@@ -14,7 +14,10 @@ Route = tuple[str, str]
 FILE = ROOT / "docs/openapi.json"
 CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
 EMBED, MESSAGE, COUNT = ("POST", "/v1/embeddings"), ("POST", "/v1/messages"), ("POST", "/v1/messages/count_tokens")
-ROUTES = (CHAT, EMBED, MESSAGE, COUNT, LIST, SHOW)
+RESPOND, STORED = ("POST", "/v1/responses"), "/v1/responses/{response_id}"
+READ, DELETE, LIST_INPUT = ("GET", STORED), ("DELETE", STORED), ("GET", f"{STORED}/input_items")
+ROUTES = (CHAT, EMBED, RESPOND, MESSAGE, COUNT, LIST, SHOW)
+STORED_ROUTES = (READ, DELETE, LIST_INPUT)
 """The paths of the template. OpenAPI has no notation for a parameter that may contain slashes."""
 HTTP_HEADERS = frozenset({"content-type", "content-length", "cache-control"})
 """Headers that the document does not describe."""

@@ -107,7 +107,7 @@ class Responses:
 RESPONSES = Responses()
 
 
-class StoredResponse:
+class StoredResponseOperation:
     """The operation that reads or deletes a response that the provider keeps, or lists its input. Nobody bills it.
 
     Args:
@@ -121,6 +121,7 @@ class StoredResponse:
     api_family: ApiFamily = "openai"
 
     def __init__(self, response_id: str, method: Method = "GET", part: str = "", query: Mapping[str, str] = {}) -> None:
+        self.response_id = response_id
         self.method: Method = method
         path = f"/responses/{response_id}" + (f"/{part}" if part else "")
         self.path = f"{path}?{urlencode(query)}" if query else path
