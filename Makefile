@@ -96,7 +96,7 @@ bench-memory: .venv ## measure the memory of the chat function with the largest 
 bench-upstream: .venv ## measure the library against the mock Qwen (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench upstream $(OPTIONS)
 
-bench-endpoints: .venv ## compare embeddings and messages with chat and the provider (OPTIONS=--json)
+bench-endpoints: .venv ## compare the other endpoints with chat and the provider (OPTIONS=--json)
 	@$(BIN)/python -m tools.bench endpoints $(OPTIONS)
 
 bench-pricing: .venv ## measure what prices add to a start and to a call (OPTIONS=--json)

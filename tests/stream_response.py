@@ -97,6 +97,26 @@ class MessageStream(NamedTuple):
         return error
 
 
+class ResponseEvents(MessageStream):
+    """The response to a request for a streamed response (OpenAI's Responses): named events, or an error in JSON."""
+
+    @property
+    def text(self) -> str:
+        """The deltas of text, joined."""
+        return "".join(event["delta"] for name, event in self.events if name == "response.output_text.delta")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its last event says that the response is complete."""
+        return self.names[-1] in {"response.completed", "response.incomplete"}
+
+    @property
+    def final(self) -> dict[str, Any]:
+        """The response in the last event."""
+        response: dict[str, Any] = self.events[-1][1]["response"]
+        return response
+
+
 def _parse_named_event(event: str) -> tuple[str, dict[str, Any]]:
     name, *data = event.split("\n")
     assert name.startswith("event: ")

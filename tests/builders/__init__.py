@@ -9,6 +9,7 @@ from tests.builders.events import (
     models_event,
     post_event,
     proxy_event,
+    responses_request,
     usage_event,
 )
 from tests.builders.ledger import (
@@ -59,6 +60,7 @@ __all__ = [
     "old_key_item",
     "post_event",
     "proxy_event",
+    "responses_request",
     "split_at",
     "stream",
     "text_chunks",

@@ -68,6 +68,11 @@ def messages_request(**fields: Any) -> dict[str, Any]:
     return {"model": "qwen-plus", "max_tokens": 100, "messages": [{"role": "user", "content": "Say hello."}], **fields}
 
 
+def responses_request(**fields: Any) -> dict[str, Any]:
+    """Return the smallest valid request for a response, with `fields` added or replaced."""
+    return {"model": "qwen-plus", "input": "Say hello.", **fields}
+
+
 def post_event(path: str, body: Any, token: str | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """Return a POST. A body other than str, bytes or None is serialized as JSON."""
     sent = body if isinstance(body, str | bytes | None) else json.dumps(body)

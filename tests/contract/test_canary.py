@@ -17,6 +17,7 @@ OF_THE_API = {
     "embeddings": "EmbeddingsFunction",
     "messages": "MessagesFunction",
     "models": "ModelsFunction",
+    "responses": "ResponsesFunction",
     "usage": "UsageFunction",
 }
 """The functions that a release changes gradually, by their ids in the alarm."""

@@ -20,6 +20,8 @@ from tests.builders import (
     messages_request,
     models_event,
     post_event,
+    proxy_event,
+    responses_request,
     token,
     usage_event,
 )
@@ -159,6 +161,18 @@ def messages_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[di
     yield post_event(path, messages_request(), key), 502
 
 
+def responses_scenarios(key: str, provider: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield events that cover every AWS call of the function of Responses, with the expected status."""
+    path = "/v1/responses"
+    yield post_event(path, responses_request(), key), 200
+    yield post_event(path, responses_request(stream=True), key), 200
+    yield post_event(path, responses_request(previous_response_id="resp_unknown"), key), 404
+    yield post_event(path, responses_request(), token()), 401
+    yield proxy_event("GET", f"{path}/{{response_id}}", headers={"Authorization": f"Bearer {key}"}), 404
+    provider.control({"faults": [{"status": 401, "code": "invalid_api_key", "times": 9}]})
+    yield post_event(path, responses_request(), key), 502
+
+
 def models_scenarios(key: str, _: RunningMockQwen) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield events that cover every AWS call of the models function, with the expected status."""
     yield models_event(key), 200
@@ -178,6 +192,7 @@ SCENARIOS = {
     "EmbeddingsFunction": embeddings_scenarios,
     "MessagesFunction": messages_scenarios,
     "ModelsFunction": models_scenarios,
+    "ResponsesFunction": responses_scenarios,
     "UsageFunction": usage_scenarios,
 }
 

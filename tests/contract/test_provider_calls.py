@@ -19,7 +19,7 @@ IMPORTED = frozenset({"RoutedRequest"})
 STARTUP = "startup.py"
 ROOMS = frozenset({"upstream", "calls", "library", "__init__.py", STARTUP})
 """What of the layer may use the providers' client; its door exports the library."""
-UNMETERED = {"messages": {"COUNT_TOKENS"}}
+UNMETERED = {"messages": {"COUNT_TOKENS"}, "responses_api": {"operation: StoredResponseOperation"}}
 """The kinds of calls, by function, that take no hold and leave no record, because no provider bills them."""
 OWN_CONNECTIONS = frozenset({"coldstart.py", "runtime"})
 """Modules of the layer with connections of their own: to warm one up, and to the Lambda Runtime API."""
@@ -103,12 +103,19 @@ def test_the_startup_only_hands_the_client_over() -> None:
 
 
 def find_unmetered(source: str) -> set[str]:
-    """Return the operations of the calls that take no hold; an argument that is no name counts as `?`."""
+    """Return the operations of the calls that take no hold, a parameter with its type; no name counts as `?`."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     first = [
         call.args[0] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "run_unmetered"
     ]
-    return {argument.id if isinstance(argument, ast.Name) else "?" for argument in first}
+    parameters = {
+        each.arg: f"{each.arg}: {ast.unparse(each.annotation)}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+        for each in node.args.args
+        if each.annotation
+    }
+    return {parameters.get(each.id, each.id) if isinstance(each, ast.Name) else "?" for each in first}
 
 
 def test_only_the_named_calls_are_not_metered(template: Template) -> None:

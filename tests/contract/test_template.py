@@ -38,6 +38,10 @@ STREAMED = {
     ("POST", "/v1/embeddings"): "EmbeddingsFunction",
     ("POST", "/v1/messages"): "MessagesFunction",
     ("POST", "/v1/messages/count_tokens"): "MessagesFunction",
+    ("POST", "/v1/responses"): "ResponsesFunction",
+    ("GET", "/v1/responses/{response_id}"): "ResponsesFunction",
+    ("DELETE", "/v1/responses/{response_id}"): "ResponsesFunction",
+    ("GET", "/v1/responses/{response_id}/input_items"): "ResponsesFunction",
 }
 """The routes to functions on our loop. A response may be a stream, or larger than the 6 MB that Lambda buffers."""
 SERVED = {*STREAMED, ("GET", "/v1/models"), ("GET", "/v1/models/{model+}"), ("GET", "/v1/usage")}
@@ -128,7 +132,7 @@ def test_every_route_invokes_the_live_alias(template: Template) -> None:
     for method, path in SERVED:
         (called,) = re.findall(r"/functions/\$\{(\w+)\}/", get_integration(template, method, path)["uri"]["Fn::Sub"])
         assert called in aliases
-        pattern = f"/{method}{path.replace('{model+}', '*')}"
+        pattern = f"/{method}{re.sub('{[^}]+}', '*', path)}"
         assert any(
             permission["FunctionName"] == {"Ref": called} and permission["SourceArn"]["Fn::Sub"][0].endswith(pattern)
             for permission in find_resources(template, "AWS::Lambda::Permission").values()
@@ -224,6 +228,7 @@ def test_the_logs_of_lost_usage_records_are_retained(template: Template) -> None
         "ChatLogGroup": ("RetainExceptOnCreate", "Retain"),
         "EmbeddingsLogGroup": ("RetainExceptOnCreate", "Retain"),
         "MessagesLogGroup": ("RetainExceptOnCreate", "Retain"),
+        "ResponsesLogGroup": ("RetainExceptOnCreate", "Retain"),
         "ModelsLogGroup": (None, None),
         "UsageLogGroup": (None, None),
         "AccessLogGroup": (None, None),

@@ -8,9 +8,23 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.builders import chat_request, embeddings_request, garbage_token, messages_request, mistype_token
+from tests.builders import (
+    chat_request,
+    embeddings_request,
+    garbage_token,
+    messages_request,
+    mistype_token,
+    responses_request,
+)
 from tests.recorder import keys
-from tests.recorder.summary import ANSWERED, STREAMED, STREAMED_MESSAGE, STREAMED_WITH_USAGE, AnswerSummary
+from tests.recorder.summary import (
+    ANSWERED,
+    STREAMED,
+    STREAMED_MESSAGE,
+    STREAMED_RESPONSE,
+    STREAMED_WITH_USAGE,
+    AnswerSummary,
+)
 
 _CLIENT = {
     "host": "gateway.example",
@@ -75,6 +89,16 @@ def _message(token: str | None = keys.ACTIVE, path: str = "", **fields: Any) -> 
 def _message_with_api_key() -> Sample:
     sample = _message(None)
     return dataclasses.replace(sample, headers=sample.headers | {"x-api-key": keys.ACTIVE})
+
+
+def _respond(token: str | None = keys.ACTIVE, **fields: Any) -> Sample:
+    """Return the smallest valid request for a response, with `fields` added or replaced."""
+    return _post("/v1/responses", responses_request(**fields), token)
+
+
+def _stored(method: str, token: str | None = keys.ACTIVE, part: str = "") -> Sample:
+    """Return a request for a response that no key has made."""
+    return Sample(method=method, path=f"/v1/responses/resp_unknown{part}", headers=_headers(token))
 
 
 def _models(path: str = "", token: str | None = keys.ACTIVE) -> Sample:
@@ -177,6 +201,26 @@ _MESSAGES = {
         thinking={"type": "enabled", "budget_tokens": 50},
     ).expect_error(400, "invalid_request", "tool_choice"),
 }
+_RESPONSES = {
+    "answered": _respond(),
+    "streamed": _respond(stream=True).expect(STREAMED_RESPONSE),
+    "key-missing": _respond(None).expect_error(401, "missing_api_key"),
+    "key-revoked": _respond(keys.REVOKED).expect_error(401, "revoked_api_key"),
+    "budget-spent": _respond(keys.SPENT).expect_error(402, "budget_exhausted"),
+    "cost-without-a-bound": _respond(keys.WITH_BUDGET, tools=[{"type": "web_search"}]).expect_error(
+        400, "cost_unbounded"
+    ),
+    "background": _respond(background=True).expect_error(400, "invalid_request", "background"),
+    "conversation": _respond(conversation="conv_1").expect_error(404, "response_not_found", "conversation"),
+    "input-empty": _respond(input=[]).expect_error(400, "invalid_request", "input"),
+    "model-unknown": _respond(model="qwen-imaginary").expect_error(404, "model_not_found", "model"),
+    "previous-response-unknown": _respond(previous_response_id="resp_unknown").expect_error(404, "response_not_found"),
+    "refused-by-the-provider": _respond(reasoning={"effort": "extreme"}).expect_error(400, "provider_refused"),
+    "stored-unknown": _stored("GET").expect_error(404, "response_not_found"),
+    "stored-unknown-deleted": _stored("DELETE").expect_error(404, "response_not_found"),
+    "stored-unknown-input-items": _stored("GET", part="/input_items").expect_error(404, "response_not_found"),
+    "stored-key-missing": _stored("GET", None).expect_error(401, "missing_api_key"),
+}
 SAMPLES = {
     f"{folder}/{name}": sample
     for folder, samples in (
@@ -184,6 +228,7 @@ SAMPLES = {
         ("embeddings", _EMBEDDINGS),
         ("messages", _MESSAGES),
         ("models", _MODELS),
+        ("responses", _RESPONSES),
         ("usage", _USAGE),
     )
     for name, sample in samples.items()

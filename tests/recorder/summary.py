@@ -35,6 +35,20 @@ STREAMED_MESSAGE = AnswerSummary(
         "message_stop",
     ),
 )
+STREAMED_RESPONSE = AnswerSummary(
+    200,
+    events=(
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ),
+)
 STREAMED_WITH_USAGE = AnswerSummary(200, events=("output", "usage", DONE))
 
 

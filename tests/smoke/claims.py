@@ -46,6 +46,7 @@ class Claim(Enum):
     LARGE_ANSWERS = ("Embeddings", "an answer above the 6 MB that Lambda buffers")
     MESSAGES = ("Anthropic's Messages", "a whole message and a stream with named events, recorded with their tokens")
     MESSAGE_ERRORS = ("Anthropic's Messages", "errors have Anthropic's shape, and the root answers HEAD")
+    RESPONSES = ("Any OpenAI client", "a response, whole and streamed, continued, read and deleted by its key")
     IDLE_COST = (
         "No resource runs while there are no requests",
         "no cost without requests",

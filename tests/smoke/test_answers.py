@@ -30,7 +30,7 @@ ERRORS: dict[str, tuple[Send, int, str]] = {
         401,
         "invalid_api_key",
     ),
-    "an unknown route": (lambda http: http.post("responses", json={}), 404, "unknown_route"),
+    "an unknown route": (lambda http: http.post("unknown", json={}), 404, "unknown_route"),
     "a wrong field": (lambda http: http.post(CHAT, json=chat_request(n=9)), 400, "invalid_request"),
     "a wrong field of a stream": (
         lambda http: http.post(CHAT, json=chat_request(n=9, stream=True)),

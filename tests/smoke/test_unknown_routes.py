@@ -13,8 +13,10 @@ ROUTES = [
     ("POST", "/unknown"),
     ("POST", "/chat/completions"),
     ("GET", "/v1"),
-    ("POST", "/v1/responses"),
+    ("GET", "/v1/responses"),
     ("POST", "/v1/responses/unknown"),
+    ("GET", "/v1/responses/unknown/unknown"),
+    ("DELETE", "/v1/responses/unknown/input_items"),
     ("DELETE", "/v1/chat"),
     ("POST", "/v1/chat/unknown"),
     ("GET", "/v1/chat/completions"),
@@ -60,7 +62,7 @@ def test_an_unknown_route_is_not_found_with_any_content_type(
 ) -> None:
     headers = {"authorization": f"Bearer {target.api_key}"} | ({"content-type": content_type} if content_type else {})
 
-    answer = httpx2.post(f"{stage_url}/v1/responses", content=b"{}", headers=headers, timeout=60)
+    answer = httpx2.post(f"{stage_url}/v1/unknown", content=b"{}", headers=headers, timeout=60)
 
     check_not_found(answer, target.api_key)
 

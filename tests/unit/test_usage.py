@@ -116,6 +116,41 @@ def test_anthropics_usage_is_mapped(usage: dict[str, Any], expected: Usage) -> N
     assert Usage.parse_anthropic(usage, thought=True) == expected._replace(thought=True)
 
 
+RESPONSES: dict[str, tuple[dict[str, Any], Usage]] = {
+    "input and output": ({"input_tokens": 7, "output_tokens": 3}, Usage(tokens_in=7, tokens_out=3)),
+    "details": (
+        {
+            "input_tokens": 7,
+            "input_tokens_details": {"cached_tokens": 5},
+            "output_tokens": 3,
+            "output_tokens_details": {"reasoning_tokens": 2},
+        },
+        Usage(tokens_in=7, tokens_out=3, tokens_cached=5, tokens_thinking=2),
+    ),
+    "what the session cache wrote": (
+        {
+            "input_tokens": 9,
+            "output_tokens": 3,
+            "x_details": [
+                {"prompt_tokens_details": {"cache_creation_input_tokens": 6, "cache_type": "ephemeral"}},
+            ],
+        },
+        Usage(tokens_in=9, tokens_out=3, tokens_cache_write=6, cache_type="ephemeral"),
+    ),
+    "searches": (
+        {"input_tokens": 7, "output_tokens": 3, "x_tools": {"web_search": {"count": 2}}},
+        Usage(tokens_in=7, tokens_out=3, searches=2),
+    ),
+    "nothing": ({}, Usage()),
+    "details that are none": ({"input_tokens": -1, "x_details": [7], "x_tools": []}, Usage()),
+}
+
+
+@pytest.mark.parametrize(("usage", "expected"), RESPONSES.values(), ids=RESPONSES)
+def test_the_usage_of_responses_is_mapped(usage: dict[str, Any], expected: Usage) -> None:
+    assert Usage.parse_responses(usage) == expected
+
+
 def test_the_usage_of_several_calls_is_their_sum() -> None:
     assert sum_usage([Usage(3, 0), Usage(None, 0), Usage(4, None)]) == Usage(7, 0)
     assert sum_usage([Usage()]) == Usage()

@@ -20,7 +20,15 @@ from typing import Any, NamedTuple
 import httpx2
 
 from qwen_gateway import config
-from qwen_gateway.api import ANTHROPIC, OPENAI, EventStreamResponse, HttpRequest, JsonPartsResponse, WireFormat
+from qwen_gateway.api import (
+    ANTHROPIC,
+    OPENAI,
+    EventStreamResponse,
+    HttpRequest,
+    JsonPartsResponse,
+    ResponsesFormat,
+    WireFormat,
+)
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.calls.split_call import MAX_PARTS_AT_ONCE
 from qwen_gateway.ledger import Admission, ApiKey, KeySnapshot, UsageRecord, WinningRecord, token
@@ -28,6 +36,7 @@ from qwen_gateway.pricing import Prices
 from qwen_gateway.pricing.embeddings_limits import embeddings_limits
 from qwen_gateway.pricing.messages_limits import messages_limits
 from qwen_gateway.pricing.request_limits import chat_limits
+from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.request_ids import RequestIds
 from qwen_gateway.routing import Routes
@@ -36,6 +45,7 @@ from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.operations.embeddings import EMBEDDINGS, join_answers, split_rows
 from qwen_gateway.upstream.operations.messages import MESSAGES
+from qwen_gateway.upstream.operations.responses import RESPONSES
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from qwen_gateway.upstream.transport import Address
 from qwen_gateway_cli.console import refuse, show, show_table
@@ -44,7 +54,7 @@ from qwen_gateway_cli.stack import find_repository_root
 from qwen_gateway_cli.upstream import build_mock_upstream
 from tools.bench.report import describe_run
 
-_FUNCTIONS = ("chat", "embeddings", "messages")
+_FUNCTIONS = ("chat", "embeddings", "messages", "responses_api")
 _IMPORT_ROUNDS = 9
 _STREAMS = 200
 _EARLY, _LATE = 100, 1_000
@@ -56,6 +66,7 @@ _STREAMED: dict[str, Any] = {
     "max_tokens": 100,
     "stream": True,
 }
+_RESPONSE: dict[str, Any] = {"model": "qwen-flash", "input": "Say hello.", "max_output_tokens": 100, "stream": True}
 _ROW_ROUNDS = 5
 _LATENCY_MS = 200
 _ROWS = [f"This is row {number} of many." for number in range(1_000)]
@@ -71,7 +82,7 @@ class Measured(NamedTuple):
     first_event_ms: dict[str, tuple[float, float]]
     rows_ms: tuple[float, float]
     peak_mb: tuple[float, float]
-    """The memory of this process after the first streams of messages, and after a thousand."""
+    """The memory of this process after the first streams of messages and of Responses, and after a thousand of each."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the medians for a program."""
@@ -83,7 +94,7 @@ class Measured(NamedTuple):
                 name: {"bare": round(direct, 2), "whole": round(relayed, 2), "added": round(relayed - direct, 2)}
                 for name, (direct, relayed) in self.first_event_ms.items()
             },
-            "messages_peak_mb": {str(_EARLY): round(self.peak_mb[0], 1), str(_LATE): round(self.peak_mb[1], 1)},
+            "streams_peak_mb": {str(_EARLY): round(self.peak_mb[0], 1), str(_LATE): round(self.peak_mb[1], 1)},
             "rows": {
                 "rows": len(_ROWS),
                 "at_once": MAX_PARTS_AT_ONCE,
@@ -107,7 +118,8 @@ class Measured(NamedTuple):
         ]
         show_table(("endpoint", "provider", "gateway", "added"), rows)
         early, late = self.peak_mb
-        show(f"\nPeak memory after {_EARLY} and {_LATE} streams of messages: {early:.1f} and {late:.1f} MB")
+        streams = f"{_EARLY} and {_LATE} streams of messages and of Responses"
+        show(f"\nPeak memory after {streams}: {early:.1f} and {late:.1f} MB")
         show(f"\n{len(_ROWS)} rows in calls of ten, {MAX_PARTS_AT_ONCE} at once, each answered after {_LATENCY_MS} ms")
         names = ("bare_ms", "whole_ms", "ratio", "goal")
         show_table(
@@ -200,18 +212,25 @@ def _measure_import_ms(function: str) -> float:
 
 
 def _measure_first_events(gateway: _Gateway) -> dict[str, tuple[float, float]]:
-    def call(operation: Any) -> Callable[[], Iterator[bytes]]:
-        return lambda: gateway.call_provider(operation, _STREAMED)
+    def call(operation: Any, body: dict[str, Any] = _STREAMED) -> Callable[[], Iterator[bytes]]:
+        return lambda: gateway.call_provider(operation, body)
 
     return {
         "chat": _compare(call(CHAT), _relay(gateway, CHAT, chat_limits, OPENAI)),
         "messages": _compare(call(MESSAGES), _relay(gateway, MESSAGES, messages_limits, ANTHROPIC)),
+        "responses": _compare(call(RESPONSES, _RESPONSE), _relay_responses(gateway)),
     }
 
 
-def _relay(gateway: _Gateway, operation: Any, limits: Any, wire: WireFormat) -> Callable[[], Iterator[bytes]]:
+def _relay_responses(gateway: _Gateway) -> Callable[[], Iterator[bytes]]:
+    return _relay(gateway, RESPONSES, responses_limits, ResponsesFormat(), _RESPONSE)
+
+
+def _relay(
+    gateway: _Gateway, operation: Any, limits: Any, wire: WireFormat, body: dict[str, Any] = _STREAMED
+) -> Callable[[], Iterator[bytes]]:
     def events() -> Iterator[bytes]:
-        response = gateway.start(wire).stream(operation, gateway.route(_STREAMED), limits)
+        response = gateway.start(wire).stream(operation, gateway.route(body), limits)
         if not isinstance(response, EventStreamResponse):
             refuse("Mock Qwen did not answer a stream, so this run has no result.")
         return response.events
@@ -221,10 +240,10 @@ def _relay(gateway: _Gateway, operation: Any, limits: Any, wire: WireFormat) -> 
 
 def _measure_peaks_mb(gateway: _Gateway) -> tuple[float, float]:
     """Return the peak memory of this process after the first streams and after all."""
-    events = _relay(gateway, MESSAGES, messages_limits, ANTHROPIC)
+    relays = (_relay(gateway, MESSAGES, messages_limits, ANTHROPIC), _relay_responses(gateway))
     peaks: list[float] = []
     for number in range(1, _LATE + 1):
-        for _ in events():
+        for _ in (event for events in relays for event in events()):
             pass
         if number in (_EARLY, _LATE):
             peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_PER_MB)

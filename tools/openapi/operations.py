@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from qwen_gateway.api import ANTHROPIC, OPENAI, WireFormat
+from qwen_gateway.api import ANTHROPIC, HTTP_ERRORS, OPENAI, WireFormat
 from qwen_gateway.errors import (
     DependencyFailed,
     EndpointNotServed,
@@ -13,8 +13,10 @@ from qwen_gateway.errors import (
     LedgerUnavailable,
     ModelUnknown,
     ProviderError,
+    ProviderResponseMissing,
     RequestInvalid,
     RequestTooLarge,
+    ResponseUnknown,
 )
 
 _NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
@@ -141,6 +143,27 @@ _PASSED = tuple(
 )
 _ANTHROPIC_HEADERS = ("x-request-id", "request-id")
 _COMMON_ERRORS = (KeyRefused, LedgerUnavailable, InternalError)
+_RESPONSE_ID = {
+    "name": "response_id",
+    "in": "path",
+    "required": True,
+    "description": "Its id.",
+    "schema": {"type": "string", "minLength": 1},
+}
+_OF_THE_KEY = "Only for the key that made it, and for as long as the provider keeps it."
+_UNMETERED = "It costs nothing, has no limits but the key itself, and leaves no record."
+_STORED_ERRORS = (
+    RequestInvalid,
+    RequestTooLarge,
+    ResponseUnknown,
+    KeyRefused,
+    InternalError,
+    DependencyFailed,
+    ProviderError,
+)
+_OF_STORED_RESPONSES = (ResponseUnknown, ProviderResponseMissing)
+_METERED_ERRORS = tuple(kind for kind in HTTP_ERRORS if not issubclass(kind, _OF_STORED_RESPONSES))
+"""The errors of calls that leave a record and refer to no stored response."""
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/chat/completions"): Operation(
@@ -148,7 +171,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         summary="Answer a chat",
         description="A call that was let through leaves one usage record, answered or not.",
         response="ChatCompletion",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT,),
         request="ChatRequest",
@@ -168,10 +191,70 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "answered or none. A call that was let through leaves one usage record, answered or not."
         ),
         response="Embeddings",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=("x-request-id", *PROVIDER_HEADERS[:3], *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT,),
         request="EmbeddingsRequest",
+    ),
+    ("POST", "/v1/responses"): Operation(
+        id="createResponse",
+        summary="Answer a request for OpenAI's Responses",
+        description=(
+            "It is relayed to providers that serve this API, not translated for others. A response that continues "
+            "another one goes to the target that has that one, and never to another. A call that was let through "
+            "leaves one usage record."
+        ),
+        response="Response",
+        errors=(GatewayError,),
+        headers=("x-request-id", *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
+        parameters=(_TIMEOUT,),
+        request="ResponsesRequest",
+        events=(
+            "For `stream: true`. The events are those of the provider, with their names, without those that OpenAI's "
+            "clients do not know; the `usage` of the last one has the cost. The end is `response.completed` or "
+            "`response.incomplete`. A failure after the first output, or after the status had to be sent, is an event "
+            "`error` instead, with the fields of the error at the top and in an `error` object. Comments (`: ping`) "
+            "fill the quiet; a stream whose status had to be sent before the first output lacks the headers of the "
+            "provider."
+        ),
+    ),
+    ("GET", "/v1/responses/{response_id}"): Operation(
+        id="retrieveResponse",
+        summary="Read a stored response",
+        description=f"{_OF_THE_KEY} {_UNMETERED}",
+        response="Response",
+        errors=_STORED_ERRORS,
+        headers=("x-request-id", *PROVIDER_HEADERS[:3]),
+        parameters=(_RESPONSE_ID, _TIMEOUT),
+    ),
+    ("DELETE", "/v1/responses/{response_id}"): Operation(
+        id="deleteResponse",
+        summary="Delete a stored response",
+        description=f"{_OF_THE_KEY} {_UNMETERED}",
+        response="DeletedResponse",
+        errors=_STORED_ERRORS,
+        headers=("x-request-id", *PROVIDER_HEADERS[:3]),
+        parameters=(_RESPONSE_ID, _TIMEOUT),
+    ),
+    ("GET", "/v1/responses/{response_id}/input_items"): Operation(
+        id="listInputItems",
+        summary="List the input of a stored response",
+        description=f"{_OF_THE_KEY} {_UNMETERED}",
+        response="InputItemList",
+        errors=_STORED_ERRORS,
+        headers=("x-request-id", *PROVIDER_HEADERS[:3]),
+        parameters=(
+            _RESPONSE_ID,
+            *(
+                {"name": name, "in": "query", "description": words, "schema": {"type": "string"}}
+                for name, words in (
+                    ("after", "The id of the item before the first one of the list."),
+                    ("limit", "How many items."),
+                    ("order", "`asc` or `desc`."),
+                )
+            ),
+            _TIMEOUT,
+        ),
     ),
     ("POST", "/v1/messages"): Operation(
         id="createMessage",
@@ -181,7 +264,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "and types, with `code` and `param` beside. A call that was let through leaves one usage record."
         ),
         response="Message",
-        errors=(GatewayError,),
+        errors=_METERED_ERRORS,
         headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS, *RETIREMENT_HEADERS, *LIMIT_HEADERS),
         parameters=(_TIMEOUT, *_PASSED),
         request="MessagesRequest",
@@ -200,7 +283,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         response="TokenCount",
         errors=(
             *(RequestInvalid, RequestTooLarge, ModelUnknown, EndpointNotServed),
-            *(KeyRefused, InternalError, DependencyFailed, ProviderError),
+            *(KeyRefused, InternalError, DependencyFailed),
+            *(kind for kind in _METERED_ERRORS if issubclass(kind, ProviderError)),
         ),
         headers=(*_ANTHROPIC_HEADERS, *PROVIDER_HEADERS[:3]),
         parameters=(_TIMEOUT, *_PASSED),

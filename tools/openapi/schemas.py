@@ -12,6 +12,7 @@ from qwen_gateway.api.chat_request import ChatFields
 from qwen_gateway.api.embeddings_request import EmbeddingsFields
 from qwen_gateway.api.fields import Fields
 from qwen_gateway.api.messages_request import CountTokensFields, MessagesFields
+from qwen_gateway.api.responses_request import ResponsesFields
 from qwen_gateway.config import MAX_BODY_BYTES
 
 Json = dict[str, Any]
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 _FIELDS: dict[str, type[Fields]] = {
     "ChatRequest": ChatFields,
     "EmbeddingsRequest": EmbeddingsFields,
+    "ResponsesRequest": ResponsesFields,
     "MessagesRequest": MessagesFields,
     "CountTokensRequest": CountTokensFields,
 }
@@ -28,6 +30,7 @@ _MESSAGES = [{"role": "user", "content": "Say hello."}]
 _EXAMPLES: dict[str, Json] = {
     "ChatRequest": {"model": "qwen-plus", "messages": _MESSAGES},
     "EmbeddingsRequest": {"model": "text-embedding-v4", "input": ["Say hello."]},
+    "ResponsesRequest": {"model": "qwen-plus", "input": "Say hello."},
     "MessagesRequest": {"model": "claude-sonnet-5", "max_tokens": 1024, "messages": _MESSAGES},
     "CountTokensRequest": {"model": "claude-sonnet-5", "messages": _MESSAGES},
 }
@@ -306,6 +309,37 @@ RESPONSE_SCHEMAS: dict[str, Any] = {
                 "description": "As the provider counted: input_tokens excludes what a cache was read or written for.",
                 "properties": {"input_tokens": _COUNT, "output_tokens": _COUNT, **_COST},
             },
+        },
+    },
+    "Response": {
+        "type": "object",
+        "required": ["id", "object", "status", "output"],
+        "properties": {
+            "id": {"type": "string", "description": "What previous_response_id of the next request may name."},
+            "object": {"const": "response"},
+            "status": {"type": "string"},
+            "model": {"type": "string", "description": "As the provider names it."},
+            "output": {"type": "array", "items": {"type": "object", "required": ["type"]}},
+            "usage": {
+                "type": ["object", "null"],
+                "description": "As the provider counted, with the cost; without it where a stored one is read.",
+                "properties": {"input_tokens": _COUNT, "output_tokens": _COUNT, **_COST},
+            },
+        },
+    },
+    "DeletedResponse": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "string"}, "deleted": {"type": "boolean"}},
+    },
+    "InputItemList": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": {"type": "array", "items": {"type": "object"}},
+            "first_id": _TEXT_OR_NULL,
+            "last_id": _TEXT_OR_NULL,
+            "has_more": {"type": "boolean"},
         },
     },
     "TokenCount": {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},

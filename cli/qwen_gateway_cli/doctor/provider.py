@@ -24,6 +24,7 @@ from qwen_gateway.upstream.operations import Operation
 from qwen_gateway.upstream.operations.chat import CHAT
 from qwen_gateway.upstream.operations.embeddings import EMBEDDINGS
 from qwen_gateway.upstream.operations.messages import MESSAGES
+from qwen_gateway.upstream.operations.responses import RESPONSES
 from qwen_gateway_cli.doctor import http, models_check, plans
 from qwen_gateway_cli.doctor.finding import Finding, State
 from qwen_gateway_cli.doctor.http import NoReply, Reply
@@ -34,6 +35,7 @@ from qwen_gateway_cli.secrets import find_key_problem
 CHAT_TIMEOUT_S = 30
 _REGION_TIMEOUT_S = 5
 _CHAT_REQUEST = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}
+_RESPONSES_REQUEST = {"input": "Say hello.", "max_output_tokens": 16, "store": False}
 _EMBEDDINGS_REQUEST = {"input": "Hello."}
 _CHAT_ADVICE: dict[type[GatewayError], str] = {
     ProviderOutOfCredit: "Pay there, and wait a few minutes.",
@@ -142,6 +144,8 @@ class ProviderExamination:
         """Check what the provider serves beside chat. A failure is a warning: not every account may use it."""
         if self._provider.serves("messages"):
             yield _as_warning(self._check_call("messages", MESSAGES, model, _CHAT_REQUEST, key))
+        if self._provider.serves("responses"):
+            yield _as_warning(self._check_call("responses", RESPONSES, model, _RESPONSES_REQUEST, key))
         if self._provider.serves("embeddings") and (embedding := self._choose_embedding_model()):
             yield _as_warning(self._check_call("embeddings", EMBEDDINGS, embedding, _EMBEDDINGS_REQUEST, key))
 

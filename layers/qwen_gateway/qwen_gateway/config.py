@@ -33,7 +33,7 @@ class _Frozen(BaseModel):
 
 
 type _Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
-type Endpoint = Literal["chat/completions", "embeddings", "messages"]
+type Endpoint = Literal["chat/completions", "embeddings", "messages", "responses"]
 """A path of the API below /v1 that is relayed to providers."""
 type ApiFamily = Literal["openai", "anthropic"]
 """The API of a provider that a call uses; each has a base URL of its own."""
@@ -49,6 +49,8 @@ class Provider(_Frozen):
         anthropic_base_url: of its Anthropic-compatible API, without /v1, as Anthropic's clients take it; None if it has
             none, so that it does not serve messages.
         endpoints: those that its OpenAI-compatible API serves.
+        session_cache: whether its Responses write to DashScope's session cache.
+        response_days: for how many days it keeps a response that can be continued.
         catalog: None passes every model on unchanged.
         prices: the price list; None leaves its calls unpriced.
         needs_key: False for servers without authentication, for example Ollama.
@@ -58,7 +60,9 @@ class Provider(_Frozen):
 
     base_url: _Url
     anthropic_base_url: _Url | None = None
-    endpoints: tuple[Literal["chat/completions", "embeddings"], ...] = ("chat/completions", "embeddings")
+    endpoints: tuple[Literal["chat/completions", "embeddings", "responses"], ...] = ("chat/completions", "embeddings")
+    session_cache: bool = False
+    response_days: Annotated[int, Field(ge=1, le=400)] = 7
     catalog: str | None = None
     prices: str | None = None
     needs_key: bool = True

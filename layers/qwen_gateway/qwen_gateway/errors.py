@@ -5,7 +5,7 @@ Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` bel
 
     GatewayError
     ├── RequestRefused            the request
-    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown  EndpointNotServed  CostUnbounded
+    │   ├── RequestInvalid  RequestTooLarge  ModelUnknown  EndpointNotServed  CostUnbounded  ResponseUnknown
     ├── KeyRefused                the client's API key
     │   ├── KeyMissing  KeyUnknown  KeyRevoked  KeyExpired
     ├── LimitRefused              a limit of the client's API key
@@ -21,7 +21,8 @@ Every error that a client can get is a `GatewayError`. `GATEWAY_HTTP_ERRORS` bel
         ├── ProviderDisconnected ─ ProviderIdleDisconnected
         ├── ProviderOutOfCredit  ProviderKeyRefused
         ├── ProviderRefused ─ ProviderContextExceeded
-        └── ProviderModelMissing ─ RouteModelMissing
+        ├── ProviderModelMissing ─ RouteModelMissing
+        └── ProviderResponseMissing
 """
 
 from typing import NamedTuple
@@ -65,6 +66,10 @@ class EndpointNotServed(RequestRefused):
 
 class CostUnbounded(RequestRefused):
     """The key has a budget, and the cost of the request has no upper limit."""
+
+
+class ResponseUnknown(RequestRefused):
+    """The key has made no stored response with this id, or nothing can serve it any more."""
 
 
 class KeyRefused(GatewayError):
@@ -161,11 +166,14 @@ class ProviderError(GatewayError):
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.was_rejected = False
+        """Whether a successful status carried what others are told with one of a client error."""
 
     @property
     def may_have_run(self) -> bool:
         """Whether the model may have run, so that the provider may bill the call."""
-        return self.status is None or not 400 <= self.status < 500  # noqa: PLR2004 - HTTP's client errors
+        is_client_error = self.status is not None and 400 <= self.status < 500  # noqa: PLR2004 - HTTP's client errors
+        return not (self.was_rejected or is_client_error)
 
 
 class ProviderThrottled(ProviderError):
@@ -234,6 +242,10 @@ class RouteModelMissing(ProviderModelMissing):
     """The model behind an alias is missing: the route is wrong, not the request."""
 
 
+class ProviderResponseMissing(ProviderError):
+    """The provider does not have the stored response, or has it no longer."""
+
+
 class ProviderRefused(ProviderError):
     """The provider rejects the request itself: a parameter, its content."""
 
@@ -260,6 +272,7 @@ GATEWAY_HTTP_ERRORS: dict[type[GatewayError], HttpError] = {
     KeyUnknown: HttpError(401, "authentication_error", "invalid_api_key"),
     KeyRevoked: HttpError(401, "authentication_error", "revoked_api_key"),
     KeyExpired: HttpError(401, "authentication_error", "expired_api_key"),
+    ResponseUnknown: HttpError(404, "invalid_request_error", "response_not_found"),
     CostUnbounded: HttpError(400, "invalid_request_error", "cost_unbounded"),
     BudgetExhausted: HttpError(402, "insufficient_quota", "budget_exhausted", should_retry=False),
     ModelNotAllowed: HttpError(403, "permission_error", "model_not_allowed"),

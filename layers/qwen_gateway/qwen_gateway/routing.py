@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from qwen_gateway import catalog
 from qwen_gateway.catalog import Model, Retirement
-from qwen_gateway.config import Configuration, ConfigurationError, Endpoint
+from qwen_gateway.config import Configuration, ConfigurationError, Endpoint, Provider
 from qwen_gateway.errors import EndpointNotServed, ModelUnknown
 
 RETIREMENT_NOTICE = timedelta(days=30)
 """How long before its retirement a model counts as deprecated."""
-_ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "messages", "embeddings")
+_ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "responses", "messages", "embeddings")
 _ANY = "*"
 """In the name of a route: any text."""
 
@@ -98,6 +98,10 @@ class Routes:
             f"No provider of the model {name[:100]!r} serves POST /v1/{endpoint}, and it is not translated. {advice}",
             param="model",
         )
+
+    def provider(self, target: Target) -> Provider | None:
+        """Return the provider of a target, None if it is not configured any more."""
+        return self._providers.get(target.provider)
 
     def retirement(self, target: Target) -> Retirement | None:
         """Return the retirement of a target's model if it is at most 30 days ahead, or has passed."""

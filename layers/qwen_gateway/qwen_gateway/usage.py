@@ -60,6 +60,25 @@ class Usage(NamedTuple):
             thought=thought or None,
         )
 
+    @classmethod
+    def parse_responses(cls, usage: Mapping[str, Any]) -> Self:
+        """Parse the `usage` object of OpenAI's Responses with DashScope's details, as `parse` does."""
+        details = usage.get("x_details")
+        billed = details[0] if isinstance(details, list) and details and isinstance(details[0], Mapping) else {}
+        return cls.parse(
+            {
+                "prompt_tokens": usage.get("input_tokens"),
+                "completion_tokens": usage.get("output_tokens"),
+                # DashScope reports what its session cache wrote in the details alone.
+                "prompt_tokens_details": {
+                    **_object(billed, "prompt_tokens_details"),
+                    **_object(usage, "input_tokens_details"),
+                },
+                "completion_tokens_details": usage.get("output_tokens_details"),
+                "plugins": {"search": _object(_object(usage, "x_tools"), "web_search")},
+            }
+        )
+
 
 _ANTHROPIC_INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 """Anthropic's counts that together are the input (platform.claude.com, Messages; read in November 2026)."""

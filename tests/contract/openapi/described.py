@@ -15,7 +15,10 @@ FILE = ROOT / "docs/openapi.json"
 CHAT, LIST, SHOW = ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{model+}")
 EMBED, MESSAGE, COUNT = ("POST", "/v1/embeddings"), ("POST", "/v1/messages"), ("POST", "/v1/messages/count_tokens")
 USAGE = ("GET", "/v1/usage")
-ROUTES = (CHAT, EMBED, MESSAGE, COUNT, LIST, SHOW, USAGE)
+RESPOND, STORED = ("POST", "/v1/responses"), "/v1/responses/{response_id}"
+READ, DELETE, LIST_INPUT = ("GET", STORED), ("DELETE", STORED), ("GET", f"{STORED}/input_items")
+ROUTES = (CHAT, EMBED, RESPOND, MESSAGE, COUNT, LIST, SHOW, USAGE)
+STORED_ROUTES = (READ, DELETE, LIST_INPUT)
 """The paths of the template. OpenAPI has no notation for a parameter that may contain slashes."""
 HTTP_HEADERS = frozenset({"content-type", "content-length", "cache-control"})
 """Headers that the document does not describe."""

@@ -32,20 +32,30 @@ from qwen_gateway.errors import (
     ProviderOutOfCredit,
     ProviderOverloaded,
     ProviderRefused,
+    ProviderResponseMissing,
     ProviderThrottled,
     ProviderTimeout,
     ProviderUnreachable,
     RequestInvalid,
     RequestLimitExceeded,
     RequestTooLarge,
+    ResponseUnknown,
     RouteModelMissing,
     SecretsUnavailable,
     TokenLimitExceeded,
 )
 from qwen_gateway.ledger import Admissions, ApiKeys
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request, embeddings_request, garbage_token, key_item, messages_request, token
-from tests.contract.openapi.described import CHAT, COUNT, EMBED, LIST, MESSAGE, USAGE, Route
+from tests.builders import (
+    chat_request,
+    embeddings_request,
+    garbage_token,
+    key_item,
+    messages_request,
+    responses_request,
+    token,
+)
+from tests.contract.openapi.described import CHAT, COUNT, EMBED, LIST, MESSAGE, RESPOND, USAGE, Route
 from tests.integration.chat.conftest import Answer, Gateway
 
 SERVED_NOWHERE, UNDESCRIBED = "served-nowhere", "undescribed"
@@ -69,8 +79,17 @@ def create_sender(gateway: Gateway, route: Route) -> Send:
     """Return a function that sends requests to a route. It ignores arguments that the route does not have."""
 
     def send(
-        *, key: str | None = None, model: str = "qwen-plus", body: str | None = None, unbounded: bool = False
+        *,
+        key: str | None = None,
+        model: str = "qwen-plus",
+        body: str | None = None,
+        unbounded: bool = False,
+        previous: str | None = None,
     ) -> Answer:
+        if route == RESPOND:
+            tools = {"tools": [{"type": "web_search"}]} if unbounded else {}
+            request = responses_request(model=model, previous_response_id=previous, **tools)
+            return gateway.respond(request if body is None else body, key=key)
         if route == EMBED:
             embedding = UNDESCRIBED if unbounded else EMBEDDING_MODELS.get(model, model)
             return gateway.embed(embeddings_request(model=embedding) if body is None else body, key=key)
@@ -141,10 +160,17 @@ def break_authentication(_: Gateway, __: RunningMockQwen, send: Send) -> Answer:
         return send()
 
 
+def continue_a_forgotten_response(gateway: Gateway, _: RunningMockQwen, send: Send) -> Answer:
+    made = gateway.respond(responses_request()).body["id"]
+    gateway.stored("DELETE", made)
+    return send(previous=made)
+
+
 CAUSES: dict[type[GatewayError], Cause] = {
     RequestInvalid: lambda _, __, send: send(body="no JSON"),
     RequestTooLarge: lambda _, __, send: send(body=" " * (MAX_BODY_BYTES + 1)),
     ModelUnknown: lambda _, __, send: send(model="no-such-model"),
+    ResponseUnknown: lambda _, __, send: send(previous="resp_unknown"),
     EndpointNotServed: lambda _, __, send: send(model=SERVED_NOWHERE),
     KeyMissing: lambda _, __, send: send(key=""),
     KeyUnknown: lambda _, __, send: send(key=garbage_token()),
@@ -173,5 +199,6 @@ CAUSES: dict[type[GatewayError], Cause] = {
     ProviderModelMissing: cause_provider_fault(status=404, code="model_not_found"),
     RouteModelMissing: cause_provider_fault("qwen-max", status=404, code="model_not_found"),
     ProviderRefused: cause_provider_fault(status=400, code="InvalidParameter"),
+    ProviderResponseMissing: continue_a_forgotten_response,
     ProviderContextExceeded: cause_provider_fault(status=400, code="context_length_exceeded"),
 }

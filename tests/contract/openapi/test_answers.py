@@ -16,9 +16,25 @@ from qwen_gateway_cli.local.apigateway import gateway_errors
 from qwen_gateway_cli.local.apigateway.gateway_errors import ApiGatewayError
 from qwen_gateway_cli.local.apigateway.rest_api import RestApi, parse_rest_api
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_request, embeddings_request, key_snapshot, messages_request
+from tests.builders import chat_request, embeddings_request, key_snapshot, messages_request, responses_request
 from tests.builders.ledger import EXPIRED_S, put_late_record
-from tests.contract.openapi.described import CHAT, COUNT, EMBED, LIST, MESSAGE, ROUTES, SHOW, USAGE, Described, Route
+from tests.contract.openapi.described import (
+    CHAT,
+    COUNT,
+    DELETE,
+    EMBED,
+    LIST,
+    LIST_INPUT,
+    MESSAGE,
+    READ,
+    RESPOND,
+    ROUTES,
+    SHOW,
+    STORED_ROUTES,
+    USAGE,
+    Described,
+    Route,
+)
 from tests.contract.openapi.error_causes import CAUSES, CONFIGURATION, create_sender
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
@@ -187,3 +203,39 @@ def test_the_errors_of_api_gateway_match_their_description(described: Described,
             for route in ROUTES:
                 response = unknown if kind in UNKNOWN_ROUTE else described.response(route, status)
                 described.check(response, answer.headers, json.loads(bytes(answer.body)))
+
+
+@pytest.mark.parametrize("fields", [{}, {"tools": [{"type": "function", "name": "look_up", "parameters": {}}]}])
+def test_a_response_matches_its_description(
+    described: Described, retiring: Gateway, provider: RunningMockQwen, fields: Json
+) -> None:
+    provider.control({"reasoning_tokens": 5})
+    numbers = {"max_output_tokens": 10_000_000, "temperature": 2, "top_p": 0}
+    request = responses_request(model=RETIRING, **numbers, **fields)
+    described.validator({"$ref": "#/components/schemas/ResponsesRequest"}).validate(request)
+
+    answer = retiring.respond(request, key=retiring.add_key(**SHADOW))
+
+    assert answer.status == 200
+    assert answer.headers.keys() >= described.response(RESPOND, 200)["headers"].keys()
+    described.check(described.response(RESPOND, 200), answer.headers, answer.body)
+
+
+def test_a_stored_response_matches_its_description(described: Described, gateway: Gateway) -> None:
+    made = gateway.respond(responses_request()).body["id"]
+
+    for route, part in ((READ, ""), (LIST_INPUT, "input_items"), (DELETE, "")):
+        answer = gateway.stored(route[0], made, part)
+        assert answer.status == 200
+        described.check(described.response(route, 200), answer.headers, answer.body)
+
+
+@pytest.mark.parametrize("route", STORED_ROUTES, ids=str)
+def test_an_error_of_a_stored_response_matches_its_description(
+    described: Described, gateway: Gateway, route: Route
+) -> None:
+    part = "input_items" if route == LIST_INPUT else ""
+    for key, status in ((None, 404), (gateway.add_key(disabled=True), 401), ("", 401)):
+        answer = gateway.stored(route[0], "resp_unknown", part, key=key)
+        assert answer.status == status
+        described.check(described.response(route, status), answer.headers, answer.body)

@@ -19,9 +19,18 @@ from messages.service import MessagesService
 from models.service import ModelsService
 from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
-from qwen_gateway.api import ANTHROPIC, HttpExchange
+from qwen_gateway.api import ANTHROPIC, HttpExchange, ResponsesFormat
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, OwnUsage, Settlements, UsageLedger
+from qwen_gateway.ledger import (
+    Admissions,
+    ApiKeys,
+    KeysTable,
+    KnownKeys,
+    OwnUsage,
+    Settlements,
+    StoredResponses,
+    UsageLedger,
+)
 from qwen_gateway.ledger import token as token_form
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.pricing import Prices
@@ -30,10 +39,11 @@ from qwen_gateway.routing import Routes
 from qwen_gateway.runtime import EventStream
 from qwen_gateway.upstream import Transport, Upstream
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
-from tests.builders import chat_event, key_item, models_event, post_event, token, usage_event
+from responses_api.service import ResponsesService
+from tests.builders import chat_event, key_item, models_event, post_event, proxy_event, token, usage_event
 from tests.integration.chat.fake_provider import FakeCertificateAuthority
 from tests.integration.emulated_aws import Aws
-from tests.stream_response import MessageStream, StreamResponse
+from tests.stream_response import MessageStream, ResponseEvents, StreamResponse
 from usage.service import UsageService
 
 PROVIDER_KEY = "sk-marked-provider-key"
@@ -108,6 +118,8 @@ class Gateway:
         self._usage = UsageService(OwnUsage(dynamodb, names.keys_table, names.usage_table), "USD")
         self._embeddings = EmbeddingsService(self.routes, self.calls)
         self._messages = MessagesService(self.routes, self.calls)
+        stored = StoredResponses(dynamodb, names.usage_table)
+        self._responses = ResponsesService(self.routes, self.calls, stored)
         self._models = ModelsService(ApiKeys(dynamodb, names.keys_table), self.routes)
 
     def chat(
@@ -159,6 +171,42 @@ class Gateway:
             exchange.respond(self._messages.create(exchange.request, seconds + self.reserved_s))
         return exchange.response
 
+    def respond(self, body: Any, *, key: str | None = None, seconds: float = DEADLINE_S) -> Answer:
+        """POST a request for a whole response."""
+        return parse_response(self.handle_response(body, key=key, seconds=seconds))
+
+    def stream_response(self, body: Any, *, key: str | None = None, seconds: float = DEADLINE_S) -> ResponseEvents:
+        """POST a request for a streamed response, and return the complete stream."""
+        answer = self.handle_response({**body, "stream": True}, key=key, seconds=seconds)
+        if isinstance(answer, EventStream):
+            return ResponseEvents(answer.status, dict(answer.headers), b"".join(answer.chunks).decode())
+        return ResponseEvents(answer["statusCode"], answer["headers"], answer["body"])
+
+    def handle_response(self, body: Any, *, key: str | None = None, seconds: float = DEADLINE_S) -> Any:
+        """Return the response of the function of Responses to a POST."""
+        event = post_event("/v1/responses", body, self.token if key is None else key)
+        with HttpExchange(event, ResponsesFormat()) as exchange:
+            exchange.respond(self._responses.create(exchange.request, seconds + self.reserved_s))
+        return exchange.response
+
+    def stored(
+        self,
+        method: str,
+        response_id: str,
+        part: str = "",
+        *,
+        key: str | None = None,
+        query: dict[str, str] | None = None,
+    ) -> Answer:
+        """GET or DELETE a stored response, or GET its `input_items`."""
+        headers = {"Authorization": f"Bearer {self.token if key is None else key}"}
+        event = proxy_event(method, "/v1/responses", headers=headers, path_parameters={"response_id": response_id})
+        answers = {"GET": self._responses.retrieve, "DELETE": self._responses.delete}
+        answer = self._responses.list_input if part else answers[method]
+        with HttpExchange(event | {"queryStringParameters": query}, ResponsesFormat()) as exchange:
+            exchange.respond(answer(exchange.request, DEADLINE_S))
+        return parse_response(exchange.response)
+
     def models(self, model: str | None = None, *, key: str | None = None) -> Answer:
         """GET all models, or one."""
         with HttpExchange(models_event(self.token if key is None else key, model)) as exchange:
@@ -192,7 +240,7 @@ class Gateway:
     def records(self) -> list[dict[str, Any]]:
         """Return all usage records."""
         items = self.aws.dynamodb.scan(TableName=self.aws.usage_table)["Items"]
-        return [dict(from_item(item)) for item in items]
+        return [dict(from_item(item)) for item in items if item["sk"]["S"].startswith("USE#")]
 
     def record(self, answer: Answer | StreamResponse) -> dict[str, Any]:
         """Return the usage record of a call."""

@@ -14,7 +14,7 @@ from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.errors import ProviderAnswerBroken
 from qwen_gateway.pricing.request_limits import Unbounded
 from qwen_gateway.upstream import RoutedRequest
-from qwen_gateway.upstream.operations import Event
+from qwen_gateway.upstream.operations import Event, Method
 from qwen_gateway.usage import Usage
 from tests.builders import proxy_event
 from tests.integration.chat.conftest import Answer, Gateway, MakeGateway, parse_response
@@ -67,6 +67,7 @@ class RerankReader:
 class Rerank:
     endpoint: Endpoint = "embeddings"
     api_family: ApiFamily = "openai"
+    method: Method = "POST"
     path = "/rerank"
 
     def requirements(self, _body: Mapping[str, Any]) -> AnyModel:

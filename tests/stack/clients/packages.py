@@ -90,7 +90,91 @@ def fail(url: str, _key: str) -> Any:
         return {"kind": type(error).__name__, "type": error.body["error"]["type"], "request_id": error.request_id}
 
 
+def converse_with_agents(url: str, key: str) -> Any:
+    """Return the texts of three turns of an agent with a tool, with the default class of models, the last streamed."""
+    import asyncio  # noqa: PLC0415
+
+    import agents  # type: ignore[import-not-found] # noqa: PLC0415
+    import openai  # noqa: PLC0415
+
+    @agents.function_tool  # type: ignore[untyped-decorator]
+    def look_up(city: str) -> str:
+        return f"mild in {city}"
+
+    agents.set_tracing_disabled(True)
+    agents.set_default_openai_client(openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key), use_for_tracing=False)
+    agent = agents.Agent(name="Weather", instructions="Be brief.", tools=[look_up], model="qwen-plus")
+
+    async def run() -> list[str]:
+        history, texts = [], []
+        for turn in range(3):
+            asked = [*history, {"role": "user", "content": f"Turn {turn}?"}]
+            if turn < 2:
+                result = await agents.Runner.run(agent, asked)
+            else:
+                result = agents.Runner.run_streamed(agent, asked)
+                async for _ in result.stream_events():
+                    pass
+            history = result.to_input_list()
+            texts.append(result.final_output)
+        return texts
+
+    return asyncio.run(run())
+
+
+def fail_with_agents(url: str, key: str) -> Any:
+    """Return the exception of a stream that fails after output, with openai-agents."""
+    import asyncio  # noqa: PLC0415
+
+    import agents  # noqa: PLC0415
+    import openai  # noqa: PLC0415
+
+    agents.set_tracing_disabled(True)
+    agents.set_default_openai_client(openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key), use_for_tracing=False)
+
+    async def run() -> str:
+        result = agents.Runner.run_streamed(agents.Agent(name="Weather", model="qwen-plus"), "Say hello.")
+        try:
+            async for _ in result.stream_events():
+                pass
+        except Exception as error:  # noqa: BLE001 - the test reads what a user would
+            return f"{type(error).__name__}: {error}"
+        return result.final_output
+
+    return asyncio.run(run())
+
+
+def converse_with_pydantic_ai(url: str, key: str) -> Any:
+    """Return the texts of three turns with a tool, and a structured output, with pydantic-ai's model of responses."""
+    from pydantic import BaseModel  # noqa: PLC0415
+    from pydantic_ai import Agent  # type: ignore[import-not-found] # noqa: PLC0415
+    from pydantic_ai.models.openai import OpenAIResponsesModel  # type: ignore[import-not-found] # noqa: PLC0415
+    from pydantic_ai.providers.openai import OpenAIProvider  # type: ignore[import-not-found] # noqa: PLC0415
+
+    class Forecast(BaseModel):
+        city: str
+        degrees: int
+
+    model = OpenAIResponsesModel("qwen-plus", provider=OpenAIProvider(base_url=f"{url}/v1", api_key=key))
+    agent = Agent(model, instructions="Be brief.")
+
+    @agent.tool_plain  # type: ignore[untyped-decorator]
+    def look_up(city: str) -> str:
+        return f"mild in {city}"
+
+    history, texts = None, []
+    for turn in range(3):
+        result = agent.run_sync(f"Turn {turn}?", message_history=history)
+        history = result.all_messages()
+        texts.append(result.output)
+    forecast = Agent(model, output_type=Forecast).run_sync("How is the weather?").output
+    return {"texts": texts, "forecast": forecast.model_dump()}
+
+
 CALLS = {
+    "agents": converse_with_agents,
+    "agents, failure": fail_with_agents,
+    "pydantic-ai": converse_with_pydantic_ai,
     "langchain": embed_with_langchain,
     "llama-index": embed_with_llama_index,
     "message": ask_for_a_message,

@@ -82,12 +82,10 @@ def test_an_unknown_model_is_named(openai_client: OpenAiClient, call: str, body:
     assert "some/model" in str(error)
 
 
-def test_a_responses_call_gets_an_error_that_names_the_chat_variants(openai_client: OpenAiClient) -> None:
-    error = catch_error(openai_client, "respond", model="qwen-plus", input="Say hello.")
+def test_a_response_that_the_key_has_not_made_is_not_found(openai_client: OpenAiClient) -> None:
+    error = catch_error(openai_client, "respond", model="qwen-plus", input="Go on.", previous_response_id="resp_x")
 
-    assert get_fields(error) == ("NotFoundError", 404, "invalid_request_error", "unknown_route")
-    for variant in ("openai.chat(model)", "openai-chat:", "OpenAIChatCompletionsModel"):
-        assert variant in str(error)
+    assert get_fields(error) == ("NotFoundError", 404, "invalid_request_error", "response_not_found")
 
 
 @pytest.mark.parametrize("size", [5_600_000, 11_000_000], ids=["for a Lambda event", "for API Gateway"])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qwen_gateway.api import ANTHROPIC, HTTP_ERRORS, OPENAI
+from qwen_gateway.api import ANTHROPIC, HTTP_ERRORS, OPENAI, ResponsesFormat
 from qwen_gateway.errors import (
     BudgetExhausted,
     GatewayError,
@@ -84,3 +84,20 @@ def test_line_breaks_within_an_event_stay_within_it() -> None:
 def test_anthropics_clients_find_the_id_in_their_own_header() -> None:
     assert ANTHROPIC.id_headers(IDS) == {"x-request-id": "req_1", "request-id": "req_1"}
     assert OPENAI.id_headers(IDS) == {"x-request-id": "req_1"}
+
+
+def test_a_late_error_of_responses_has_its_fields_twice_and_the_next_number() -> None:
+    wire, error = ResponsesFormat(), ProviderFault("Words.")
+    wire.encode_events([Event(b"{}", {"type": "response.created", "sequence_number": 4})])
+
+    name, data, *_ = wire.encode_error(error, IDS).decode().split("\n")
+
+    fields = OPENAI.error_body(error, IDS)["error"]
+    expected = {**fields, "type": "error", "sequence_number": 5, "error": fields}
+    assert (name, json.loads(data.removeprefix("data: "))) == ("event: error", expected)
+
+
+def test_the_events_of_responses_have_names_with_dots() -> None:
+    event = ResponsesFormat().encode_events([Event(b"{}", {"type": "response.output_text.delta"})])
+
+    assert event == b"event: response.output_text.delta\ndata: {}\n\n"

@@ -1,4 +1,4 @@
-"""The most that a provider can count for requests for embeddings and for Anthropic's Messages."""
+"""The most that a provider can count for requests for embeddings, Anthropic's Messages and OpenAI's Responses."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from qwen_gateway.pricing.bound import RequestLimits
 from qwen_gateway.pricing.embeddings_limits import embeddings_limits
 from qwen_gateway.pricing.messages_limits import messages_limits
 from qwen_gateway.pricing.request_limits import Unbounded
+from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.pricing.units import CACHE_WRITE, CACHE_WRITE_1H
-from tests.builders import embeddings_request, messages_request, model
+from tests.builders import embeddings_request, messages_request, model, responses_request
 
 EMBEDDING = model("embeds", embedding=Embedding(rows=10, row_tokens=100))
 IMAGE = {"type": "image", "source": {"type": "base64", "data": "x" * 1_000_000}}
@@ -102,3 +103,56 @@ def test_writes_to_a_cache_are_foreseen_wherever_they_are_asked_for() -> None:
     assert bound().cache_writes == frozenset()
     assert bound(system=[cached]).cache_writes == {CACHE_WRITE}
     assert bound(system=[for_an_hour]).cache_writes == {CACHE_WRITE, CACHE_WRITE_1H}
+
+
+def bound_response(known: Any = None, **fields: Any) -> RequestLimits:
+    limits = responses_limits(responses_request(max_output_tokens=100, **fields), known or model())
+    assert isinstance(limits, RequestLimits)
+    return limits
+
+
+def test_the_input_of_a_response_is_at_least_every_byte_of_the_request() -> None:
+    plain = bound_response().tokens_in
+    for fields in (
+        {"input": "x" * 500},
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "x" * 500}]}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": "x" * 500}]},
+        {"instructions": "x" * 500},
+        {"tools": [{"type": "function", "name": "t", "description": "x" * 500}]},
+        {"text": {"format": {"type": "json_schema", "schema": {"title": "x" * 500}}}},
+    ):
+        assert plain + 400 < bound_response(**fields).tokens_in
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"previous_response_id": "resp_1"},
+        {"prompt": {"id": "p"}},
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]},
+        {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
+    ],
+)
+def test_what_only_the_provider_has_counts_as_the_models_limit(fields: dict[str, Any]) -> None:
+    assert bound_response(model(input_tokens=5_000), **fields).tokens_in == 5_000
+    assert responses_limits(responses_request(**fields), model(input_tokens=None)) == Unbounded("input")
+
+
+@pytest.mark.parametrize("tool", ["web_search", "mcp", "code_interpreter", "file_search"])
+def test_tools_of_the_provider_have_no_bound(tool: str) -> None:
+    assert responses_limits(responses_request(tools=[{"type": tool}]), model()) == Unbounded("provider_tools")
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "facts", "output"),
+    [
+        ({"effort": "none"}, Thinking("on", max_tokens=7), 100),
+        ({"effort": "high"}, Thinking("off", max_tokens=7), 107),
+        ({"effort": "high"}, Thinking("off", capped_by=("max_tokens",)), 100),
+        (None, Thinking("on", max_tokens=7), 107),
+    ],
+)
+def test_the_output_of_a_response_includes_thinking_unless_the_cap_covers_it(
+    reasoning: dict[str, Any] | None, facts: Thinking, output: int
+) -> None:
+    assert bound_response(model(thinking=facts), reasoning=reasoning).tokens_out == output

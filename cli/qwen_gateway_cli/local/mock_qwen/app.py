@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -13,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 from qwen_gateway_cli.local.mock_qwen.connection import ClientDisconnected, HttpExchange, ResponseWriter
 from qwen_gateway_cli.local.mock_qwen.control import Control, InvalidControl
 from qwen_gateway_cli.local.mock_qwen.endpoints import ENDPOINTS, Endpoint
-from qwen_gateway_cli.local.mock_qwen.error_formats import COMPATIBLE
+from qwen_gateway_cli.local.mock_qwen.error_formats import COMPATIBLE, RESPONSES, ErrorFormat
 from qwen_gateway_cli.local.mock_qwen.faults import has_partial_response, send_immediate_fault, send_partial_fault
 from qwen_gateway_cli.local.mock_qwen.models import find_model, is_retired, list_models
 from qwen_gateway_cli.local.mock_qwen.responses import encode_json
+from qwen_gateway_cli.local.mock_qwen.responses_api import ResponsesApi
 from qwen_gateway_cli.local.mock_qwen.validation import INVALID_BODY, Rejection, build_unknown_model, check_key
 
 _PREFIXES = ("", "/{prefix:path}")
@@ -26,6 +28,10 @@ _MODELS_CREATED = 1_760_000_000
 def create_app(control: Control) -> Router:
     """Return the ASGI application; `control` holds its settings and the received calls."""
     control_endpoints, model_endpoints = ControlEndpoints(control), ModelEndpoints(control)
+    responses = ResponsesApi()
+    stored = StoredResponses(control, responses)
+    create = Endpoint("/responses", RESPONSES, responses.check, responses.build, streams_rejections=True)
+    endpoints = (*ENDPOINTS, create)
     routes = [
         Route("/_control", control_endpoints.get, methods=["GET"]),
         Route("/_control", control_endpoints.put, methods=["PUT"]),
@@ -33,7 +39,10 @@ def create_app(control: Control) -> Router:
     ]
     for prefix in _PREFIXES:
         routes += [
-            *(Route(f"{prefix}{each.path}", ModelCalls(control, each), methods=["POST"]) for each in ENDPOINTS),
+            *(Route(f"{prefix}{each.path}", ModelCalls(control, each), methods=["POST"]) for each in endpoints),
+            Route(f"{prefix}/responses/{{response_id}}", stored.retrieve, methods=["GET"]),
+            Route(f"{prefix}/responses/{{response_id}}", stored.delete, methods=["DELETE"]),
+            Route(f"{prefix}/responses/{{response_id}}/input_items", stored.list_input, methods=["GET"]),
             Route(f"{prefix}/models", model_endpoints.list),
             Route(f"{prefix}/models/{{model:path}}", model_endpoints.retrieve),
         ]
@@ -91,6 +100,34 @@ class ModelEndpoints:
         return check_key(request.headers.get("authorization"), self._control.settings.accepted_key)
 
 
+class StoredResponses:
+    """GET and DELETE .../responses/{response_id}, and GET .../input_items."""
+
+    def __init__(self, control: Control, responses: ResponsesApi) -> None:
+        self._control = control
+        self._responses = responses
+
+    async def retrieve(self, request: Request) -> Response:
+        """Return a stored response, or a 404."""
+        return self._answer(request, self._responses.find)
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a stored response, or return a 404."""
+        return self._answer(request, self._responses.delete)
+
+    async def list_input(self, request: Request) -> Response:
+        """Return the input of a stored response, or a 404."""
+        return self._answer(request, lambda found: self._responses.list_input(found, request.query_params))
+
+    def _answer(self, request: Request, act: Callable[[str], dict[str, Any] | None]) -> Response:
+        response_id, key = request.path_params["response_id"], request.headers.get("authorization")
+        if rejection := check_key(key, self._control.settings.accepted_key):
+            return _build_rejection(rejection, RESPONSES)
+        if (document := act(response_id)) is None:
+            return _build_rejection(Rejection(404, "NotFound", f"Response {response_id} not found."), RESPONSES)
+        return JSONResponse(document, headers={"x-request-id": str(uuid.uuid4())})
+
+
 class ModelCalls:
     """The calls of one endpoint, as an ASGI application."""
 
@@ -132,13 +169,20 @@ class ModelCalls:
                 return
         model = find_model(name, settings.models)
         if model is None:
-            await _send_rejection(writer, build_unknown_model(name, retired=is_retired(name, settings.models)))
+            await self._reject(writer, body, build_unknown_model(name, retired=is_retired(name, settings.models)))
         elif rejection := self._endpoint.check(body, model):
-            await _send_rejection(writer, rejection)
+            await self._reject(writer, body, rejection)
         elif fault is not None:
             await send_partial_fault(writer, fault, self._endpoint.build(body, model, writer.request_id, settings))
         else:
             await writer.send(self._endpoint.build(body, model, writer.request_id, settings))
+
+    async def _reject(self, writer: ResponseWriter, body: dict[str, Any], rejection: Rejection) -> None:
+        if self._endpoint.streams_rejections and body.get("stream") is True:
+            event = writer.errors.encode_event(writer.errors.build_rejection(writer.request_id, rejection))
+            await writer.send_whole(200, "text/event-stream;charset=UTF-8", event)
+        else:
+            await _send_rejection(writer, rejection)
 
 
 async def _send_rejection(writer: ResponseWriter, rejection: Rejection) -> None:
@@ -146,9 +190,9 @@ async def _send_rejection(writer: ResponseWriter, rejection: Rejection) -> None:
     await writer.send_whole(rejection.status, "application/json", body)
 
 
-def _build_rejection(rejection: Rejection) -> Response:
+def _build_rejection(rejection: Rejection, errors: ErrorFormat = COMPATIBLE) -> Response:
     request_id = str(uuid.uuid4())
-    body = COMPATIBLE.build_rejection(request_id, rejection)
+    body = errors.build_rejection(request_id, rejection)
     return JSONResponse(body, rejection.status, {"x-request-id": request_id})
 
 

@@ -29,12 +29,14 @@ class Endpoint(NamedTuple):
         errors: the form of its errors.
         check: returns the provider's rejection of a request, or None.
         build: returns the response to a valid request, with the given id.
+        streams_rejections: whether the rejection of a request for a stream is an event of it.
     """
 
     path: str
     errors: ErrorFormat
     check: Callable[[Body, Model], Rejection | None]
     build: Callable[[Body, Model, str, Settings], ResponseBody]
+    streams_rejections: bool = False
 
 
 def _check_completion(body: Body, model: Model) -> Rejection | None:

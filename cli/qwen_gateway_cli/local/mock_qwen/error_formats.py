@@ -69,8 +69,33 @@ class AnthropicErrors:
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
 
+class ResponsesErrors:
+    """The errors of Responses: a flat envelope, and in a stream the event `response.failed`.
+
+    Captured by a third party at dashscope.aliyuncs.com in September 2026.
+    """
+
+    def build_rejection(self, request_id: str, rejection: Rejection) -> dict[str, Any]:
+        """Return the body of a rejection."""
+        return {"request_id": request_id, "code": rejection.code, "message": rejection.message}
+
+    def build_fault(self, request_id: str, status: int | None, code: str | None, message: str | None) -> dict[str, Any]:
+        """Return the body of a fault."""
+        code = code or _CODES.get(status or _INTERNAL_ERROR, "InternalError")
+        return {"request_id": request_id, "code": code, "message": message or _describe(code)}
+
+    def encode_event(self, document: object) -> bytes:
+        """Return the event of a failed response."""
+        body: dict[str, Any] = document if isinstance(document, dict) else {}
+        error = {"message": body.get("message"), "code": body.get("code")}
+        response = {"id": "", "object": "response", "status": "failed", "usage": None, "error": error}
+        event = encode_json({"sequence_number": 0, "type": "response.failed", "response": response})
+        return b"id:1\nevent:response.failed\n:HTTP_STATUS/200\ndata:%b\n\n" % event
+
+
 COMPATIBLE: ErrorFormat = CompatibleErrors()
 ANTHROPIC: ErrorFormat = AnthropicErrors()
+RESPONSES: ErrorFormat = ResponsesErrors()
 
 _CODES: Mapping[int, str] = {
     400: "invalid_parameter_error",

@@ -13,7 +13,8 @@ from qwen_gateway.api.responses import (
     Response,
     count,
 )
-from qwen_gateway.api.wire_format import ANTHROPIC, OPENAI, WireFormat, error_object
+from qwen_gateway.api.responses_request import ResponsesRequest
+from qwen_gateway.api.wire_format import ANTHROPIC, OPENAI, ResponsesFormat, WireFormat, error_object
 
 __all__ = [
     "ANTHROPIC",
@@ -29,6 +30,8 @@ __all__ = [
     "JsonResponse",
     "MessagesRequest",
     "Response",
+    "ResponsesFormat",
+    "ResponsesRequest",
     "WireFormat",
     "api_key_token",
     "client_read_timeout",

@@ -28,7 +28,7 @@ it is complete."""
 class HttpRequest(NamedTuple):
     """An HTTP request. Header names are in lower case; of a repeated header the last value counts.
 
-    `wire` is the form that its client needs.
+    `wire` is the form that its client needs. Of a repeated parameter of the query the last value counts.
     """
 
     ids: RequestIds
@@ -36,6 +36,7 @@ class HttpRequest(NamedTuple):
     body: bytes
     path_parameters: Mapping[str, str] = {}
     wire: WireFormat = OPENAI
+    query: Mapping[str, str] = {}
 
 
 def parse_event(event: Mapping[str, Any], ids: RequestIds, wire: WireFormat = OPENAI) -> HttpRequest:
@@ -52,6 +53,7 @@ def parse_event(event: Mapping[str, Any], ids: RequestIds, wire: WireFormat = OP
         body=_check_size(_reject_encoding(_read_body(event), headers.get("content-encoding", ""))),
         path_parameters={name: text for name, text in (event.get("pathParameters") or {}).items() if text},
         wire=wire,
+        query={name: text for name, text in (event.get("queryStringParameters") or {}).items() if text},
     )
 
 

@@ -1,4 +1,4 @@
-"""How the clients of a dialect get errors and streams: OpenAI's form and Anthropic's, over one table of errors."""
+"""How the clients of a dialect get errors and streams: OpenAI's forms and Anthropic's, over one table of errors."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -89,11 +89,36 @@ class AnthropicFormat:
 
     def encode_events(self, events: Iterable[Event]) -> bytes:
         """Return one event per chunk; its type is its name."""
-        return b"".join([_name(event.chunk) + b"data: " + _fold(event.data) + b"\n\n" for event in events])
+        return _encode_named(events)
 
     def encode_error(self, error: GatewayError, ids: RequestIds) -> bytes:
         """Return an event of the type `error`."""
         return self.encode_events([_event(self.error_body(error, ids))])
+
+
+class ResponsesFormat(OpenAIFormat):
+    """The form of OpenAI's Responses, for one stream: events with the names that are their types."""
+
+    def __init__(self) -> None:
+        self._next_number = 0
+
+    def encode_events(self, events: Iterable[Event]) -> bytes:
+        """Return one event per chunk; its type is its name."""
+        encoded = list(events)
+        number = encoded[-1].chunk.get("sequence_number") if encoded else None
+        if isinstance(number, int):
+            self._next_number = number + 1
+        return _encode_named(encoded)
+
+    def encode_error(self, error: GatewayError, _ids: RequestIds) -> bytes:
+        """Return an event of the type `error`, with its fields at the top and in an object.
+
+        It is the only form that openai for Python and Node, the AI SDK and openai-agents all report; `response.failed`
+        is passed over by the first two (run in November 2026).
+        """
+        described = error_object(error)
+        event = {**described, "type": "error", "sequence_number": self._next_number, "error": described}
+        return _encode_named([_event(event)])
 
 
 OPENAI: WireFormat = OpenAIFormat()
@@ -133,7 +158,12 @@ def _fold(data: bytes) -> bytes:
     return data.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
 
 
+def _encode_named(events: Iterable[Event]) -> bytes:
+    return b"".join([_name(event.chunk) + b"data: " + _fold(event.data) + b"\n\n" for event in events])
+
+
 def _name(chunk: Mapping[str, Any]) -> bytes:
     """Return the line with an event's name; none for a chunk whose type is no single word."""
     kind = chunk.get("type")
-    return b"event: %b\n" % kind.encode() if isinstance(kind, str) and kind.isidentifier() and kind.isascii() else b""
+    is_word = isinstance(kind, str) and kind.isascii() and kind.replace(".", "_").isidentifier()
+    return b"event: %b\n" % str(kind).encode() if is_word else b""

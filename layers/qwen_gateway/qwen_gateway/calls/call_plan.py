@@ -10,6 +10,7 @@ from qwen_gateway.ledger import DEFAULT_MAX_OUTPUT, KeySnapshot, Offer, Terms
 from qwen_gateway.pricing import Cost, Unpriced
 from qwen_gateway.pricing.bound import RequestLimits
 from qwen_gateway.pricing.request_limits import Unbounded
+from qwen_gateway.pricing.units import CACHE_WRITE
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations import Operation
@@ -53,6 +54,7 @@ class _Bound(NamedTuple):
 
 _REASONS = {
     "web_search": "it can search the web, whose results are charged as input",
+    "provider_tools": "it has tools that the provider runs, whose results are charged as input",
     "model": "the catalog does not describe the model",
     "input": "its input has no limit",
     "output": "its output has no limit",
@@ -191,6 +193,8 @@ class CallPlan:
         limits = self._limits(adapted.body, self._routes.describe(target))
         if isinstance(limits, Unbounded):
             return _REASONS.get(limits.reason, limits.reason)
+        if adapted.writes_cache:
+            limits = limits._replace(cache_writes=limits.cache_writes | {CACHE_WRITE})
         cost = self._prices.bound(target, limits, self._at)
         return "its price is not known" if isinstance(cost, Unpriced) else _Bound(cost, limits)
 

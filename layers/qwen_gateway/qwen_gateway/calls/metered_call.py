@@ -26,13 +26,12 @@ from qwen_gateway.calls.limit_headers import build_limit_headers, build_shadow_h
 from qwen_gateway.calls.response_headers import build_response_headers
 from qwen_gateway.calls.settlement import Settlements
 from qwen_gateway.calls.split_call import PartPlan, SplitCall
-from qwen_gateway.calls.streamed_answer import StreamedAnswer
+from qwen_gateway.calls.streamed_answer import OnAnswer, StreamedAnswer, ignore_answer
 from qwen_gateway.calls.usage_record import Call, CallStart, build_usage_record
 from qwen_gateway.catalog import Retirement
 from qwen_gateway.config import Timeouts
 from qwen_gateway.errors import GatewayError, InternalError, LedgerUnavailable, LimitRefused, RequestRefused
 from qwen_gateway.ledger import AdmissionRefused, Caller, KeySnapshot, token
-from qwen_gateway.routing import Target
 from qwen_gateway.upstream import BeforeAttempt, Deadline, Outcome, Relay, RoutedRequest, allow_attempt
 from qwen_gateway.upstream.operations import Operation, StreamingOperation
 
@@ -78,6 +77,11 @@ class MeteredCall:
         self._caller = Caller(parsed.id, token.digest(parsed.text), request.ids.ulid, model="")
         self._read: KeySnapshot | None = None
 
+    @property
+    def key_id(self) -> str:
+        """The id of the client's key, which may not have been authenticated yet."""
+        return self._caller.key_id
+
     def authenticate(self) -> None:
         """Read the client's key, or raise KeyRefused."""
         self._read = self._calls.admissions.read_key(self._caller)
@@ -92,26 +96,29 @@ class MeteredCall:
         if is_large and not self._calls.admissions.was_valid(self._caller.token_hash):
             self.authenticate()
 
-    def route(self, find_targets: Callable[[], tuple[Target, ...]]) -> tuple[Target, ...]:
-        """Return the targets. That there are none is told to known keys only.
+    def route[Found](self, find: Callable[[], Found]) -> Found:
+        """Return what a request needs, such as its targets. That there is nothing is told to known keys only.
 
         Raises:
             KeyRefused: there are none, and the key is not accepted.
             RequestRefused: there are none.
         """
         try:
-            return find_targets()
+            return find()
         except RequestRefused:
             self.authenticate()
             raise
 
-    def run(self, operation: Operation, routed: RoutedRequest, limits: Limits) -> JsonResponse:
+    def run(
+        self, operation: Operation, routed: RoutedRequest, limits: Limits, on_answer: OnAnswer = ignore_answer
+    ) -> JsonResponse:
         """Return the response with the whole answer, or with an error.
 
         Args:
             operation: the kind of call.
             routed: the client's request.
             limits: what a provider can count for it at most.
+            on_answer: called if there is an answer.
         """
         admitted = self._admit(operation, routed, limits, streamed=False)
         if isinstance(admitted, JsonResponse):
@@ -119,8 +126,10 @@ class MeteredCall:
         outcome = self._complete(operation, admitted.request, admitted.before_attempt)
         cost = admitted.settle(outcome, self._seconds_left(), retires_soon=self._retirement(outcome) is not None)
         result = outcome.result
-        answer = result if isinstance(result, GatewayError) else add_cost(result, cost)
-        return JsonResponse(answer, self._headers(admitted, outcome))
+        if isinstance(result, GatewayError):
+            return JsonResponse(result, self._headers(admitted, outcome))
+        on_answer(outcome.attempts[-1].target, result, self._seconds_left())
+        return JsonResponse(add_cost(result, cost), self._headers(admitted, outcome))
 
     def run_split(
         self,
@@ -176,7 +185,7 @@ class MeteredCall:
         return CallPlan(calls.upstream, calls.routes, self._prices, operation, routed, limits, self._start.epoch)
 
     def stream(
-        self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits
+        self, operation: StreamingOperation, routed: RoutedRequest, limits: Limits, on_answer: OnAnswer = ignore_answer
     ) -> JsonResponse | EventStreamResponse:
         """Return the response, which starts with the first output, or after `response_start` seconds without one.
 
@@ -192,7 +201,12 @@ class MeteredCall:
             admitted.settle(outcome, self._seconds_left())
             return JsonResponse(outcome.result, self._headers(admitted, outcome))
         answer = StreamedAnswer(
-            self._request, admitted, task, self._seconds_left, lambda ended: self._retirement(ended) is not None
+            self._request,
+            admitted,
+            task,
+            self._seconds_left,
+            lambda ended: self._retirement(ended) is not None,
+            on_answer,
         )
         return EventStreamResponse(answer.events(), self._calls.timeouts.ping, self._headers(admitted, outcome))
 

@@ -1,6 +1,7 @@
 """The events of a streamed answer, and the settlement at their end."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any
 
 from qwen_gateway import observability
 from qwen_gateway.api import HttpRequest, count
@@ -8,7 +9,16 @@ from qwen_gateway.calls.admitted_call import AdmittedCall
 from qwen_gateway.calls.background_task import BackgroundTask
 from qwen_gateway.calls.call_cost import CallCost, usage_fields
 from qwen_gateway.errors import GatewayError, InternalError
+from qwen_gateway.routing import Target
 from qwen_gateway.upstream import Outcome, Relay
+
+type OnAnswer = Callable[[Target, Mapping[str, Any], float], None]
+"""Called after the settlement with the target that answered, with the answer, or the last event of its stream, and with
+the seconds left; the client gets the end of its answer only then."""
+
+
+def ignore_answer(_target: Target, _answer: Mapping[str, Any], _seconds_left: float) -> None:
+    """Do nothing with an answer."""
 
 
 class StreamedAnswer:
@@ -20,15 +30,17 @@ class StreamedAnswer:
         task: opens the answer.
         seconds_left: returns the seconds until the end of the invocation.
         retires_soon: returns whether the model that answers is retired soon.
+        on_answer: called with the last event of a complete answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the end of a stream depends on
         self,
         request: HttpRequest,
         admitted: AdmittedCall,
         task: BackgroundTask[Outcome[Relay]],
         seconds_left: Callable[[], float],
         retires_soon: Callable[[Outcome[None]], bool],
+        on_answer: OnAnswer,
     ) -> None:
         self._ids = request.ids
         self._wire = request.wire
@@ -36,6 +48,7 @@ class StreamedAnswer:
         self._task = task
         self._seconds_left = seconds_left
         self._retires_soon = retires_soon
+        self._on_answer = on_answer
 
     def events(self) -> Iterator[bytes]:
         """Yield the events of the response. They are read to the end even if the client left, so the usage is exact.
@@ -56,6 +69,7 @@ class StreamedAnswer:
         finally:
             self._settle(relay.end(), cost)
         if cost:
+            self._on_answer(relay.target, relay.final_event.chunk, self._seconds_left())
             yield self._wire.encode_events([relay.final_event])
 
     def _relay(self, relay: Relay) -> Generator[bytes, None, CallCost | None]:

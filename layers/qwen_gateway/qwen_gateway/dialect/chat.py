@@ -95,11 +95,14 @@ class AdaptedRequest(NamedTuple):
     """The body for a target, without its model's name.
 
     `changes` contains the numbers that the target gets in place of the client's, by field. An output cap is
-    `max_tokens`, by whichever of its names the client sent it.
+    `max_tokens`, by whichever of its names the client sent it. `headers` are sent with the request; `writes_cache`:
+    the provider can bill input as written to a cache although the body does not ask for it.
     """
 
     body: Body
     changes: Mapping[str, float] = {}
+    headers: Mapping[str, str] = {}
+    writes_cache: bool = False
 
 
 def adapt_request(

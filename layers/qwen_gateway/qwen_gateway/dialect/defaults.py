@@ -6,7 +6,7 @@ from typing import Any
 _THINKING = frozenset(
     {"enable_thinking", "reasoning_effort", "thinking_budget", "thinking", "reasoning", "chat_template_kwargs"}
 )
-_MAX_TOKENS = frozenset({"max_tokens", "max_completion_tokens"})
+_MAX_TOKENS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 _EQUIVALENT = (_THINKING, _MAX_TOKENS)
 """Fields that control the same: a request that sets one of them gets no default for any of them."""
 

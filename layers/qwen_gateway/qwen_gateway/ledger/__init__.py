@@ -14,6 +14,7 @@ from qwen_gateway.ledger.own_usage import KeyUse, OwnUsage
 from qwen_gateway.ledger.refusals import Offer, exceeded_limits
 from qwen_gateway.ledger.reserve import Caller, Terms
 from qwen_gateway.ledger.settlement import Settlements
+from qwen_gateway.ledger.stored_responses import StoredResponse, StoredResponses, response_unknown
 from qwen_gateway.ledger.usage_ledger import (
     AttemptRecord,
     RecordState,
@@ -43,6 +44,8 @@ __all__ = [
     "OwnUsage",
     "RecordState",
     "Settlements",
+    "StoredResponse",
+    "StoredResponses",
     "Terms",
     "Totals",
     "UsageLedger",
@@ -51,4 +54,5 @@ __all__ = [
     "exceeded_limits",
     "parse_tags",
     "record_fields",
+    "response_unknown",
 ]

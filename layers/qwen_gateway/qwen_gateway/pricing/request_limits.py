@@ -29,7 +29,7 @@ _NO_INPUT = frozenset({"messages", "model", "stream", "stream_options"})
 
 
 class Unbounded(NamedTuple):
-    """Why a request has no limit: `web_search`, `model`, `input`, `output` or `thinking`."""
+    """Why a request has no limit: `web_search`, `provider_tools`, `model`, `input`, `output` or `thinking`."""
 
     reason: str
 

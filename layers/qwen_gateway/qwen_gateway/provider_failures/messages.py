@@ -84,11 +84,20 @@ MODEL_MISSING = _combine(
     ("400", EVENT),
     (
         "model not exist",  # DashScope, also for retired models
+        "unsupported model:",  # DashScope's Responses
         "model does not exist",  # SiliconFlow
         "model not found",
         "the model `*` does not exist",  # OpenAI, vLLM
         "is not a valid model id",  # OpenRouter
         "invalid model name passed",  # LiteLLM
+    ),
+)
+
+RESPONSE_MISSING = _combine(
+    ("400", "404", EVENT),
+    (
+        "not found previous_response_id",  # DashScope
+        "response with id * not found",  # OpenAI, vLLM
     ),
 )
 

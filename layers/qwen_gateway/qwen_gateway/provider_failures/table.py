@@ -21,6 +21,7 @@ from qwen_gateway.errors import (
     ProviderOutOfCredit,
     ProviderOverloaded,
     ProviderRefused,
+    ProviderResponseMissing,
     ProviderThrottled,
     ProviderTimeout,
     ProviderUnreachable,
@@ -34,6 +35,7 @@ from qwen_gateway.provider_failures.messages import (
     MODEL_MISSING,
     OUT_OF_CREDIT,
     RATE_LIMITED,
+    RESPONSE_MISSING,
     StatusWithMessage,
 )
 
@@ -265,6 +267,14 @@ PROVIDER_FAILURES = (
         RetryRule(Retry.NEVER),
         "The route leads to {model} of {provider}, which does not serve it to this account.",
         quotes_provider=True,
+    ),
+    ProviderFailure(
+        ProviderResponseMissing,
+        HttpError(404, "invalid_request_error", "response_not_found"),
+        RetryRule(Retry.NEVER, Fallback.FINAL),
+        "{provider} does not have the response any more, or never stored it.",
+        codes=("previous_response_not_found",),
+        messages=RESPONSE_MISSING,
     ),
     ProviderFailure(
         ProviderRefused,

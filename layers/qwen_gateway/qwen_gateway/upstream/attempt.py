@@ -184,8 +184,9 @@ class ProviderCaller:
             raise AttemptFailed(attempt, InternalError(error)) from None
 
     def _address(self, call: ProviderCall) -> Address:
-        family = call.operation.api_family
-        return Address(family, self._urls[call.target.provider][family], call.operation.path, call.headers)
+        operation, urls = call.operation, self._urls[call.target.provider]
+        family = operation.api_family
+        return Address(family, urls[family], operation.path, call.headers, operation.method)
 
     def _has_new_key(self, provider: str, key: str, error: ProviderError, deadline: Deadline) -> bool:
         can_reload = isinstance(error, ProviderKeyRefused) and self._needs_key[provider]

@@ -146,7 +146,7 @@ class Upstream:
             try:
                 adapted = self._adapt(operation, request, target, limit)
                 changes = adapted.changes
-                call = ProviderCall(target, operation, adapted.body, request.headers)
+                call = ProviderCall(target, operation, adapted.body, {**request.headers, **adapted.headers})
                 with self._caller.open(call, new_reader(body), deadline) as stream:
                     stream.wait_until_ready()
             except AttemptFailed as failed:

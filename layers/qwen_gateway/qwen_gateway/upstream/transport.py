@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import httpcore2
 import httpx2
 from openai import APIStatusError, Omit, OpenAI, Stream
+from openai._models import FinalRequestOptions
 
 from qwen_gateway.coldstart import Prewarm
 from qwen_gateway.config import ApiFamily
@@ -72,12 +73,16 @@ class OpenResponse:
 
 
 class Address(NamedTuple):
-    """Where a call is sent: an API of a provider by its base URL, the path below it, and headers for the provider."""
+    """Where a call is sent: an API of a provider by its base URL, and the path below it.
+
+    `headers` are for the provider. Only a POST has a body.
+    """
 
     family: ApiFamily
     url: str
     path: str
     headers: Mapping[str, str] = {}
+    method: str = "POST"
 
     def build_headers(self, key: str) -> dict[str, str | Omit]:
         """Return the headers with the provider's key in the form that its API takes."""
@@ -121,14 +126,14 @@ class Transport:
         self._http.close()
 
     def _post(self, address: Address, key: str, body: Mapping[str, Any]) -> Stream[object]:
-        return self._client(address.url).post(
-            address.path,
-            cast_to=object,
-            body=body,
-            options={"headers": address.build_headers(key)},
-            stream=True,
-            stream_cls=Stream[object],
+        # The SDK's own methods cannot stream the answer to a DELETE.
+        options = FinalRequestOptions.construct(
+            method=address.method.lower(),
+            url=address.path,
+            headers=address.build_headers(key),
+            json_data=body if address.method == "POST" else None,
         )
+        return self._client(address.url).request(object, options, stream=True, stream_cls=Stream[object])
 
     def _client(self, url: str) -> OpenAI:
         if url not in self._clients:

@@ -15,7 +15,7 @@ VARIABLES = ("DASHSCOPE_API_KEY", "HOLYSHEEP_API_KEY", "QWEN_GATEWAY_PROVIDER_KE
 
 type Row = dict[str, Any]
 ALL_WELL = {"key": "ok", "accepted": "ok", "models": "ok", "chat": "ok"}
-ALL_OF_DASHSCOPE = ALL_WELL | {"messages": "ok", "embeddings": "ok"}
+ALL_OF_DASHSCOPE = ALL_WELL | {"messages": "ok", "responses": "ok", "embeddings": "ok"}
 
 
 class DoctorEnvironment:

@@ -1,10 +1,11 @@
 // Makes calls with the Node clients. Reads one JSON order a line on stdin, writes one JSON outcome a line on stdout.
 import { createInterface } from "node:readline";
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import Anthropic from "@anthropic-ai/sdk";
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from "ai";
 import OpenAI from "openai";
-import { zodResponseFormat } from "openai/helpers/zod";
+import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
 const Forecast = z.object({ city: z.string(), degrees: z.number().int(), windy: z.boolean() });
@@ -89,6 +90,49 @@ async function aiEmbed({ endpoint, body: { model, values } }) {
   return { embeddings, usage };
 }
 
+const textFormat = { format: zodTextFormat(Forecast, "forecast") };
+const responsesCalls = {
+  whole: (client, body) => client.responses.create(body),
+  streamed: (client, body) => client.responses.stream(body).finalResponse(),
+  parsed: (client, body) => client.responses.parse({ ...body, text: textFormat }),
+  "parsed, streamed": (client, body) => client.responses.stream({ ...body, text: textFormat }).finalResponse(),
+  retrieve: (client, { id }) => client.responses.retrieve(id),
+  delete: async (client, { id }) => ({ answer: (await client.responses.delete(id)) ?? null }),
+  input: async (client, { id }) => ({ data: (await client.responses.inputItems.list(id)).data }),
+};
+
+async function responses({ endpoint, call, body }) {
+  const answer = await responsesCalls[call](new OpenAI(endpoint), body);
+  return { ...answer, _request_id: answer._request_id };
+}
+
+// A conversation of several turns with the AI SDK's default model of OpenAI, each with a tool.
+async function aiConversation({ endpoint, body: { model, prompts } }) {
+  const openai = createOpenAI(endpoint);
+  const messages = [];
+  const texts = [];
+  for (const prompt of prompts) {
+    messages.push({ role: "user", content: prompt });
+    const answer = await generateText({ model: openai(model), messages, ...aiSettings.tools });
+    messages.push(...answer.response.messages);
+    texts.push([answer.text, answer.steps.length, answer.reasoningText]);
+  }
+  return { texts };
+}
+
+async function aiResponse({ endpoint, call, body: { model, prompt } }) {
+  const settings = { model: createOpenAI(endpoint)(model), prompt, maxRetries: 0, ...aiSettings[call] };
+  if (call === "forecast") return { output: (await generateText(settings)).output };
+  const stream = streamText({ ...settings, onError: () => {} });
+  const parts = [];
+  for await (const part of stream.fullStream) {
+    if (part.type === "error") throw part.error;
+    parts.push(part);
+  }
+  const textOf = (type) => parts.filter((part) => part.type === type).map((part) => part.text).join("");
+  return { text: textOf("text-delta"), reasoning: textOf("reasoning-delta"), finish: parts.at(-1) };
+}
+
 const anthropicCalls = {
   whole: (client, body) => client.messages.create(body),
   streamed: (client, body) => client.messages.stream(body).finalMessage(),
@@ -127,6 +171,9 @@ const clients = {
   "ai read": [readAi, aiFailure],
   "ai embed": [aiEmbed, aiFailure],
   anthropic: [anthropic, anthropicFailure],
+  responses: [responses, openaiFailure],
+  "ai conversation": [aiConversation, aiFailure],
+  "ai response": [aiResponse, aiFailure],
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

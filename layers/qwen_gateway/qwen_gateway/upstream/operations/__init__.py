@@ -4,13 +4,16 @@ A kind of call is one module here; the rest of `upstream` knows only these proto
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from qwen_gateway.catalog import Model
 from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.routing import Requirements
 from qwen_gateway.usage import Usage
+
+type Method = Literal["POST", "GET", "DELETE"]
+"""The HTTP method of a call; only one with POST has a body."""
 
 
 class Event(NamedTuple):
@@ -79,7 +82,7 @@ class RelayReader(Reader, Protocol):
 
     @property
     def final_event(self) -> Event:
-        """The event that tells the client that the answer is complete, after all others."""
+        """The event that tells the client that the answer is complete, after all others; `last_events` completes it."""
         ...
 
     def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
@@ -98,6 +101,11 @@ class Operation(Protocol):
     @property
     def api_family(self) -> ApiFamily:
         """The API of the provider that is called."""
+        ...
+
+    @property
+    def method(self) -> Method:
+        """The HTTP method."""
         ...
 
     @property

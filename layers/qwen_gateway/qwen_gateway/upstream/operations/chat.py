@@ -3,16 +3,15 @@
 Every call is streamed, also for a client that gets a whole answer.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from qwen_gateway.catalog import Model
 from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest, ChatRequirements, adapt_request
-from qwen_gateway.upstream.operations import Event
+from qwen_gateway.upstream.operations import Event, Method
 from qwen_gateway.upstream.operations.chat_answer import ChatReader, WholeChatReader
-from qwen_gateway.upstream.operations.chunks import DONE, Chunk, get_choices
+from qwen_gateway.upstream.operations.chunks import DONE, encode_event, get_choices
 
 
 class RelayedChatReader(ChatReader):
@@ -35,7 +34,7 @@ class RelayedChatReader(ChatReader):
         self.is_ready = self.outputs > 0
         if chunk is None:
             return None
-        event = _encode(chunk) if is_changed else Event(data, chunk)
+        event = encode_event(chunk) if is_changed else Event(data, chunk)
         return self._remove_usage(event) if chunk.get("usage") else event
 
     def last_events(self, cost: Mapping[str, Any]) -> list[Event]:
@@ -43,16 +42,18 @@ class RelayedChatReader(ChatReader):
         if not self._usage_event or not self._wants_usage:
             return []
         chunk = self._usage_event.chunk
-        return [_encode({**chunk, "usage": {**chunk["usage"], **cost}}) if cost else self._usage_event]
+        return [encode_event({**chunk, "usage": {**chunk["usage"], **cost}}) if cost else self._usage_event]
 
     def _remove_usage(self, event: Event) -> Event | None:
         is_usage_chunk = not get_choices(event.chunk)
         if isinstance(event.chunk["usage"], dict):
             is_in_form = event.chunk.get("choices") == [] and event.chunk["usage"] == self._usage
-            self._usage_event = event if is_in_form else _encode({**event.chunk, "choices": [], "usage": self._usage})
+            self._usage_event = (
+                event if is_in_form else encode_event({**event.chunk, "choices": [], "usage": self._usage})
+            )
         if is_usage_chunk:
             return None
-        return _encode({name: value for name, value in event.chunk.items() if name != "usage"})
+        return encode_event({name: value for name, value in event.chunk.items() if name != "usage"})
 
 
 class ChatCompletions:
@@ -60,6 +61,7 @@ class ChatCompletions:
 
     endpoint: Endpoint = "chat/completions"
     api_family: ApiFamily = "openai"
+    method: Method = "POST"
     path = "/chat/completions"
 
     def requirements(self, body: Mapping[str, Any]) -> ChatRequirements:
@@ -88,8 +90,3 @@ CHAT = ChatCompletions()
 def _choices(body: Mapping[str, Any]) -> int:
     choices: int = body.get("n") or 1
     return choices
-
-
-def _encode(chunk: Chunk) -> Event:
-    # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form.
-    return Event(json.dumps(chunk, separators=(",", ":")).encode(), chunk)

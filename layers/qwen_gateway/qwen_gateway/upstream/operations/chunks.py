@@ -4,12 +4,15 @@ Null counts as missing, and so does `[]` in place of an object, as PHP writes an
 ProviderAnswerBroken for a part of the wrong type.
 """
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_gateway import strictjson
 from qwen_gateway.errors import ProviderAnswerBroken, ProviderError
 from qwen_gateway.provider_failures import classify, is_error_body, parse_error_body
+from qwen_gateway.upstream.operations import Event
 
 Chunk = dict[str, Any]
 
@@ -44,6 +47,23 @@ def parse_chunk(data: bytes) -> Chunk | None:
     if chunk.get("error") or (not chunk.get("choices") and is_error_body(chunk)):
         raise build_provider_error(chunk)
     return chunk if chunk.get("choices") or chunk.get("usage") else None
+
+
+def parse_object(data: bytes) -> Chunk:
+    """Parse an event that has to be a JSON object, or raise ProviderAnswerBroken."""
+    try:
+        document = strictjson.loads(data)
+    except ValueError:
+        raise ProviderAnswerBroken("an event of the stream is no JSON object") from None
+    if not isinstance(document, dict):
+        raise ProviderAnswerBroken("an event of the stream is no JSON object")
+    return document
+
+
+def encode_event(document: Mapping[str, Any]) -> Event:
+    """Return an event with the JSON of a document."""
+    # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form.
+    return Event(json.dumps(document, separators=(",", ":")).encode(), dict(document))
 
 
 def build_provider_error(document: Chunk) -> ProviderError:

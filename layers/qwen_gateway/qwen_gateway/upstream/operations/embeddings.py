@@ -14,6 +14,7 @@ from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.dialect.embeddings import ROWS_PER_CALL, AnyModel, Row, adapt_embeddings, list_rows
 from qwen_gateway.errors import ProviderAnswerBroken
 from qwen_gateway.provider_failures import is_error_body
+from qwen_gateway.upstream.operations import Method
 from qwen_gateway.upstream.operations.chunks import build_provider_error
 from qwen_gateway.usage import Usage
 
@@ -128,6 +129,7 @@ class Embeddings:
 
     endpoint: Endpoint = "embeddings"
     api_family: ApiFamily = "openai"
+    method: Method = "POST"
     path = "/embeddings"
 
     def requirements(self, _body: Mapping[str, Any]) -> AnyModel:

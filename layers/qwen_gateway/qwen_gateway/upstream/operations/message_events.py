@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from qwen_gateway import strictjson
 from qwen_gateway.errors import ProviderAnswerBroken
 from qwen_gateway.provider_failures import is_error_body
 from qwen_gateway.upstream.operations import Event
-from qwen_gateway.upstream.operations.chunks import as_object, as_text, build_provider_error, is_done
+from qwen_gateway.upstream.operations.chunks import as_object, as_text, build_provider_error, is_done, parse_object
 from qwen_gateway.usage import Usage, merge_counts
 
 type Document = dict[str, Any]
@@ -48,7 +47,7 @@ class MessageReader:
         if is_done(data):
             self.is_over = True
             return None
-        document = _parse(data)
+        document = parse_object(data)
         kind = document.get("type")
         if kind == "error" or document.get("error") or (kind is None and is_error_body(document)):
             raise build_provider_error(document)
@@ -78,13 +77,3 @@ class MessageReader:
 
     def _count(self, document: Document) -> None:
         self._counts = merge_counts(self._counts, as_object(document.get("usage")))
-
-
-def _parse(data: bytes) -> Document:
-    try:
-        document = strictjson.loads(data)
-    except ValueError:
-        raise ProviderAnswerBroken("an event of the stream is no JSON object") from None
-    if not isinstance(document, dict):
-        raise ProviderAnswerBroken("an event of the stream is no JSON object")
-    return document

@@ -3,7 +3,6 @@
 Every call is streamed, also for a client that gets a whole message.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +12,10 @@ from qwen_gateway.config import ApiFamily, Endpoint, Provider
 from qwen_gateway.dialect import AdaptedRequest
 from qwen_gateway.dialect.messages import MessagesRequirements, adapt_messages
 from qwen_gateway.errors import ProviderAnswerBroken
-from qwen_gateway.provider_failures import is_error_body
-from qwen_gateway.upstream.operations import Event
-from qwen_gateway.upstream.operations.chunks import as_object, as_text, build_provider_error, parse_index
+from qwen_gateway.upstream.operations import Event, Method
+from qwen_gateway.upstream.operations.chunks import as_object, as_text, encode_event, parse_index
+from qwen_gateway.upstream.operations.document import DocumentReader
 from qwen_gateway.upstream.operations.message_events import Document, MessageReader
-from qwen_gateway.usage import Usage
 
 _STOP = {"type": "message_stop"}
 
@@ -31,7 +29,7 @@ class RelayedMessageReader(MessageReader):
     def __init__(self) -> None:
         super().__init__()
         self.is_ready = False
-        self.final_event = _encode(_STOP)
+        self.final_event = encode_event(_STOP)
         self._kept: Event | None = None
 
     def read(self, data: bytes) -> Event | None:
@@ -56,7 +54,7 @@ class RelayedMessageReader(MessageReader):
         document = self._kept.chunk
         if not cost or not isinstance(document.get("usage"), dict):
             return [self._kept]
-        return [_encode({**document, "usage": {**document["usage"], **cost}})]
+        return [encode_event({**document, "usage": {**document["usage"], **cost}})]
 
 
 class WholeMessageReader(MessageReader):
@@ -138,6 +136,7 @@ class Messages:
 
     endpoint: Endpoint = "messages"
     api_family: ApiFamily = "anthropic"
+    method: Method = "POST"
     path = "/v1/messages"
 
     def requirements(self, body: Mapping[str, Any]) -> MessagesRequirements:
@@ -159,45 +158,12 @@ class Messages:
         return RelayedMessageReader()
 
 
-class TokenCountReader:
-    """Reads the count of a request's tokens."""
-
-    outputs = 0
-    is_ready = False
-    is_over = False
-    usage: Usage | None = None
-
-    def __init__(self) -> None:
-        self.is_complete = False
-        self.answer: Document = {}
-
-    def read(self, data: bytes) -> None:
-        """Read the document of the answer.
-
-        Raises:
-            ProviderError: it is no count, or an error of the provider.
-        """
-        try:
-            document = strictjson.loads(data)
-        except ValueError:
-            raise ProviderAnswerBroken("the answer is no JSON") from None
-        if isinstance(document, dict) and is_error_body(document):
-            raise build_provider_error(document)
-        if not isinstance(document, dict) or "input_tokens" not in document:
-            raise ProviderAnswerBroken("the answer has no count")
-        self.answer, self.is_complete = document, True
-
-    def finish(self) -> None:
-        """Check that there is an answer, or raise ProviderAnswerBroken."""
-        if not self.is_complete:
-            raise ProviderAnswerBroken("the answer is empty")
-
-
 class CountTokens:
     """The operation that counts the tokens of a request for a message. No provider is known to bill it."""
 
     endpoint: Endpoint = "messages"
     api_family: ApiFamily = "anthropic"
+    method: Method = "POST"
     path = "/v1/messages/count_tokens"
 
     def requirements(self, body: Mapping[str, Any]) -> MessagesRequirements:
@@ -210,15 +176,10 @@ class CountTokens:
         """Return the request as it is, without the switch of thinking that is a default of some routes."""
         return AdaptedRequest({name: value for name, value in body.items() if name != "enable_thinking"})
 
-    def whole_reader(self, _body: Mapping[str, Any]) -> TokenCountReader:
+    def whole_reader(self, _body: Mapping[str, Any]) -> DocumentReader:
         """Return a reader for the count."""
-        return TokenCountReader()
+        return DocumentReader("input_tokens")
 
 
 MESSAGES = Messages()
 COUNT_TOKENS = CountTokens()
-
-
-def _encode(document: Mapping[str, Any]) -> Event:
-    # ASCII, because half a surrogate pair, which models do send, has no UTF-8 form.
-    return Event(json.dumps(document, separators=(",", ":")).encode(), dict(document))
