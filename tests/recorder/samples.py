@@ -219,7 +219,7 @@ SAMPLES = {
         ("embeddings", _EMBEDDINGS),
         ("messages", _MESSAGES),
         ("models", _MODELS),
-        ("responses", _RESPONSES),
+        ("responses_api", _RESPONSES),
     )
     for name, sample in samples.items()
 }
