@@ -15,7 +15,7 @@ def get_event_path(name: str) -> Path:
 
 def get_function_id(event: Path) -> str:
     """Return the logical id of an event file's function: ChatFunction for the folder chat."""
-    return f"{event.resolve().parent.name.capitalize()}Function"
+    return f"{event.resolve().parent.name.removesuffix('_api').capitalize()}Function"
 
 
 def format_event(event: Mapping[str, Any]) -> str:

@@ -228,7 +228,7 @@ SAMPLES = {
         ("embeddings", _EMBEDDINGS),
         ("messages", _MESSAGES),
         ("models", _MODELS),
-        ("responses", _RESPONSES),
+        ("responses_api", _RESPONSES),
         ("usage", _USAGE),
     )
     for name, sample in samples.items()

@@ -59,7 +59,7 @@ def summarize(answer: Mapping[str, Any]) -> AnswerSummary:
         is_named = answer["body"].startswith("event: ")
         kinds = MessageStream(*response).names if is_named else map(_get_kind, StreamResponse(*response).data)
         return AnswerSummary(answer["statusCode"], events=tuple(kind for kind, _ in itertools.groupby(kinds)))
-    error = json.loads(answer["body"]).get("error", {})
+    error = json.loads(answer["body"]).get("error") or {}
     return AnswerSummary(answer["statusCode"], error.get("code"), error.get("param"))
 
 

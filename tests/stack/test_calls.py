@@ -124,7 +124,7 @@ def test_models_are_listed_and_retrieved_with_and_without_a_slash(client: openai
 
 
 def test_api_gateway_errors_have_openais_format(stack: dict[str, Any]) -> None:
-    unknown = httpx2.post(f"{stack['base_url']}/responses", json={})
+    unknown = httpx2.post(f"{stack['base_url']}/unknown", json={})
     wrong_method = httpx2.get(f"{stack['base_url']}/chat/completions")
 
     for answer in (unknown, wrong_method):

@@ -63,7 +63,7 @@ def variables(backends: Backends) -> dict[str, str]:
     }
 
 
-NAMES = ("chat", "embeddings", "messages", "models", "usage")
+NAMES = ("chat", "embeddings", "messages", "models", "responses_api", "usage")
 """The functions of the API."""
 
 
@@ -95,7 +95,9 @@ def front(
     }
     start = GatewaySettings(
         template=transform_template(),
-        functions={f"{name.capitalize()}Function": _function(name, variables | own) for name in NAMES},
+        functions={
+            f"{name.removesuffix('_api').capitalize()}Function": _function(name, variables | own) for name in NAMES
+        },
         interpreter=sys.executable,
         wrapper=str(WRAPPER),
         task_root=str(ROOT / "functions"),
