@@ -119,4 +119,4 @@ def test_a_fault_in_the_template_itself_is_found(fault: str) -> None:
     assert text.count("Enabled: !Ref Canary") == 1
 
     # The functions of the API have the same preference.
-    assert len(find_violations(text.replace("Enabled: !Ref Canary", fault))) == 5
+    assert len(find_violations(text.replace("Enabled: !Ref Canary", fault))) == 6

@@ -63,7 +63,7 @@ def test_responses_and_errors_expose_their_headers(stack: dict[str, Any]) -> Non
         200: httpx2.get(f"{url}/models", headers=key),
         401: httpx2.get(f"{url}/models"),
         400: httpx2.post(f"{url}/chat/completions", headers=key, json={}),
-        404: httpx2.post(f"{url}/responses", headers=key, json={}),
+        404: httpx2.post(f"{url}/images/generations", headers=key, json={}),
         413: httpx2.post(f"{url}/chat/completions", headers=key, content=b"x" * 10_500_000),
     }
 
