@@ -35,7 +35,7 @@ from qwen_gateway.ledger import (
     token,
 )
 from qwen_gateway.ledger.administration import KeyAdministration
-from qwen_gateway.ledger.key_errors import KeyConflict, KeyInactive, LimitInvalid, RefundRefused
+from qwen_gateway.ledger.key_errors import KeyAdministrationError
 from qwen_gateway.ledger.key_limits import KeyLimits
 from qwen_gateway.ledger.key_snapshot import DEFAULT_MAX_OUTPUT, MOST_HOLDS
 from qwen_gateway.ledger.reconcile import Reconcile, Tables
@@ -56,7 +56,7 @@ RECONCILE_EVERY_S = 1_800
 RETENTION_DAYS = 400
 THROTTLED = client_error("ThrottlingException")
 _ONLY_WITH_RETRIES = {"repeated", "late duplicate"}
-_OPERATOR_ERRORS = (ClientError, BotoCoreError, KeyConflict, KeyInactive, LimitInvalid, RefundRefused, ProcessKilled)
+_OPERATOR_ERRORS = (ClientError, BotoCoreError, KeyAdministrationError, ProcessKilled)
 
 
 @dataclass(frozen=True)
