@@ -16,7 +16,6 @@ from qwen_gateway.ledger import (
     key_changes,
     key_writes,
     reconcile,
-    settlement,
     usage_ledger,
 )
 from qwen_gateway.ledger.expressions import Update
@@ -99,15 +98,6 @@ def _put_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(UsageLedger, "put_record", put_nothing)
 
 
-def _charge_own_figure(patch: pytest.MonkeyPatch) -> None:
-    put = usage_ledger.put_record_item
-
-    def put_own(client: Any, table: str, item: Any, condition: str) -> usage_ledger.Put:
-        return put(client, table, item, condition)._replace(winner=WinningRecord.of(item))
-
-    patch.setattr(usage_ledger, "put_record_item", put_own)
-
-
 def _recompute_remaining(patch: pytest.MonkeyPatch) -> None:
     build = key_changes.set_key
 
@@ -120,21 +110,9 @@ def _recompute_remaining(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("qwen_gateway.ledger.administration.set_key", recompute)
 
 
-def _forget_unclear_sends(patch: pytest.MonkeyPatch) -> None:
-    refuse = admission._Sender.refuse
-
-    def refuse_without_holds(self: Any, error: Any, snapshot: Any) -> Any:
-        refused = refuse(self, error, snapshot)
-        refused.holds = ()
-        return refused
-
-    patch.setattr(admission._Sender, "refuse", refuse_without_holds)
-
-
 _WITHOUT_BUDGET = _edit(_drop("#remaining >= :amount"), "reserve", admission)
 _WITHOUT_CONCURRENCY = _edit(_drop("size(#holds) < #concurrency"), "reserve", admission)
 _ANY_HOLD = _edit(_drop("#holds.#hold = :amount"), "release", key_writes)
-_ANY_AMOUNT = _edit(_drop("#holds.#hold = :old"), "raise_hold", settlement)
 
 BREAKS = (
     Break("a reserve repeated by the SDK", _repeat_reserve, "2: "),
@@ -144,12 +122,9 @@ BREAKS = (
     Break("a record put without 'if absent'", _put_always, ": "),
     Break("a hold released without '= :amount'", _ANY_HOLD, "1: "),
     Break("a hold released before its record", _put_later, ": "),
-    Break("the loser charges its own figure", _charge_own_figure, "2: "),
-    Break("a raise without the old amount", _ANY_AMOUNT, "1: "),
     Break("a roll that drops holds", _edit(_drop_holds, "roll_period", admission, reconcile), ": "),
     Break("a roll that labels holds", _edit(_label_holds, "roll_period", admission, reconcile), "1: "),
     Break("keys set that recomputes remaining", _recompute_remaining, "1: "),
-    Break("a refusal that forgets unclear sends", _forget_unclear_sends, "9: "),
 )
 
 

@@ -415,7 +415,7 @@ def put_something(aws: Aws, at_ms: int, chance: random.Random) -> None:
     put_late_record(aws, at_ms - chance.randrange(3 * DAY_MS), chance.randrange(10**15))
 
 
-@pytest.mark.parametrize("kills", [30, pytest.param(1_000, marks=[pytest.mark.thorough, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("kills", [30, pytest.param(1_000, marks=[pytest.mark.thorough, pytest.mark.timeout(1_800)])])
 def test_the_sums_are_right_after_any_number_of_kills(aws: Aws, monkeypatch: pytest.MonkeyPatch, kills: int) -> None:
     monkeypatch.setattr(roll_up, "SUMMED_A_WRITE", 2)
     chance = random.Random(kills)  # noqa: S311 - reproducible
