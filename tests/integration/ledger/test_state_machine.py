@@ -138,7 +138,7 @@ def _pick[Item](number: int, items: list[Item]) -> Item:
 def test_the_promises_hold_after_every_write() -> None:
     is_thorough = settings.get_current_profile_name() == "thorough"
     run = (
-        settings(max_examples=1_500, stateful_step_count=50)
+        settings(max_examples=200, stateful_step_count=50)
         if is_thorough
         else settings(max_examples=10, stateful_step_count=20)
     )
