@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from qwen_gateway.ledger import DayRow
+from qwen_gateway.ledger.day_rows import DayRow
 from qwen_gateway_cli.aws_costs import load_prices
 from qwen_gateway_cli.date_range import DateRange
 from qwen_gateway_cli.usage.figures import Aws

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from qwen_gateway.api import ChatRequest, EventStreamResponse, HttpRequest, JsonResponse
+from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
+from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.config import Endpoint
 from qwen_gateway.pricing.request_limits import chat_limits

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from qwen_gateway.api import EmbeddingsRequest, HttpRequest, JsonPartsResponse, JsonResponse
+from qwen_gateway.api import HttpRequest, JsonPartsResponse, JsonResponse
+from qwen_gateway.api.embeddings_request import EmbeddingsRequest
 from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.catalog import Model
 from qwen_gateway.config import Endpoint

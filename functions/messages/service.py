@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, MessagesRequest
+from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
+from qwen_gateway.api.messages_request import MessagesRequest
 from qwen_gateway.calls import MeteredCall, MeteredCalls
 from qwen_gateway.config import Endpoint
 from qwen_gateway.pricing.messages_limits import messages_limits

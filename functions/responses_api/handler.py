@@ -12,7 +12,7 @@ _startup = Startup()
 from qwen_gateway import aws  # noqa: E402
 from qwen_gateway.api import HttpExchange, ResponsesFormat  # noqa: E402
 from qwen_gateway.config import environment  # noqa: E402
-from qwen_gateway.ledger import StoredResponses  # noqa: E402
+from qwen_gateway.ledger.stored_responses import StoredResponses  # noqa: E402
 from responses_api.service import ResponsesService  # noqa: E402
 
 

@@ -8,11 +8,12 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from qwen_gateway import observability
-from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse, ResponsesRequest
+from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
+from qwen_gateway.api.responses_request import ResponsesRequest
 from qwen_gateway.calls import BackgroundTask, MeteredCall, MeteredCalls, OnAnswer, ignore_answer
 from qwen_gateway.config import Endpoint, Provider
 from qwen_gateway.errors import GatewayError, LedgerUnavailable, ProviderError, RequestInvalid
-from qwen_gateway.ledger import StoredResponse, response_unknown
+from qwen_gateway.ledger.stored_responses import StoredResponse, response_unknown
 from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.routing import Target
 from qwen_gateway.upstream import RoutedRequest

@@ -6,7 +6,7 @@ from typing import Any
 from qwen_gateway import aws
 from qwen_gateway.api import HttpExchange
 from qwen_gateway.config import configuration, environment
-from qwen_gateway.ledger import OwnUsage
+from qwen_gateway.ledger.own_usage import OwnUsage
 from qwen_gateway.observability import mute_third_party_loggers
 from qwen_gateway.runtime import EventStream, ProxyResponse
 from usage.service import UsageService

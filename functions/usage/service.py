@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from qwen_gateway.api import HttpRequest, JsonResponse, api_key_token
-from qwen_gateway.ledger import DayRow, KeySnapshot, KeyUse, Totals
+from qwen_gateway.ledger import KeySnapshot
+from qwen_gateway.ledger.day_rows import DayRow, Totals
 from qwen_gateway.ledger.days import day_of, start_of
+from qwen_gateway.ledger.own_usage import KeyUse
 
 _PICO = 10**12
 _TOKENS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_thinking")

@@ -2,7 +2,7 @@
 
 import time
 
-from qwen_gateway.ledger import Totals
+from qwen_gateway.ledger.day_rows import Totals
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.compare.comparison import Load
 from qwen_gateway_cli.console import note, refuse

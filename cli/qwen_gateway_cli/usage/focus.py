@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from qwen_gateway.ledger import DayRow, Totals
-from qwen_gateway.ledger.day_rows import ModelKey
+from qwen_gateway.ledger.day_rows import DayRow, ModelKey, Totals
 from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.usage.report import KeyDays
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from qwen_gateway.ledger import DayRow, Totals
-from qwen_gateway.ledger.day_rows import ModelKey
+from qwen_gateway.ledger.day_rows import DayRow, ModelKey, Totals
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.date_range import DateRange
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qwen_gateway.ledger import Totals
+from qwen_gateway.ledger.day_rows import Totals
 from qwen_gateway_cli.amounts import format_amount
 from qwen_gateway_cli.console import create_result_console, fits
 from qwen_gateway_cli.usage.figures import Aws, build_figures

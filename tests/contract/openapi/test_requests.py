@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from qwen_gateway.api import ChatRequest
+from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.errors import RequestRefused
 from tests.builders import chat_request
 from tests.contract.openapi.described import Described

@@ -21,18 +21,11 @@ from qwen_gateway import aws as aws_clients
 from qwen_gateway import config, observability
 from qwen_gateway.api import ANTHROPIC, HttpExchange, ResponsesFormat
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.ledger import (
-    Admissions,
-    ApiKeys,
-    KeysTable,
-    KnownKeys,
-    OwnUsage,
-    Settlements,
-    StoredResponses,
-    UsageLedger,
-)
+from qwen_gateway.ledger import Admissions, ApiKeys, KeysTable, KnownKeys, Settlements, UsageLedger
 from qwen_gateway.ledger import token as token_form
 from qwen_gateway.ledger.dynamodb import from_item
+from qwen_gateway.ledger.own_usage import OwnUsage
+from qwen_gateway.ledger.stored_responses import StoredResponses
 from qwen_gateway.pricing import Prices
 from qwen_gateway.provider_keys.secrets_manager import ProviderKeys
 from qwen_gateway.routing import Routes

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qwen_gateway.errors import KeyRevoked, KeyUnknown, LedgerUnavailable
-from qwen_gateway.ledger import OwnUsage
+from qwen_gateway.ledger.own_usage import OwnUsage
 from qwen_gateway.ledger.roll_up import RollUp
 from tests.builders import key_item, key_snapshot, token
 from tests.builders.ledger import KEY_ID

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.api import ChatRequest
+from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.errors import RequestInvalid
 from tests.builders import chat_request
 

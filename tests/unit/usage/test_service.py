@@ -6,7 +6,8 @@ import pytest
 
 from qwen_gateway.api import HttpRequest
 from qwen_gateway.errors import KeyMissing
-from qwen_gateway.ledger import DayRow, KeyUse
+from qwen_gateway.ledger.day_rows import DayRow
+from qwen_gateway.ledger.own_usage import KeyUse
 from qwen_gateway.request_ids import RequestIds
 from tests.builders import key_snapshot
 from usage.service import UsageService

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from qwen_gateway.ledger import DayRow, Totals
+from qwen_gateway.ledger.day_rows import DayRow, Totals
 from qwen_gateway.ledger.usage_items import UsageItems
 from qwen_gateway_cli.aws_costs import load_prices
 from qwen_gateway_cli.date_range import DateRange
