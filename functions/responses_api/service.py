@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
@@ -117,17 +117,19 @@ class ResponsesService:
             raise response_unknown(previous, reason)
         return tuple((same or at_provider)[:1])
 
-    def _read_parts(self, call: MeteredCall, references: Iterable[str]) -> dict[str, Any]:
+    def _read_parts(self, call: MeteredCall, references: Sequence[str]) -> dict[str, Any]:
         """Return the parts of earlier responses by their ids, as the provider keeps them.
 
         The AI SDK refers to them by default, and DashScope documents no references.
         """
+        # First, so that nobody without a key can cause a read for each reference.
+        call.authenticate()
         find = functools.partial(self._stored.find_by_part, call.key_id, now=time.time())
-        wanted = {each: call.route(functools.partial(find, each)) for each in references}
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            answers = pool.map(functools.partial(self._read, call), dict.fromkeys(wanted.values()))
+            responses = dict.fromkeys(pool.map(find, references))
+            answers = pool.map(functools.partial(self._read, call), responses)
             parts = {part.get("id"): part for answer in answers for part in answer.get("output") or ()}
-        if missing := next((each for each in wanted if each not in parts), None):
+        if missing := next((each for each in references if each not in parts), None):
             raise response_unknown(missing)
         return parts
 

@@ -181,7 +181,7 @@ class TestTheItem:
         def fail(*_: object) -> None:
             raise ledger_unavailable()
 
-        monkeypatch.setattr("qwen_gateway.ledger.StoredResponses.put", fail)
+        monkeypatch.setattr("qwen_gateway.ledger.stored_responses.StoredResponses.put", fail)
 
         answer = gateway.respond(responses_request())
 
