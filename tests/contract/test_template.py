@@ -70,7 +70,7 @@ def test_every_handler_of_the_template_exists(template: Template) -> None:
         # A request's parser, and the rows of days, cost each start that has no use for them.
         script = (
             f"import importlib, sys; assert callable(importlib.import_module({module!r}).{name}); "
-            f"parsers = [each for each in sys.modules if each.startswith('qwen_gateway.api.') and each.endswith('_request')]; "
+            f"parsers = [m for m in sys.modules if m.startswith('qwen_gateway.api.') and m.endswith('_request')]; "
             f"assert len(parsers) <= 1, parsers; "
             f"has_days = 'qwen_gateway.ledger.day_rows' in sys.modules; "
             f"assert has_days == ({module!r} in ('reconcile.handler', 'usage.handler')), has_days"
