@@ -1,23 +1,12 @@
 """POST /v1/chat/completions: parse, route, run."""
 
-from typing import Protocol
-
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
 from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.config import Endpoint
 from qwen_gateway.pricing.request_limits import chat_limits
-from qwen_gateway.routing import Target
+from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.chat import CHAT
-
-
-class Routes(Protocol):
-    """The routes."""
-
-    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
-        """Return the targets of a model name that serve an endpoint, or raise ModelUnknown or EndpointNotServed."""
-        ...
 
 
 class ChatService:

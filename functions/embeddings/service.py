@@ -1,28 +1,12 @@
 """POST /v1/embeddings: parse, route, split, run."""
 
-from typing import Protocol
-
 from qwen_gateway.api import HttpRequest, JsonPartsResponse, JsonResponse
 from qwen_gateway.api.embeddings_request import EmbeddingsRequest
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.catalog import Model
-from qwen_gateway.config import Endpoint
 from qwen_gateway.pricing.embeddings_limits import embeddings_limits
-from qwen_gateway.routing import Target
+from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.embeddings import EMBEDDINGS, join_answers, split_rows
-
-
-class Routes(Protocol):
-    """The routes."""
-
-    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
-        """Return the targets of a model name that serve an endpoint, or raise ModelUnknown or EndpointNotServed."""
-        ...
-
-    def describe(self, target: Target) -> Model | None:
-        """Return the catalog's entry of a target, or None."""
-        ...
 
 
 class EmbeddingsService:

@@ -1,26 +1,15 @@
 """POST /v1/messages and /v1/messages/count_tokens: parse, route, run."""
 
-from typing import Protocol
-
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
 from qwen_gateway.api.messages_request import MessagesRequest
 from qwen_gateway.calls import MeteredCall, MeteredCalls
-from qwen_gateway.config import Endpoint
 from qwen_gateway.pricing.messages_limits import messages_limits
-from qwen_gateway.routing import Target
+from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.messages import COUNT_TOKENS, MESSAGES
 
 _PASSED_HEADERS = ("anthropic-version", "anthropic-beta")
 """What they name changes with each release of the clients; the provider judges it."""
-
-
-class Routes(Protocol):
-    """The routes."""
-
-    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
-        """Return the targets of a model name that serve an endpoint, or raise ModelUnknown or EndpointNotServed."""
-        ...
 
 
 class MessagesService:

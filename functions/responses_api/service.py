@@ -11,11 +11,11 @@ from qwen_gateway import observability
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
 from qwen_gateway.api.responses_request import ResponsesRequest
 from qwen_gateway.calls import BackgroundTask, MeteredCall, MeteredCalls, OnAnswer, ignore_answer
-from qwen_gateway.config import Endpoint, Provider
+from qwen_gateway.config import Endpoint
 from qwen_gateway.errors import GatewayError, LedgerUnavailable, ProviderError, RequestInvalid
 from qwen_gateway.ledger.stored_responses import StoredResponse, response_unknown
 from qwen_gateway.pricing.responses_limits import responses_limits
-from qwen_gateway.routing import Target
+from qwen_gateway.routing import Routes, Target
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.responses import RESPONSES, StoredResponseOperation
 
@@ -26,18 +26,6 @@ _READS_AT_ONCE = 8
 _PARTS = ("message", "reasoning")
 """The parts of an output to which clients refer; calls of functions they send whole."""
 _BAD_REQUEST, _NOT_FOUND = 400, 404
-
-
-class Routes(Protocol):
-    """The routes."""
-
-    def serving(self, name: str, endpoint: Endpoint) -> tuple[Target, ...]:
-        """Return the targets of a model name that serve an endpoint, or raise ModelUnknown or EndpointNotServed."""
-        ...
-
-    def provider(self, target: Target) -> Provider | None:
-        """Return the provider of a target, None if it is not configured any more."""
-        ...
 
 
 class StoredResponses(Protocol):

@@ -125,7 +125,7 @@ class FakeDependencies:
         raw = body if isinstance(body, bytes) else json.dumps(body or chat_request()).encode()
         request = HttpRequest(IDS, {"authorization": f"Bearer {TOKEN}", **(headers or {})}, raw)
         calls = MeteredCalls(self, self, cast("Any", self), TIMEOUTS, self, Prices(config.parse("")))
-        return ChatService(self, calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
+        return ChatService(cast("Any", self), calls).complete(request, seconds + TIMEOUTS.reserved_for_ledger)
 
 
 def test_a_call_runs_its_steps_in_order() -> None:

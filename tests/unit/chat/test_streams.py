@@ -95,7 +95,9 @@ class FakeDependencies:
     def stream(self, **choices: Any) -> StreamResponse | GatewayError:
         settings = config.parse('{"retries": {"attempts": 1}}')
         upstream = Upstream(settings, self, cast("Transport", self))
-        service = ChatService(self, MeteredCalls(self, upstream, cast("Any", self), Timeouts(), self, Prices(settings)))
+        service = ChatService(
+            cast("Any", self), MeteredCalls(self, upstream, cast("Any", self), Timeouts(), self, Prices(settings))
+        )
         body = json.dumps(chat_request(stream=True, **choices)).encode()
         request = HttpRequest(RequestIds("req_01ARZ3NDEKTSV4RRFFQ69G5FAV"), {"authorization": f"Bearer {TOKEN}"}, body)
         response = service.complete(request, remaining_s=20)
