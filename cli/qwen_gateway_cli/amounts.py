@@ -1,19 +1,15 @@
-"""Amounts and shares as text. Amounts are integers in pico-units of a currency."""
+"""Amounts and shares for people. Amounts are integers in pico-units of a currency."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+from qwen_gateway.amounts import to_decimal
+
 _DECIMALS = 12
 _AMOUNT = re.compile(rf"([0-9]{{1,9}})(?:\.([0-9]{{1,{_DECIMALS}}}))?")
 _CENT = Decimal("0.01")
 _TENTH = Decimal("0.1")
-
-
-def to_decimal(amount: int) -> Decimal:
-    """Return an amount in the currency's main unit, exactly and without trailing zeros."""
-    value = Decimal(amount).scaleb(-_DECIMALS).normalize()
-    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
 
 
 def parse_amount(text: str) -> int:
@@ -26,11 +22,6 @@ def parse_amount(text: str) -> int:
     if match is None:
         raise ValueError("no amount")
     return int(match[1] + (match[2] or "").ljust(_DECIMALS, "0"))
-
-
-def format_exactly(amount: int) -> str:
-    """Return an amount with all of its decimals and without separators: `0.0032`."""
-    return f"{to_decimal(amount):f}"
 
 
 def format_amount(amount: int) -> str:

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from qwen_gateway.amounts import to_float
 from qwen_gateway.api import HttpRequest, JsonResponse, api_key_token
 from qwen_gateway.ledger import KeySnapshot
 from qwen_gateway.ledger.day_rows import DayRow, Totals
 from qwen_gateway.ledger.days import day_of, start_of
 from qwen_gateway.ledger.own_usage import KeyUse
 
-_PICO = 10**12
 _TOKENS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_thinking")
 
 
@@ -62,10 +62,10 @@ class UsageService:
             "period": key.period,
             "period_end": key.period_end,
             "currency": self._currency,
-            "amount": key.budget / _PICO,
-            "spent": key.spent / _PICO,
-            "held": key.held / _PICO,
-            "remaining": (key.remaining or 0) / _PICO,
+            "amount": to_float(key.budget),
+            "spent": to_float(key.spent),
+            "held": to_float(key.held),
+            "remaining": to_float(key.remaining or 0),
         }
 
 
@@ -90,6 +90,6 @@ def _sums(parts: Iterable[Totals]) -> dict[str, Any]:
         "requests": sum(totals.requests.values()),
         "answered": totals.requests.get("answered", 0),
         **{name: totals.sums.get(name, 0) for name in _TOKENS},
-        "cost": {currency: amount / _PICO for currency, amount in totals.net_cost().items()},
+        "cost": {currency: to_float(amount) for currency, amount in totals.net_cost().items()},
         "unpriced": sum(totals.unpriced.values()),
     }

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_gateway_cli.amounts import format_exactly, parse_amount
+from qwen_gateway.amounts import format_exactly
+from qwen_gateway_cli.amounts import parse_amount
 
 
 @pytest.mark.parametrize(

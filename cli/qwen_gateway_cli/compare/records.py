@@ -5,7 +5,8 @@ import io
 from decimal import Decimal
 from typing import Any
 
-from qwen_gateway_cli.amounts import to_decimal, to_percent
+from qwen_gateway.amounts import to_decimal
+from qwen_gateway_cli.amounts import to_percent
 from qwen_gateway_cli.compare.comparison import Row, prices_per_million, saved_share
 from qwen_gateway_cli.compare.report import Report, list_notes
 

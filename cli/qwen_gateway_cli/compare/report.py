@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from qwen_gateway_cli.amounts import format_amount, format_exactly
+from qwen_gateway.amounts import format_exactly
+from qwen_gateway_cli.amounts import format_amount
 from qwen_gateway_cli.compare import article
 from qwen_gateway_cli.compare.comparison import (
     DAYS_OF_MONTH,

@@ -5,13 +5,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.config import parse
 from qwen_gateway.ledger.administration import IssuedKey, KeyAdministration
 from qwen_gateway.ledger.key_changes import KeyChanges
 from qwen_gateway.ledger.key_limits import KeyLimits
 from qwen_gateway.ledger.refunds import Refunds
 from qwen_gateway.routing import Routes
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import note, refuse, show, show_json, show_table
 from qwen_gateway_cli.keys.display import build_json, build_json_with_counters, build_row, build_rows
 from qwen_gateway_cli.keys.options import (

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.ledger import KeySnapshot
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.timestamps import format_optional_utc, format_utc
 
 

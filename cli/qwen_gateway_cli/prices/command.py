@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from qwen_gateway import config
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.pricing.price_list import Price, PriceList, Tier, names, price_list
 from qwen_gateway.pricing.units import CACHE_HIT, CACHE_WRITE, INPUT, OUTPUT, OUTPUT_THINKING, TOKEN_UNITS, Unit
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import refuse, show, show_json, show_table
 from qwen_gateway_cli.prices.notices import find_notices
 from qwen_gateway_cli.prices.schema import check_configuration

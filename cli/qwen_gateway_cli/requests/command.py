@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_gateway_cli.amounts import format_exactly
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway_cli.console import show, show_json, show_table
 from qwen_gateway_cli.records import require_record
 from qwen_gateway_cli.requests.cost_parts import find_cost_parts

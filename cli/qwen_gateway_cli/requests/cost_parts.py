@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.pricing.cost import Bill, bill
 from qwen_gateway.pricing.price_list import names, price_list
 from qwen_gateway.pricing.prices import convert
 from qwen_gateway.usage import Usage
-from qwen_gateway_cli.amounts import format_exactly
 
 
 class Part(NamedTuple):

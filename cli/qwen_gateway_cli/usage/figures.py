@@ -5,9 +5,9 @@ import io
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.ledger.day_rows import Totals
 from qwen_gateway.ledger.histograms import percentile
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.aws_costs import MILLION, Prices, call_cost
 from qwen_gateway_cli.usage.report import Report
 

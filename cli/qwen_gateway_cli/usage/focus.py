@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.ledger.day_rows import DayRow, ModelKey, Totals
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.usage.report import KeyDays
 
 COLUMNS = (

@@ -7,11 +7,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.config import parse
 from qwen_gateway.ledger.key_errors import KeyAdministrationError
 from qwen_gateway.ledger.repricings import Repricing, Repricings
 from qwen_gateway.ledger.usage_items import UsageItems
-from qwen_gateway_cli.amounts import format_exactly
 from qwen_gateway_cli.console import create_progress, note, refuse, show, show_json, show_table
 from qwen_gateway_cli.date_range import DateRange, FromOption, ToOption, parse_date_range
 from qwen_gateway_cli.key_names import KeyOption, find_keys

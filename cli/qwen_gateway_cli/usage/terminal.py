@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qwen_gateway.amounts import PICO
 from qwen_gateway.ledger.day_rows import Totals
 from qwen_gateway_cli.amounts import format_amount
 from qwen_gateway_cli.console import create_result_console, fits
@@ -16,7 +17,6 @@ _MOST_LINES = 40
 """Lines of a table; JSON and CSV have all."""
 _MOST_BARS = 15
 _LONGEST_NAME = 40
-_PICO = 10**12
 _TITLES = {
     By.KEY: "KEY",
     By.MODEL: "MODEL",
@@ -61,7 +61,7 @@ def draw_chart(report: Report, currency: str, width: int) -> str:
         return ""
     names, amounts = zip(*bars, strict=True)
     # plotext writes two decimals.
-    unit, prefix = (_PICO, "") if max(amounts) >= _PICO // 10 else (_PICO // 10**6, "millionths of ")
+    unit, prefix = (PICO, "") if max(amounts) >= PICO // 10 else (PICO // 10**6, "millionths of ")
     plotext.clear_figure()
     # A line can be one longer than plotext promises.
     title = f"{prefix}{currency} by {report.by.value}"

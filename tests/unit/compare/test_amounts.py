@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from qwen_gateway_cli.amounts import format_amount, format_exactly, format_percent
+from qwen_gateway.amounts import format_exactly
+from qwen_gateway_cli.amounts import format_amount, format_percent
 
 UNIT = 10**12
 

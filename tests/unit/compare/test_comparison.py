@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from qwen_gateway import catalog, config
-from qwen_gateway_cli.amounts import to_decimal
+from qwen_gateway.amounts import to_decimal
 from qwen_gateway_cli.compare import article
 from qwen_gateway_cli.compare.comparison import Comparison, Load, Row, compare, saved_share
 from qwen_gateway_cli.compare.offers import Offer, list_offers

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from qwen_gateway.pricing.price_list import PICO, Price, price_list
+from qwen_gateway.amounts import PICO
+from qwen_gateway.pricing.price_list import Price, price_list
 from qwen_gateway.pricing.units import TOKEN_UNITS, TOKENS
 
 OTHERS: dict[str, Any] = json.loads(Path(__file__).with_name("other_sources.json").read_bytes())

@@ -3,9 +3,9 @@
 import enum
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import NamedTuple
 
+from qwen_gateway.amounts import format_exactly
 from qwen_gateway.errors import (
     BudgetExhausted,
     ConcurrencyExceeded,
@@ -20,7 +20,6 @@ from qwen_gateway.ledger.api_keys import check_key, key_unknown
 from qwen_gateway.ledger.key_snapshot import MOST_HOLDS, KeySnapshot
 from qwen_gateway.ledger.reserve import Caller
 
-_PICO = 10**12
 _BUSY_RETRY_S = 1
 
 
@@ -154,5 +153,4 @@ def _budget_exhausted(snapshot: KeySnapshot, offer: Offer) -> BudgetExhausted:
 
 
 def _money(amount: int, offer: Offer) -> str:
-    text = f"{Decimal(amount) / _PICO:f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {offer.currency}"
+    return f"{format_exactly(amount)} {offer.currency}"

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qwen_gateway import datafile
+from qwen_gateway.amounts import PICO
 from qwen_gateway.pricing.units import FEES, TOKEN_UNITS, UNITS, Unit
 
-PICO = 10**12
-"""Pico-units of a currency's main unit."""
 LISTS = Path(__file__).parent / "lists"
 OWN_PRICES = Path(__file__).parent.parent
 """The folder of prices.toml, the owner's own prices."""

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from qwen_gateway.amounts import PICO, to_float
 from qwen_gateway.config import Configuration, ConfigurationError
 from qwen_gateway.pricing.bound import RequestLimits, upper_bound
 from qwen_gateway.pricing.cost import Unpriced, bill
-from qwen_gateway.pricing.price_list import PICO, Price, names, price_list
+from qwen_gateway.pricing.price_list import Price, names, price_list
 from qwen_gateway.routing import Target
 from qwen_gateway.usage import Usage
 
@@ -30,7 +31,7 @@ class Cost(NamedTuple):
     @property
     def value(self) -> float:
         """The amount in the currency's main unit."""
-        return self.amount / PICO
+        return to_float(self.amount)
 
 
 class Prices:
