@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from qwen_gateway_cli.aws_errors import AWS_ERRORS, explain_aws_error
+from qwen_gateway_cli.doctor.tables import USABLE_STATES
 from tools.stage import Stage
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ PREFIX = "Existing"
 """A parameter with this prefix adopts a resource in place of the template's resource of the remaining name."""
 
 _MISSING = "ResourceNotFoundException"
-_USABLE_STATES = {"ACTIVE", "UPDATING"}
 _OWN_KMS_KEY = "alias/aws/secretsmanager"
 _TIMEOUTS = Config(connect_timeout=5, read_timeout=20)
 
@@ -79,7 +79,7 @@ class _Checks:
             table = self._dynamodb.describe_table(TableName=name)["Table"]
         except ClientError as error:
             return self._explain_missing(error, "table", "aws dynamodb list-tables")
-        if table["TableStatus"] not in _USABLE_STATES:
+        if table["TableStatus"] not in USABLE_STATES:
             return f"the table is {table['TableStatus']}. Wait: aws dynamodb wait table-exists --table-name {name}"
         found = _read_key_schema(table)
         if found != expected:

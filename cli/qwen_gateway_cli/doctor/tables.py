@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "stack"
 EXPIRY_ATTRIBUTE = "expires_at"
-_USABLE_STATES = {"ACTIVE", "UPDATING"}
+USABLE_STATES = {"ACTIVE", "UPDATING"}
 _EXPIRY_ON = {"ENABLED", "ENABLING"}
 
 
@@ -53,7 +53,7 @@ class TablesExamination:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
             return State.FAILED, f"the table {table} does not exist", "Restore it: docs/operations.md, Restore."
-        if status not in _USABLE_STATES:
+        if status not in USABLE_STATES:
             wait = f"Wait: aws dynamodb wait table-exists --table-name {table}"
             return State.FAILED, f"the table {table} is {status}", wait
         if expires and self._read_expiry(table) not in _EXPIRY_ON:

@@ -67,19 +67,24 @@ class ApiKeys:
             LedgerUnavailable: DynamoDB failed.
         """
         parsed = token.parse(token_text)
-        item = self._read(parsed.id)
+        item = read_key_item(self._client, self._table_name, parsed.id)
         if item is None:
             raise key_unknown()
         check_key(ApiKey.of(item), token.digest(parsed.text), now)
         return item
 
-    def _read(self, key_id: str) -> Item | None:
-        # Consistent, so that a revocation takes effect for the next request.
-        try:
-            output = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
-        except FAILURES as failure:
-            raise ledger_unavailable() from failure
-        return output.get("Item")
+
+def read_key_item(client: "DynamoDBClient", table_name: str, key_id: str) -> Item | None:
+    """Read the item of a key consistently, so that a revocation takes effect for the next request.
+
+    Raises:
+        LedgerUnavailable: DynamoDB failed.
+    """
+    try:
+        output = client.get_item(TableName=table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
+    except FAILURES as failure:
+        raise ledger_unavailable() from failure
+    return output.get("Item")
 
 
 def check_key(key: ApiKey, token_hash: str, now: float) -> None:

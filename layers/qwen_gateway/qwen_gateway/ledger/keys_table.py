@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from qwen_gateway.ledger.api_keys import read_key_item
 from qwen_gateway.ledger.dynamodb import FAILURES, is_condition_failure, is_unclear, ledger_unavailable
 from qwen_gateway.ledger.expressions import Update
 from qwen_gateway.ledger.key_snapshot import KeySnapshot
@@ -66,16 +67,9 @@ class KeysTable:
                 client.get_item(TableName=self._table_name, Key={"id": {"S": "-"}})
 
     def read_key(self, key_id: str) -> KeySnapshot | None:
-        """Read an item consistently, so that a revocation holds for the next call.
-
-        Raises:
-            LedgerUnavailable: DynamoDB failed.
-        """
-        try:
-            output = self._client.get_item(TableName=self._table_name, Key={"id": {"S": key_id}}, ConsistentRead=True)
-        except FAILURES as failure:
-            raise ledger_unavailable() from failure
-        return KeySnapshot.of(output["Item"]) if "Item" in output else None
+        """Read an item, or raise LedgerUnavailable."""
+        item = read_key_item(self._client, self._table_name, key_id)
+        return KeySnapshot.of(item) if item else None
 
     def write(self, key_id: str, update: Update) -> Written:
         """Send a write that anyone may repeat: it makes its own condition false.
