@@ -92,10 +92,11 @@ def test_alarms_topic_and_dashboard_are_deployed_with_an_address(endpoint: str) 
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", ADDRESS)
     cloudwatch = create_client("cloudwatch", endpoint)
     alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 6
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == [subscription["TopicArn"]]
-        assert alarm["TreatMissingData"] == "notBreaching"
+    assert len(alarms) == 7
+    assert all(alarm["AlarmActions"] == [subscription["TopicArn"]] for alarm in alarms)
+    missing = {alarm["AlarmName"].split("-")[1]: alarm["TreatMissingData"] for alarm in alarms}
+    assert missing.pop("ReconcileMissedAlarm") == "breaching"
+    assert set(missing.values()) == {"notBreaching"}
     own = {each["MetricName"]: each["Dimensions"] for each in alarms if each["Namespace"] == "QwenGateway"}
     assert own.keys() == {"usage_record_lost", "provider_out_of_credit", "provider_auth_failed", "internal_error"}
     assert all(dimensions == [{"Name": "service", "Value": STACK}] for dimensions in own.values())

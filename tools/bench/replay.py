@@ -31,10 +31,11 @@ _HOST = "127.0.0.1"
 
 
 class Response(NamedTuple):
-    """The body and the media type of a response."""
+    """The media type, body and status of a response."""
 
     media_type: bytes
     body: bytes
+    status: int = 200
 
 
 class Backends(NamedTuple):
@@ -86,10 +87,18 @@ def create_api_key() -> tuple[str, Mapping[str, Any]]:
 
 
 def build_aws_responses(item: Mapping[str, Any]) -> dict[str, Response]:
-    """Return the responses of AWS by operation."""
+    """Return the responses of AWS by operation.
+
+    The first call of a function does not know that its key has no limits: its update is refused, with the key's item.
+    """
     keys = {provider: {"key": key} for provider, key in build_mock_upstream(f"http://{_HOST}").keys.items()}
-    bodies = {"GetItem": {"Item": item}, "PutItem": {}, "GetSecretValue": {"SecretString": json.dumps(keys)}}
-    return {name: Response(b"application/x-amz-json-1.0", json.dumps(body).encode()) for name, body in bodies.items()}
+    refused = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item}
+    return {
+        "GetItem": _encode({"Item": item}),
+        "PutItem": _encode({}),
+        "UpdateItem": _encode(refused, status=400),
+        "GetSecretValue": _encode({"SecretString": json.dumps(keys)}),
+    }
 
 
 def record_qwen_responses() -> dict[str, Response]:
@@ -111,6 +120,10 @@ def record_qwen_responses() -> dict[str, Response]:
     return recorded
 
 
+def _encode(body: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(b"application/x-amz-json-1.0", json.dumps(body).encode(), status)
+
+
 class _FakeDynamoDB:
     """Stores the item that is put."""
 
@@ -129,7 +142,7 @@ def _serve(listener: Any, responses: Mapping[str, Response], chain: Path | None)
         operation = dict(scope["headers"]).get(b"x-amz-target", b"").decode().rpartition(".")[2]
         response = responses[operation or (STREAM if json.loads(body).get("stream") else WHOLE)]
         headers = [(b"content-type", response.media_type), (b"content-length", str(len(response.body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
     config = uvicorn.Config(

@@ -20,6 +20,7 @@ from qwen_gateway.errors import (
     ProviderNotConfigured,
     ProviderOutOfCredit,
     ProviderRefused,
+    ProviderResponseMissing,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -35,6 +36,8 @@ TOLERANCE_S = 0.25
 """Seconds by which the end of a request may miss its deadline."""
 MIN_ATTEMPT_S = 0.25
 """Seconds that have to be left for another attempt."""
+FINAL = (ProviderRefused, ProviderResponseMissing)
+"""Failures after which the first target is not replaced."""
 A, B, C = "dashscope", "dashscope-beijing", "holysheep"
 TARGETS = [Target(provider, model) for provider in (A, B, C) for model in ("large", "small")]
 
@@ -202,7 +205,7 @@ def providers() -> dict[str, str]:
 def assert_may_follow(call: Call, later: Call, route: tuple[Target, ...]) -> None:
     """Assert that a later call of the same request is allowed after an earlier one."""
     assert call.failure, "a call follows an answer"
-    if isinstance(call.failure, ProviderRefused):
+    if isinstance(call.failure, FINAL):
         assert call.target not in (later.target, route[0]), "a final rejection was retried"
     if isinstance(call.failure, ProviderTimeout | ProviderConnectTimeout):
         assert later.target != call.target, "a timeout was retried"
@@ -235,7 +238,7 @@ def assert_all_targets_were_tried(
     """Assert that a failed request tried every target that could still have answered."""
     if len(environment.calls) == scenario.attempts or remaining < MIN_ATTEMPT_S:
         return
-    if any(call.target == route[0] and isinstance(call.failure, ProviderRefused) for call in environment.calls):
+    if any(call.target == route[0] and isinstance(call.failure, FINAL) for call in environment.calls):
         return
     excluded = {call.target.provider for call in environment.calls if isinstance(call.failure, ProviderOutOfCredit)}
     refusals = Counter(call.target.provider for call in environment.calls if is_refused_key(call))

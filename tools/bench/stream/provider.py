@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from qwen_gateway_cli.local.sockets import listen
-from tools.bench.replay import CHAT, STREAM, Backends, build_aws_responses, create_api_key, record_qwen_responses
+from tools.bench.replay import (
+    CHAT,
+    STREAM,
+    Backends,
+    Response,
+    build_aws_responses,
+    create_api_key,
+    record_qwen_responses,
+)
 
 _HOST = "127.0.0.1"
 DONE = b"data: [DONE]"
@@ -40,7 +48,7 @@ def record_events() -> Events:
 def run_backends(events: Events) -> Iterator[Backends]:
     """Serve until the end of the block."""
     token, item = create_api_key()
-    responses = {name: response.body for name, response in build_aws_responses(item).items()}
+    responses = {name.lower().encode(): response for name, response in build_aws_responses(item).items()}
     with listen(_HOST, 0) as listener:
         server = multiprocessing.get_context("spawn").Process(
             target=_serve, args=(listener, responses, events), daemon=True
@@ -53,7 +61,7 @@ def run_backends(events: Events) -> Iterator[Backends]:
             server.join()
 
 
-def _serve(listener: Any, responses: Mapping[str, bytes], events: Events) -> None:
+def _serve(listener: Any, responses: Mapping[bytes, Response], events: Events) -> None:
     async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -61,7 +69,7 @@ def _serve(listener: Any, responses: Mapping[str, bytes], events: Events) -> Non
                 headers = dict(line.lower().split(b": ", 1) for line in head.strip().split(b"\r\n")[1:])
                 body = await reader.readexactly(int(headers[b"content-length"]))
                 if target := headers.get(b"x-amz-target"):
-                    _send_response(writer, responses[_find_operation(target, responses)])
+                    _send_response(writer, responses[target.rpartition(b".")[2]])
                 else:
                     await _send_stream(writer, events, json.loads(body)["bench"])
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -74,14 +82,9 @@ def _serve(listener: Any, responses: Mapping[str, bytes], events: Events) -> Non
     asyncio.run(serve())
 
 
-def _find_operation(target: bytes, responses: Mapping[str, bytes]) -> str:
-    requested = target.decode().rpartition(".")[2]
-    return next(name for name in responses if name.lower() == requested)
-
-
-def _send_response(writer: asyncio.StreamWriter, body: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: %d\r\n\r\n" % len(body)
-    writer.write(head + body)
+def _send_response(writer: asyncio.StreamWriter, response: Response) -> None:
+    head = b"HTTP/1.1 %d\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n"
+    writer.write(head % (response.status, response.media_type, len(response.body)) + response.body)
 
 
 async def _send_stream(writer: asyncio.StreamWriter, events: Events, pace: Mapping[str, float]) -> None:
