@@ -23,7 +23,7 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 
-.PHONY: help up down check test test-thorough test-after-catalog test-all test-sam-local docker sam-local smoke events docs usage-picture openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-roll-up costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean bench-ledger bench-endpoints
+.PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs usage-picture openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-roll-up costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean bench-ledger bench-endpoints
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,13 +45,10 @@ check: .venv ## format, style, types, direction of imports, templates and unit t
 test: .venv $(NODE_CLIENTS)/node_modules/ready ## unit, integration, contract and stack tests; no Docker, no account
 	$(PYTEST) -m "not thorough"
 
-test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## what `make test` leaves out: slow tests, and 1,000 examples where it has 25
+test-thorough: .venv $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready ## what `make test` leaves out: slow tests, and 1,000 examples where it has 25
 	$(PYTEST) --hypothesis-profile=thorough -m "thorough or hypothesis"
 
-test-after-catalog: .venv ## unit and integration tests, a year after the last retirement of the catalog
-	$(PYTEST) --clock=after-catalog -m "not thorough" tests/unit tests/integration
-
-test-all: lint types $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready test-after-catalog ## every check and test, for CI; needs Docker
+test-all: lint types $(NODE_CLIENTS)/node_modules/ready $(CLAUDE_CODE)/node_modules/ready .tools/clients/ready ## every check and test, for CI; needs Docker
 	$(PYTEST) --hypothesis-profile=thorough
 	$(BIN)/pytest tests/sam_local
 

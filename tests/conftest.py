@@ -3,7 +3,6 @@
 import functools
 import os
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -37,12 +36,6 @@ class TierScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "tests/stack" if nodeid.startswith("tests/stack/") else nodeid.partition("::")[0]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that moves the clock of the routes."""
-    text = "the time at which routes read the catalog: now, or a year after its last retirement"
-    parser.addoption("--clock", choices=["now", "after-catalog"], default="now", help=text)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,13 +78,10 @@ def _one_tls_context() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def catalog_clock(request: pytest.FixtureRequest) -> Iterator[Callable[[], float]]:
-    """Return the clock of all routes that are made without one. `--clock=after-catalog` moves it."""
-    clock: Callable[[], float] = time.time
-    if request.config.getoption("--clock") == "after-catalog":
-        models = [model for name in catalog.sections() for model in catalog.section(name).values()]
-        last = max(model.retirement.date for model in models if model.retirement)
-        clock = (last + A_YEAR).timestamp
+def clock_after_catalog() -> Iterator[Callable[[], float]]:
+    """Return the clock of all routes that are made without one: a year after the last retirement of the catalog."""
+    models = [model for name in catalog.sections() for model in catalog.section(name).values()]
+    clock = (max(model.retirement.date for model in models if model.retirement) + A_YEAR).timestamp
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Routes.__init__, "__defaults__", (clock,))
         yield clock
