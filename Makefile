@@ -22,6 +22,8 @@ NPM = PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
+# Each command and many a test start processes, and without stored bytecode each compiles its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up down check test test-thorough test-all test-sam-local docker sam-local smoke events docs usage-picture openapi aws-operations bench bench-stream bench-memory bench-upstream bench-metrics bench-pricing bench-roll-up costs rollback lint-workflows changes sbom advisories price-sources lint lint-templates types build deploy teardown lock clean bench-ledger bench-endpoints
 

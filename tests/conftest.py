@@ -16,8 +16,7 @@ from qwen_gateway import catalog
 from qwen_gateway.routing import Routes
 
 TESTS = Path(__file__).parent
-UNIT = TESTS / "unit"
-SLOW_TIERS = (TESTS / "stack", TESTS / "sam_local", TESTS / "smoke")
+SLOW_TIERS = ("stack", "sam_local", "smoke")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 A_YEAR = timedelta(days=365)
 SLOW_TIERS_S = 300
@@ -39,6 +38,12 @@ class TierScheduling(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start one worker more than there are processors, because many tests wait for others."""
+    return (os.process_cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TierScheduling:
     """Distribute tests by `TierScheduling`, whatever `--dist` says."""
     return TierScheduling(config, log)
@@ -48,14 +53,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Allow unit tests no socket and all others loopback only, and set the time limits."""
     is_thorough = settings.get_current_profile_name() == "thorough"
     for item in items:
-        if not item.path.is_relative_to(UNIT):
+        tier = _find_tier(item.path)
+        if tier != "unit":
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         elif item.get_closest_marker("enable_socket") is None:
             item.add_marker(pytest.mark.disable_socket)
-        if any(item.path.is_relative_to(folder) for folder in SLOW_TIERS):
+        if tier in SLOW_TIERS:
             item.add_marker(pytest.mark.timeout(SLOW_TIERS_S))
         elif is_thorough and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(THOROUGH_S))
+
+
+@functools.cache
+def _find_tier(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -77,7 +77,7 @@ class Repository:
         """Run make without its set-up."""
         tools = [f"SAM={self.sam}", f"BIN={ROOT}/.venv/bin", "UV=uv"]
         command: list[str | Path] = ["make", "-C", self.root, "-o", ".venv", "-o", "aws-operations", *tools, *arguments]
-        environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **self._aws, **variables}
+        environment = {"PATH": "/usr/bin:/bin", **self._aws, **variables}
         done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
         calls = self.root / "calls"
         lines = calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []

@@ -21,6 +21,7 @@ def http(stack: dict[str, Any]) -> httpx2.Client:
     return httpx2.Client(headers={"authorization": f"Bearer {stack['api_key']}"}, timeout=60)
 
 
+@pytest.mark.thorough  # it waits for a ping of production
 def test_pings_are_sent_before_the_first_output(
     stack: dict[str, Any], http: httpx2.Client, provider: httpx2.Client
 ) -> None:

@@ -67,6 +67,7 @@ def test_an_error_has_code_message_and_request_id(call: Call) -> None:
     assert caught.value.request_id
 
 
+@pytest.mark.thorough  # its backoff takes seconds
 def test_the_sdk_retries_twice_despite_x_should_retry_false(
     call: Call, provider: httpx2.Client, records: Records
 ) -> None:

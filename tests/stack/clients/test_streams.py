@@ -61,6 +61,7 @@ def test_texts_arrive_incrementally(reader: Reader, provider: httpx2.Client, wai
     assert (record["outcome"], record["status"], record["streamed"]) == ("answered", "200", True)
 
 
+@pytest.mark.thorough  # it waits for a ping of production
 def test_openai_clients_pass_over_pings(stack: dict[str, Any], driver: Driver, provider: httpx2.Client) -> None:
     provider.put("/_control", json={"chunks": 2, "chunk_gap_ms": LONGER_THAN_A_PING_MS})
     # The driver of the Node clients makes one call at a time.
