@@ -3,7 +3,7 @@
 from qwen_gateway.api import EventStreamResponse, HttpRequest, JsonResponse
 from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.calls import MeteredCalls
-from qwen_gateway.pricing.request_limits import chat_limits
+from qwen_gateway.pricing.chat_limits import chat_limits
 from qwen_gateway.routing import Routes
 from qwen_gateway.upstream import RoutedRequest
 from qwen_gateway.upstream.operations.chat import CHAT

@@ -33,9 +33,9 @@ from qwen_gateway.calls import MeteredCalls
 from qwen_gateway.calls.split_call import MAX_PARTS_AT_ONCE
 from qwen_gateway.ledger import Admission, ApiKey, KeySnapshot, UsageRecord, WinningRecord, token
 from qwen_gateway.pricing import Prices
+from qwen_gateway.pricing.chat_limits import chat_limits
 from qwen_gateway.pricing.embeddings_limits import embeddings_limits
 from qwen_gateway.pricing.messages_limits import messages_limits
-from qwen_gateway.pricing.request_limits import chat_limits
 from qwen_gateway.pricing.responses_limits import responses_limits
 from qwen_gateway.provider_keys.environment import EnvironmentKeys
 from qwen_gateway.request_ids import RequestIds

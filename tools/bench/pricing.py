@@ -18,7 +18,7 @@ import qwen_gateway
 from qwen_gateway import config, datafile
 from qwen_gateway.pricing import Prices
 from qwen_gateway.pricing.bound import RequestLimits
-from qwen_gateway.pricing.request_limits import chat_limits
+from qwen_gateway.pricing.chat_limits import chat_limits
 from qwen_gateway.routing import Routes, Target
 from qwen_gateway.usage import Usage
 from qwen_gateway_cli.console import show, show_table

@@ -13,9 +13,10 @@ from qwen_gateway.catalog import Thinking
 from qwen_gateway.dialect import adapt_request
 from qwen_gateway.pricing import Cost, Prices, Unpriced
 from qwen_gateway.pricing.bound import Bound, RequestLimits, upper_bound
+from qwen_gateway.pricing.chat_limits import chat_limits
 from qwen_gateway.pricing.cost import Bill, bill
 from qwen_gateway.pricing.price_list import names, price_list
-from qwen_gateway.pricing.request_limits import Unbounded, chat_limits
+from qwen_gateway.pricing.request_limits import Unbounded
 from qwen_gateway.pricing.units import CACHE_WRITE, CACHE_WRITE_1H
 from qwen_gateway.routing import Target
 from qwen_gateway.usage import Usage

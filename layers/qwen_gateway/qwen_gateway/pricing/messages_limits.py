@@ -1,6 +1,7 @@
 """The most tokens that a provider can count for a request for Anthropic's Messages: true limits, not estimates."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from qwen_gateway.catalog import Model
@@ -11,10 +12,10 @@ from qwen_gateway.pricing.request_limits import (
     TOKENS_OF_TOOLS,
     TOKENS_PER_MESSAGE,
     Unbounded,
-    can_think,
     count_json_bytes,
     find_cache_writes,
-    limit_output,
+    limit_request,
+    remove_items,
 )
 
 _NO_INPUT = frozenset({"model", "stream", "max_tokens", "metadata", "thinking"})
@@ -33,17 +34,7 @@ def messages_limits(body: Mapping[str, Any], model: Model | None) -> RequestLimi
     """
     if _uses_provider_tools(body):
         return Unbounded("web_search")
-    if model is None:
-        return Unbounded("model")
-    tokens_in = _limit_input(body, model)
-    if tokens_in is None:
-        return Unbounded("input")
-    described = describe_as_chat(body)
-    thinks = can_think(described, model)
-    tokens_out = limit_output(described, model, may_think=thinks)
-    if isinstance(tokens_out, Unbounded):
-        return tokens_out
-    return RequestLimits(tokens_in, tokens_out, may_think=thinks, cache_writes=find_cache_writes(body))
+    return limit_request(describe_as_chat(body), model, partial(_limit_input, body), find_cache_writes(body))
 
 
 def _uses_provider_tools(body: Mapping[str, Any]) -> bool:
@@ -58,17 +49,12 @@ def _limit_input(body: Mapping[str, Any], model: Model) -> int | None:
     images = kinds.count("image")
     if not _UNLIMITED.isdisjoint(kinds) or (images and model.image_tokens is None):
         return model.input_tokens
-    texts = _without_images({name: value for name, value in body.items() if name not in _NO_INPUT})
+    texts = {name: value for name, value in body.items() if name not in _NO_INPUT}
     template = TOKENS_OF_TEMPLATE + (TOKENS_OF_TOOLS if body.get("tools") else 0)
     tokens = template + len(body["messages"]) * TOKENS_PER_MESSAGE + images * (model.image_tokens or 0)
-    tokens += count_json_bytes(texts)
+    tokens += count_json_bytes(remove_items(texts, _is_image))
     return tokens if model.input_tokens is None else min(tokens, model.input_tokens)
 
 
-def _without_images(value: Any) -> Any:
-    if isinstance(value, list):
-        kept = (item for item in value if not (isinstance(item, dict) and item.get("type") == "image"))
-        return [_without_images(item) for item in kept]
-    if isinstance(value, dict):
-        return {name: _without_images(item) for name, item in value.items()}
-    return value
+def _is_image(block: Mapping[str, Any]) -> bool:
+    return block.get("type") == "image"

@@ -1,6 +1,7 @@
 """The most tokens that a provider can count for a request for OpenAI's Responses: true limits, not estimates."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from qwen_gateway.catalog import Model
@@ -11,9 +12,9 @@ from qwen_gateway.pricing.request_limits import (
     TOKENS_OF_TOOLS,
     TOKENS_PER_MESSAGE,
     Unbounded,
-    can_think,
     count_json_bytes,
-    limit_output,
+    limit_request,
+    remove_items,
 )
 
 _NO_INPUT = frozenset({"model", "stream", "max_output_tokens", "metadata", "store", "include", "reasoning"})
@@ -33,17 +34,7 @@ def responses_limits(body: Mapping[str, Any], model: Model | None) -> RequestLim
     """
     if uses_provider_tools(body):
         return Unbounded("provider_tools")
-    if model is None:
-        return Unbounded("model")
-    tokens_in = _limit_input(body, model)
-    if tokens_in is None:
-        return Unbounded("input")
-    described = describe_as_chat(body)
-    thinks = can_think(described, model)
-    tokens_out = limit_output(described, model, may_think=thinks)
-    if isinstance(tokens_out, Unbounded):
-        return tokens_out
-    return RequestLimits(tokens_in, tokens_out, may_think=thinks)
+    return limit_request(describe_as_chat(body), model, partial(_limit_input, body))
 
 
 def uses_provider_tools(body: Mapping[str, Any]) -> bool:
@@ -59,17 +50,8 @@ def _limit_input(body: Mapping[str, Any], model: Model) -> int | None:
     is_known = all(is_image(part) or is_text(part) for part in parts) and (not images or model.image_tokens is not None)
     if not is_known or any(body.get(name) for name in _STATE):
         return model.input_tokens
-    texts = _without_images({name: value for name, value in body.items() if name not in _NO_INPUT})
+    texts = {name: value for name, value in body.items() if name not in _NO_INPUT}
     template = TOKENS_OF_TEMPLATE + (0 if _WITH_TEMPLATE.isdisjoint(body) else TOKENS_OF_TOOLS)
     tokens = template + len(list_items(body)) * TOKENS_PER_MESSAGE + images * (model.image_tokens or 0)
-    tokens += count_json_bytes(texts)
+    tokens += count_json_bytes(remove_items(texts, is_image))
     return tokens if model.input_tokens is None else min(tokens, model.input_tokens)
-
-
-def _without_images(value: Any) -> Any:
-    if isinstance(value, list):
-        kept = (item for item in value if not (isinstance(item, dict) and is_image(item)))
-        return [_without_images(item) for item in kept]
-    if isinstance(value, dict):
-        return {name: _without_images(item) for name, item in value.items()}
-    return value
