@@ -68,7 +68,7 @@ METRICS_OF_THE_ACCOUNT = {("AWS/Lambda", "ConcurrentExecutions"), ("AWS/Lambda",
 """Metrics that AWS publishes without dimensions, too."""
 THROTTLE_EVENTS = {
     **dict.fromkeys(("GetItem", "Query", "Scan"), "ReadThrottleEvents"),
-    **dict.fromkeys(("DeleteItem", "PutItem", "UpdateItem"), "WriteThrottleEvents"),
+    **dict.fromkeys(("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem"), "WriteThrottleEvents"),
 }
 """The metric of DynamoDB for each operation that a role allows."""
 THIS_STACK = {"Ref": "AWS::StackName"}

@@ -93,8 +93,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[Permission]:
 
     def record_call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         service = self.meta.service_model.signing_name
-        resource = PERMITTED_BY_APPLICATION.get(service) or parameters[RESOURCE_PARAMETERS[service]]
-        used.add((f"{service}:{operation}", resource))
+        batch: dict[str, Any] = parameters.get("RequestItems", {})
+        for resource in batch or [PERMITTED_BY_APPLICATION.get(service) or parameters[RESOURCE_PARAMETERS[service]]]:
+            used.add((f"{service}:{operation}", resource))
         return FAKE_RESPONSES[operation] if operation in FAKE_RESPONSES else call(self, operation, parameters)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record_call)

@@ -6,12 +6,14 @@ A provider keeps responses for all clients of the gateway in one account. An ite
 provider no longer keeps the response (`expires_at`). They contain nothing of it.
 """
 
+import itertools
 import re
+import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qwen_gateway.errors import ResponseUnknown
-from qwen_gateway.ledger.dynamodb import FAILURES, Plain, from_item, ledger_unavailable, to_item
+from qwen_gateway.ledger.dynamodb import FAILURES, Item, Plain, from_item, ledger_unavailable, to_item
 from qwen_gateway.routing import Target
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What can be an id: it becomes a part of the provider's URL."""
 _RESPONSE, _PART = "RSP", "PRT"
+_ITEMS_A_WRITE = 25
+"""The limit of BatchWriteItem."""
+_PAUSES_S = (0.0, 0.1, 0.4)
+"""Before each send of the same items."""
 
 
 class StoredResponse(NamedTuple):
@@ -45,19 +51,30 @@ class StoredResponses:
             LedgerUnavailable: DynamoDB failed.
         """
         kept: dict[str, Plain] = {
+            "pk": f"KEY#{stored.key_id}",
             "response": stored.id,
             "provider": stored.target.provider,
             "model": stored.target.model,
             "expires_at": stored.expires_at,
         }
-        for kind, each in ((_RESPONSE, stored.id), *((_PART, part) for part in parts)):
-            if not _ID.fullmatch(each):
-                continue
-            item = to_item({"pk": f"KEY#{stored.key_id}", "sk": f"{kind}#{each}", **kept})
+        ids = [(_RESPONSE, stored.id), *((_PART, part) for part in parts)]
+        sort_keys = dict.fromkeys(f"{kind}#{each}" for kind, each in ids if _ID.fullmatch(each))
+        items = [to_item({**kept, "sk": key}) for key in sort_keys]
+        for batch in itertools.batched(items, _ITEMS_A_WRITE, strict=False):
+            self._put(batch)
+
+    def _put(self, items: Iterable[Item]) -> None:
+        """Put items in one request, and again those that DynamoDB did not take because it was busy."""
+        left: Any = {self._table_name: [{"PutRequest": {"Item": item}} for item in items]}
+        for pause in _PAUSES_S:
+            time.sleep(pause)
             try:
-                self._client.put_item(TableName=self._table_name, Item=item)
+                left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems")
             except FAILURES as failure:
                 raise ledger_unavailable() from failure
+            if not left:
+                return
+        raise ledger_unavailable()
 
     def find(self, key_id: str, response_id: str, now: float) -> StoredResponse:
         """Return the response of a key. DynamoDB deletes items up to days after their time, so that is checked.
