@@ -4,7 +4,6 @@ import functools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Protocol
 
 from qwen_gateway import observability
@@ -145,24 +144,26 @@ class ResponsesService:
         """Return what puts the item of an answer; without the item the response cannot be continued or read."""
 
         def put(target: Target, answer: Mapping[str, Any], seconds_left: float) -> None:
-            response, provider = answer.get("response", answer), self._routes.provider(target)
-            if provider is None or not isinstance(response.get("id"), str) or response.get("store") is False:
-                return
-            expires_at = int(time.time()) + provider.response_days * _SECONDS_A_DAY
-            stored = StoredResponse(key_id, response["id"], target, expires_at)
-            parts = [part["id"] for part in response.get("output") or () if _can_be_referred_to(part)]
-
-            def write() -> bool:
-                self._stored.put(stored, parts)
-                return True
-
-            is_kept = None
-            with suppress(LedgerUnavailable):
-                is_kept = BackgroundTask(write).wait(seconds_left)
+            is_kept: bool | None = False
+            try:
+                is_kept = BackgroundTask(lambda: self._put(key_id, target, answer)).wait(seconds_left)
+            except LedgerUnavailable:
+                pass
+            except Exception as error:  # noqa: BLE001 - the answer is paid for: it goes out whatever fails here
+                observability.report(error, request.ids)
             if not is_kept:
                 observability.logger().warning("stored response lost", extra=request.ids.log_fields())
 
         return put
+
+    def _put(self, key_id: str, target: Target, answer: Mapping[str, Any]) -> bool:
+        """Put the items of an answer that the provider keeps, or of the last event of its stream; return True."""
+        response, provider = answer.get("response", answer), self._routes.provider(target)
+        if provider and isinstance(response.get("id"), str) and response.get("store") is not False:
+            expires_at = int(time.time()) + provider.response_days * _SECONDS_A_DAY
+            parts = [part["id"] for part in response.get("output") or () if _can_be_referred_to(part)]
+            self._stored.put(StoredResponse(key_id, response["id"], target, expires_at), parts)
+        return True
 
 
 def _can_be_referred_to(part: Any) -> bool:

@@ -18,10 +18,11 @@ CALLS = [("GET", ""), ("GET", "input_items"), ("DELETE", "")]
 UNKNOWN = (404, "invalid_request_error", "response_not_found")
 
 
-def make_response(gateway: Gateway, **fields: Any) -> str:
+def make_response(gateway: Gateway, *, streamed: bool = False, **fields: Any) -> str:
     """Return the id of a new response."""
-    response_id: str = gateway.respond(responses_request(**fields)).body["id"]
-    return response_id
+    asked = responses_request(**fields)
+    response = gateway.stream_response(asked).final if streamed else gateway.respond(asked).body
+    return str(response["id"])
 
 
 def items(gateway: Gateway) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def assert_unknown(answer: Answer) -> None:
 class TestContinuing:
     @pytest.mark.parametrize("streamed", [True, False])
     def test_the_history_is_the_providers(self, gateway: Gateway, *, streamed: bool) -> None:
-        first = gateway.stream_response(responses_request()).final["id"] if streamed else make_response(gateway)
+        first = make_response(gateway, streamed=streamed)
 
         answer = gateway.respond(responses_request(input="And now?", previous_response_id=first))
 
@@ -175,18 +176,25 @@ class TestTheItem:
             assert first == RESPONSE_ID
             assert_unknown(gateway.respond(responses_request(previous_response_id=first)))
 
+    @pytest.mark.parametrize("failure", [ledger_unavailable(), TypeError()], ids=["DynamoDB", "a fault of the gateway"])
+    @pytest.mark.parametrize("streamed", [False, True])
     def test_without_it_the_answer_goes_out_and_cannot_be_continued(
-        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+        self,
+        gateway: Gateway,
+        monkeypatch: pytest.MonkeyPatch,
+        failure: Exception,
+        *,
+        streamed: bool,
     ) -> None:
         def fail(*_: object) -> None:
-            raise ledger_unavailable()
+            raise failure
 
         monkeypatch.setattr("qwen_gateway.ledger.stored_responses.StoredResponses.put", fail)
 
-        answer = gateway.respond(responses_request())
+        made = make_response(gateway, streamed=streamed)
 
-        assert answer.status == 200
-        assert_unknown(gateway.respond(responses_request(previous_response_id=answer.body["id"])))
+        assert made.startswith("resp_")
+        assert_unknown(gateway.respond(responses_request(previous_response_id=made)))
 
 
 class TestReferences:
