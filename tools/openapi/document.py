@@ -7,10 +7,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from qwen_gateway_cli.local.apigateway.rest_api import ProxyIntegration, parse_rest_api
-from tools.openapi import errors, schemas
-from tools.openapi.operations import HEADERS, OPERATIONS, Operation, reference_headers
+from tools.openapi import chat, embeddings, errors, messages, models, requests, responses, usage
+from tools.openapi.headers import HEADERS, reference_headers
+from tools.openapi.operations import Operation
+from tools.openapi.schemas import Json
 
-Json = dict[str, Any]
+OPERATIONS = {
+    **chat.OPERATIONS,
+    **embeddings.OPERATIONS,
+    **responses.OPERATIONS,
+    **messages.OPERATIONS,
+    **models.OPERATIONS,
+    **usage.OPERATIONS,
+}
+_RESPONSE_SCHEMAS = {
+    "ChatCompletion": chat.COMPLETION,
+    "ChatCompletionChunk": chat.CHUNK,
+    "Embeddings": embeddings.EMBEDDINGS,
+    "Message": messages.MESSAGE,
+    "Response": responses.RESPONSE,
+    "DeletedResponse": responses.DELETED_RESPONSE,
+    "InputItemList": responses.INPUT_ITEM_LIST,
+    "TokenCount": messages.TOKEN_COUNT,
+    "ModelList": models.MODEL_LIST,
+    "Model": models.MODEL,
+    "Usage": usage.USAGE,
+}
 
 _GREEDY = re.compile(r"\{(\w+)\+\}")
 
@@ -48,8 +70,8 @@ def build_document(template: Mapping[str, Any]) -> Json:
             "headers": HEADERS,
             "responses": {"UnknownRoute": errors.build_unknown_route_response(api.gateway_responses)},
             "schemas": {
-                **schemas.build_request_schemas(),
-                **schemas.RESPONSE_SCHEMAS,
+                **requests.build_request_schemas(),
+                **_RESPONSE_SCHEMAS,
                 "Error": errors.ERROR_SCHEMA,
                 "ErrorEvent": errors.ERROR_EVENT_SCHEMA,
             },
@@ -72,7 +94,7 @@ def _build_operation(operation: Operation, error_responses: Json) -> Json:
         },
     }
     if operation.request:
-        document["requestBody"] = schemas.build_request_body(operation.request)
+        document["requestBody"] = requests.build_request_body(operation.request)
     return document
 
 

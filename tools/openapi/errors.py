@@ -2,33 +2,27 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qwen_gateway.api import HTTP_ERRORS
 from qwen_gateway.errors import DependencyFailed, GatewayError, HttpError, InternalError, LimitRefused, ProviderError
 from qwen_gateway_cli.local.apigateway.rest_api import GatewayResponse
-from tools.openapi.operations import LIMIT_HEADERS, PROVIDER_HEADERS, Operation, reference_headers
+from tools.openapi.headers import ADJUSTMENT_HEADERS, LIMIT_HEADERS, PROVIDER_HEADERS, reference_headers
+from tools.openapi.operations import Operation
+from tools.openapi.schemas import TEXT, TEXT_OR_NULL, Json, build_closed_object
 
-Json = dict[str, Any]
-
-ERROR_EVENT_SCHEMA: Json = {
-    "type": "object",
-    "required": ["error"],
-    "additionalProperties": False,
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "additionalProperties": False,
-            "properties": {
-                "message": {"type": "string", "minLength": 1, "description": "What is wrong, and what helps."},
+ERROR_EVENT_SCHEMA = build_closed_object(
+    {
+        "error": build_closed_object(
+            {
+                "message": {**TEXT, "description": "What is wrong, and what helps."},
                 "type": {"type": "string", "description": "OpenAI's class of errors."},
-                "param": {"type": ["string", "null"], "description": "The field of the request to change."},
+                "param": {**TEXT_OR_NULL, "description": "The field of the request to change."},
                 "code": {"type": "string", "description": "The cause. Tell errors apart by this."},
-            },
-        }
-    },
-}
+            }
+        )
+    }
+)
 ERROR_SCHEMA: Json = {
     **ERROR_EVENT_SCHEMA,
     "required": ["type", "error"],
@@ -89,7 +83,7 @@ def _list_headers(kind: type[GatewayError], http_error: HttpError, operation: Op
     if issubclass(kind, ProviderError | DependencyFailed | InternalError | LimitRefused):
         names.update(set(LIMIT_HEADERS) & set(operation.headers))
     if issubclass(kind, ProviderError | InternalError):
-        names.update(set(PROVIDER_HEADERS) & set(operation.headers))
+        names.update({*PROVIDER_HEADERS, *ADJUSTMENT_HEADERS} & set(operation.headers))
     return frozenset(names)
 
 

@@ -38,7 +38,7 @@ from tests.contract.openapi.described import (
 from tests.contract.openapi.error_causes import CAUSES, CONFIGURATION, create_sender
 from tests.contract.template import Template
 from tests.integration.chat.conftest import Gateway, MakeGateway
-from tools.openapi.operations import OPERATIONS
+from tools.openapi.document import OPERATIONS
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from qwen_gateway_cli.local.apigateway.rest_api import parse_rest_api
 from tests.contract.openapi.described import FILE, ROUTES, STORED_ROUTES, Described
 from tests.contract.template import Template, find_functions, find_resource
 from tools.openapi import format_document
-from tools.openapi.operations import OPERATIONS
+from tools.openapi.document import OPERATIONS
 
 
 def test_it_is_valid(described: Described) -> None:

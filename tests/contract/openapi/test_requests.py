@@ -8,7 +8,7 @@ from qwen_gateway.api.chat_request import ChatRequest
 from qwen_gateway.errors import RequestRefused
 from tests.builders import chat_request
 from tests.contract.openapi.described import Described
-from tools.openapi.schemas import build_request_schema
+from tools.openapi.requests import build_request_schema
 
 SCALARS = (None, True, False, 0, 1, 4, 5, -1, 0.5, 1.5, 2.5, "", "x", "qwen-plus")
 OBJECTS = ({}, {"type": "text"}, {"type": "xml"}, {"type": 1}, {"include_usage": True}, {"include_usage": "yes"})
