@@ -5,6 +5,7 @@ from typing import Any
 
 USAGE = {"input_tokens": 7, "cache_read_input_tokens": 5, "output_tokens": 3}
 """12 tokens of input, 5 of them from a cache, and 3 of output."""
+TOOL = {"name": "look_up", "description": "Look it up.", "input_schema": {"type": "object", "properties": {}}}
 
 
 def encode_events(*events: dict[str, Any]) -> bytes:

@@ -21,6 +21,12 @@ PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 
+STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
+"""Types of resources that have data."""
+
+MODERN_TLS = "SecurityPolicy_TLS13_1_2_2021_06"
+"""The policy that accepts TLS 1.2 and 1.3 alone."""
+
 HOOKS = frozenset({"SmokeHookFunction"})
 """Functions that CodeDeploy invokes by their name. They have neither alias nor route."""
 

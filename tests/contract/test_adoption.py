@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.adopted import ADOPTED
-from tests.contract.template import Template, apply_conditions, find_functions, find_resources
-from tests.contract.test_template import STATE
+from tests.contract.template import STATE, Template, apply_conditions, find_functions, find_resources
 
 STATEFUL = {"KeysTable", "UsageTable", "ProviderKeysSecret"}
 ACTIONS = {

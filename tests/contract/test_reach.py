@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.template import Template, find_resource, find_resources, resolve, transform
-from tests.contract.test_template import MODERN_TLS, SERVED
+from tests.contract.served_routes import SERVED
+from tests.contract.template import MODERN_TLS, Template, find_resource, find_resources, resolve, transform
 
 DOMAIN = {"DomainName": "llm.example.com", "CertificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/x"}
 WEB_ACL = {"WebAclArn": "arn:aws:wafv2:eu-central-1:111122223333:regional/webacl/gateway/x"}

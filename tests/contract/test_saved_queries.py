@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
+from tests.contract.alarming_failures import lose_a_record, raise_an_unhandled_exception, reject_the_provider_key
 from tests.contract.alarms import parse_log
 from tests.contract.template import Template, find_functions, find_resources
-from tests.contract.test_alarms import lose_a_record, raise_an_unhandled_exception, reject_the_provider_key
 from tests.integration.chat.conftest import Gateway
 
 DISCOVERED = {

@@ -14,9 +14,12 @@ from qwen_gateway.config import Environment
 from qwen_gateway.runtime.support import WRAPPER
 from qwen_gateway_cli.local.apigateway.rest_api import DEFAULT_TIMEOUT_MS, ProxyIntegration, parse_rest_api
 from qwen_gateway_cli.upstream import build_mock_upstream
+from tests.contract.served_routes import SERVED, STREAMED
 from tests.contract.template import (
     HOOKS,
+    MODERN_TLS,
     ROOT,
+    STATE,
     Template,
     find_functions,
     find_resource,
@@ -33,22 +36,8 @@ READ_BY_LIBRARIES = {
 }
 READ_BY_CONFIGURATION = {"GATEWAY_CONFIG"}
 READ_BY_LAMBDA = {"AWS_LAMBDA_EXEC_WRAPPER"}
-STREAMED = {
-    ("POST", "/v1/chat/completions"): "ChatFunction",
-    ("POST", "/v1/embeddings"): "EmbeddingsFunction",
-    ("POST", "/v1/messages"): "MessagesFunction",
-    ("POST", "/v1/messages/count_tokens"): "MessagesFunction",
-    ("POST", "/v1/responses"): "ResponsesFunction",
-    ("GET", "/v1/responses/{response_id}"): "ResponsesFunction",
-    ("DELETE", "/v1/responses/{response_id}"): "ResponsesFunction",
-    ("GET", "/v1/responses/{response_id}/input_items"): "ResponsesFunction",
-}
-"""The routes to functions on our loop. A response may be a stream, or larger than the 6 MB that Lambda buffers."""
-SERVED = {*STREAMED, ("GET", "/v1/models"), ("GET", "/v1/models/{model+}"), ("GET", "/v1/usage")}
 RETENTION = ["Stages", {"Ref": "Stage"}, "LogRetentionDays"]
 LONGEST_STREAM_MS = 900_000
-STATE = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
-MODERN_TLS = "SecurityPolicy_TLS13_1_2_2021_06"
 
 
 def test_every_handler_of_the_template_exists(template: Template) -> None:

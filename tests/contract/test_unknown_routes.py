@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.contract.served_routes import SERVED
 from tests.contract.template import Template, find_resource, resolve
-from tests.contract.test_template import SERVED
 
 ANY = "x-amazon-apigateway-any-method"
 UNKNOWN_ROUTE_RESPONSES = ("MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE")

@@ -5,38 +5,10 @@ import pytest
 
 from tests.smoke.claims import Claim, proves
 from tests.smoke.target import Target
+from tests.smoke.unknown_routes import ROUTES
 
 pytestmark = proves(Claim.UNKNOWN_ROUTES)
 
-ROUTES = [
-    ("GET", ""),
-    ("POST", "/unknown"),
-    ("POST", "/chat/completions"),
-    ("GET", "/v1"),
-    ("POST", "/v1/unknown"),
-    ("GET", "/v1/responses"),
-    ("POST", "/v1/responses/unknown"),
-    ("GET", "/v1/responses/unknown/unknown"),
-    ("DELETE", "/v1/responses/unknown/input_items"),
-    ("GET", "/v1/responses/unknown/input_items/unknown"),
-    ("DELETE", "/v1/chat"),
-    ("POST", "/v1/chat/unknown"),
-    ("GET", "/v1/chat/completions"),
-    ("HEAD", "/v1/chat/completions"),
-    ("GET", "/v1/chat/completions/unknown"),
-    ("GET", "/v1/embeddings"),
-    ("POST", "/v1/embeddings/unknown"),
-    ("GET", "/v1/messages"),
-    ("POST", "/v1/messages/batches"),
-    ("GET", "/v1/messages/count_tokens"),
-    ("POST", "/v1/messages/count_tokens/unknown"),
-    ("POST", "/v1/models"),
-    ("DELETE", "/v1/models/qwen-plus"),
-    ("POST", "/v1/usage"),
-    ("GET", "/v1/usage/today"),
-    ("PUT", "/v1/v1"),
-    ("POST", "/v1/v1/chat/completions"),
-]
 CONTENT_TYPES = [None, "application/json", "text/plain", "multipart/form-data; boundary=x"]
 
 

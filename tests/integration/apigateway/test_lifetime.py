@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.apigateway.gateways import Route, run_gateway, settings, template
-from tests.integration.apigateway.test_processes import is_alive, scripted, wait_until
+from tests.integration.apigateway.scripted_function import is_alive, scripted, wait_until
 
 IGNORES_SIGTERM = """
 import os, pathlib, signal, time

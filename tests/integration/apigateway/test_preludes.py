@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.apigateway.gateways import RunningGateway
 from tests.integration.apigateway.raw_function import DELIMITER, HEAD, STREAMED, order, run_raw_function
-from tests.integration.apigateway.test_processes import wait_until
+from tests.integration.apigateway.scripted_function import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -4,62 +4,16 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qwen_gateway_cli.local import process_table
 from qwen_gateway_cli.local.apigateway.invocation import Invocation
 from qwen_gateway_cli.local.apigateway.pool import FunctionPool
-from tests.integration.apigateway.gateways import Route, RunningGateway, run_gateway, settings, template
-
-SCRIPTED = """
-import json, os, pathlib, sys, time
-
-folder = pathlib.Path(os.environ["FOLDER"])
-
-def handle(event, context):
-    "Perform the action in the request's body, and return the pid."
-    order = event["body"]
-    if order == "exit":
-        sys.exit(3)
-    if order == "abort":
-        os.abort()
-    if order == "fail":
-        raise RuntimeError("the caller's prompt")
-    if order == "large":
-        return {"body": "x" * 6_300_000}
-    if order and order.startswith("wait"):
-        (folder / f"began-{order}").touch()
-        while not (folder / "go").exists():
-            time.sleep(0.01)
-        (folder / f"ended-{order}").touch()
-    return {"body": str(os.getpid())}
-"""
-TIMEOUT_S = 20
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    limit = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < limit, "the condition did not become true in time"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    seen = process_table.find(pid)
-    return seen is not None and not seen.ended
-
-
-@contextmanager
-def scripted(folder: Path, timeout_ms: int | None = None, **changes: Any) -> Iterator[RunningGateway]:
-    api = template([Route("/v1/do", "Scripted", timeout_ms=timeout_ms)])
-    with run_gateway(folder, settings(folder, api, {"Scripted": SCRIPTED}, **changes)) as started:
-        yield started
+from tests.integration.apigateway.gateways import Route, run_gateway, settings, template
+from tests.integration.apigateway.scripted_function import SCRIPTED, TIMEOUT_S, is_alive, scripted, wait_until
 
 
 def began(folder: Path) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from qwen_gateway_cli.local.apigateway import streaming
 from qwen_gateway_cli.local.apigateway.gateway import Gateway
 from tests.integration.apigateway.raw_function import DELIMITER, HEAD, order, raw_function_settings
-from tests.integration.apigateway.test_processes import wait_until
+from tests.integration.apigateway.scripted_function import wait_until
 
 type Message = dict[str, Any]
 BROKEN_OFF = "Raw: its stream exceeded API Gateway's total or idle timeout"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.apigateway.gateways import Route, RunningGateway, reply, run_gateway, settings, template
 from tests.integration.apigateway.raw_function import DELIMITER, HEAD, Step, order, run_raw_function
-from tests.integration.apigateway.test_processes import is_alive, wait_until
+from tests.integration.apigateway.scripted_function import is_alive, wait_until
 
 ERROR = "Lambda-Runtime-Function-Error-Type: RuntimeError\r\nLambda-Runtime-Function-Error-Body: e30=\r\n"
 

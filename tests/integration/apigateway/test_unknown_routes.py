@@ -14,7 +14,7 @@ import pytest
 from qwen_gateway_cli.local.apigateway.rest_api import Router, parse_rest_api
 from tests.contract.template import ROOT, Template, find_resource, transform
 from tests.integration.apigateway.gateways import RunningGateway, run_gateway, settings
-from tests.smoke.test_unknown_routes import ROUTES
+from tests.smoke.unknown_routes import ROUTES
 
 ANY = "x-amazon-apigateway-any-method"
 KEY = "sk-qg-abc-123"

@@ -1,11 +1,13 @@
 """A fake provider that sends exactly the bytes of a test, for behaviour that the mock Qwen does not have."""
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import trustme
 
@@ -85,6 +87,13 @@ def respond_in_order(*behaviours: Behaviour) -> Behaviour:
 def sse_response(body: bytes) -> bytes:
     """Return a complete HTTP response with these server-sent events."""
     return HEAD + b"content-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def json_response(document: Any) -> bytes:
+    """Return a complete HTTP response with this JSON, or with these bytes instead."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req-1\r\n"
+    return head + b"content-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def reset(connection: socket.socket, _: FakeProvider) -> None:

@@ -30,3 +30,20 @@ def put_record(aws: Aws, call: str, key_id: str = KEY_ID, **fields: Any) -> None
 def put_key(aws: Aws, item: Any) -> None:
     """Store the item of a key."""
     aws.dynamodb.put_item(TableName=aws.keys_table, Item=item)
+
+
+def spend(aws: Aws, amount: int) -> None:
+    """Spend an amount, as the calls of a key do meanwhile."""
+    aws.dynamodb.update_item(
+        TableName=aws.keys_table,
+        Key={"id": {"S": KEY_ID}},
+        UpdateExpression="SET #remaining = #remaining - :amount, #spent = #spent + :amount",
+        ExpressionAttributeNames={"#remaining": "remaining", "#spent": "spent"},
+        ExpressionAttributeValues={":amount": {"N": str(amount)}},
+    )
+
+
+def list_adjustments(aws: Aws) -> list[dict[str, Any]]:
+    """Return the adjustments of all keys."""
+    items = aws.dynamodb.scan(TableName=aws.usage_table)["Items"]
+    return [fields for fields in map(from_item, items) if fields["sk"].startswith("ADJ#")]

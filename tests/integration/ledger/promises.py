@@ -1,6 +1,6 @@
 """The promises of docs/ledger.md, checked on the items of both tables after every single write.
 
-Promise 7 is checked where a call is refused.
+Promise 7 is checked on what a refusal returned.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +9,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from qwen_gateway import ulid
+from qwen_gateway.errors import (
+    BudgetExhausted,
+    ConcurrencyExceeded,
+    InternalError,
+    RequestLimitExceeded,
+    TokenLimitExceeded,
+)
+from qwen_gateway.ledger import AdmissionRefused
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.ledger.key_snapshot import MOST_HOLDS
 from tests.integration.emulated_aws import Aws
@@ -122,6 +130,24 @@ def _read_table(name: str) -> list[Fields]:
     """Return all items from moto's memory, which takes a tenth of the time of a Scan."""
     table = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].get_table(name)
     return [from_item(item.to_json()["Attributes"]) for item in table.all_items()]
+
+
+def check_refusal(refused: AdmissionRefused) -> None:
+    """Check that the cause of a refusal is true of the key that refused."""
+    key, now, error = refused.snapshot, refused.now, refused.error
+    assert not isinstance(error, InternalError), "the condition was refused without a cause"
+    if key and isinstance(error, BudgetExhausted):
+        assert key.remaining is not None
+        assert key.remaining < refused.amount, "7: a call was refused that the budget covers"
+        assert key.period_end is None or key.period_end > now, "7: refused in a period that is over"
+    if key and isinstance(error, RequestLimitExceeded):
+        assert key.rpm is not None
+        assert key.requests(now) >= key.rpm
+    if key and isinstance(error, TokenLimitExceeded):
+        assert key.tpm is not None
+        assert key.tokens(now) >= key.tpm
+    if key and isinstance(error, ConcurrencyExceeded):
+        assert len(key.holds) >= min(key.concurrency or MOST_HOLDS, MOST_HOLDS)
 
 
 def is_final(record: Fields | None) -> bool:

@@ -2,49 +2,36 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from qwen_gateway import ulid
-from qwen_gateway.errors import (
-    BudgetExhausted,
-    ConcurrencyExceeded,
-    InternalError,
-    LedgerUnavailable,
-    RequestLimitExceeded,
-    TokenLimitExceeded,
-)
+from qwen_gateway.errors import LedgerUnavailable
 from qwen_gateway.ledger import (
-    Admission,
     AdmissionRefused,
     Admissions,
     Alert,
     Caller,
-    KeySnapshot,
     KeysTable,
     KnownKeys,
-    Offer,
     Settlements,
-    Terms,
     UsageLedger,
     UsageRecord,
-    WinningRecord,
     token,
 )
 from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway.ledger.key_errors import KeyAdministrationError
 from qwen_gateway.ledger.key_limits import KeyLimits
-from qwen_gateway.ledger.key_snapshot import DEFAULT_MAX_OUTPUT, MOST_HOLDS
 from qwen_gateway.ledger.reconcile import Reconcile, Tables
 from qwen_gateway.ledger.refunds import Refunds
 from tests.builders import KEY_ID, old_key_item, usage_record
 from tests.builders import token as new_token
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.flaky_client import FlakyClient, ProcessKilled, client_error, ignore_refusal
-from tests.integration.ledger.promises import Exposure, Promises, is_final
+from tests.integration.ledger.promises import Exposure, Promises, check_refusal, is_final
+from tests.integration.ledger.simulated_call import SimulatedCall, SimulatedPlan
 
 MIDNIGHT = 1_790_035_200
 LONGEST_FUNCTION_S = 900
@@ -57,56 +44,6 @@ RETENTION_DAYS = 400
 THROTTLED = client_error("ThrottlingException")
 _ONLY_WITH_RETRIES = {"repeated", "late duplicate"}
 _OPERATOR_ERRORS = (ClientError, BotoCoreError, KeyAdministrationError, ProcessKilled)
-
-
-@dataclass(frozen=True)
-class SimulatedPlan:
-    """A call of which one attempt costs at most `bound`, and twice as much with another default output limit.
-
-    Without `is_bounded` one of its targets has no bound.
-    """
-
-    bound: int
-    is_bounded: bool = True
-    needs_settings = False
-
-    def amount(self, default: int | None) -> int:
-        """Return the bound of an attempt."""
-        return self.bound if default == DEFAULT_MAX_OUTPUT else 2 * self.bound
-
-    def terms(self, snapshot: KeySnapshot | None) -> Terms:
-        if snapshot and snapshot.budget is None:
-            return Terms(has_budget=False)
-        default = snapshot.default_max_output if snapshot else DEFAULT_MAX_OUTPUT
-        if snapshot and snapshot.warns and not self.is_bounded:
-            return Terms(has_budget=True, default_max_output=default, needs_warn=True)
-        return Terms(has_budget=True, amount=self.amount(default), default_max_output=default)
-
-    def offer(self, terms: Terms | None) -> Offer:
-        return Offer(terms.amount if terms else 0, "USD", lambda _left: 0)
-
-
-@dataclass(eq=False)
-class SimulatedCall:
-    """An admitted call. `cost` is what its attempts cost so far, presumed ones at their bound."""
-
-    ulid: str
-    started: float
-    skew: int
-    plan: SimulatedPlan
-    admission: Admission
-    attempts: int = 0
-    presumed: int = 0
-    owed: int = 0
-    cost: int = 0
-    may_attempt: bool = True
-    winner: WinningRecord | None = None
-
-    @property
-    def bound(self) -> int:
-        """The most that an attempt costs; 0 if the call was admitted without a bound."""
-        terms = self.admission.terms
-        return self.plan.amount(terms.default_max_output) if terms and self.admission.amount else 0
 
 
 class SimulatedLedger:
@@ -304,20 +241,7 @@ class SimulatedLedger:
 
     def _refuse(self, caller: Caller, refused: AdmissionRefused) -> None:
         """Check that the refusal is true, and release what the sends of the call may have held."""
-        key, now, error = refused.snapshot, refused.now, refused.error
-        assert not isinstance(error, InternalError), "the condition was refused without a cause"
-        if key and isinstance(error, BudgetExhausted):
-            assert key.remaining is not None
-            assert key.remaining < refused.amount, "7: a call was refused that the budget covers"
-            assert key.period_end is None or key.period_end > now, "7: refused in a period that is over"
-        if key and isinstance(error, RequestLimitExceeded):
-            assert key.rpm is not None
-            assert key.requests(now) >= key.rpm
-        if key and isinstance(error, TokenLimitExceeded):
-            assert key.tpm is not None
-            assert key.tokens(now) >= key.tpm
-        if key and isinstance(error, ConcurrencyExceeded):
-            assert len(key.holds) >= min(key.concurrency or MOST_HOLDS, MOST_HOLDS)
+        check_refusal(refused)
         if not refused.holds:
             self._refused.add(caller.ulid)
             self.check()

@@ -1,6 +1,6 @@
 """The owner's operations on keys, with concurrent changes and lost responses."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,45 +10,10 @@ from qwen_gateway.ledger.administration import KeyAdministration
 from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.ledger.key_errors import KeyConflict, KeyInactive, KeyNotFound
 from tests.integration.emulated_aws import Aws
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.integration.ledger.interrupted_clients import InterruptedClient, RepeatingClient
 
 NOW = 1_790_000_000
 HOUR = 3_600
-
-
-class InterruptedClient:
-    """A client that calls `before` between the read and the write of an operation."""
-
-    def __init__(self, client: Any, before: "Callable[[], object]") -> None:
-        self._client = client
-        self._before = before
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def update_item(self, **request: Any) -> Any:
-        self._before()
-        return self._client.update_item(**request)
-
-
-class RepeatingClient:
-    """A client that sends each write twice, like botocore after a lost response."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self._client, name)
-        if name not in {"put_item", "update_item"}:
-            return operation
-
-        def send_twice(**request: Any) -> Any:
-            operation(**request)
-            return operation(**request)
-
-        return send_twice
 
 
 @pytest.fixture

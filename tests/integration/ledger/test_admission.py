@@ -7,94 +7,11 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
 from qwen_gateway.errors import BudgetExhausted, GatewayError, InternalError, KeyRevoked, LedgerUnavailable
-from qwen_gateway.ledger import (
-    Admission,
-    AdmissionRefused,
-    Admissions,
-    Caller,
-    KeySnapshot,
-    KeysTable,
-    KnownKeys,
-    Offer,
-    Settlements,
-    Terms,
-    UsageLedger,
-    token,
-)
-from qwen_gateway.ledger.dynamodb import from_item, to_item
-from tests.builders import key_item, usage_record
-from tests.builders import token as new_token
+from qwen_gateway.ledger import AdmissionRefused, Terms
+from tests.builders import usage_record
 from tests.integration.emulated_aws import Aws
-from tests.integration.ledger.flaky_client import FlakyClient, client_error
-
-ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-NOW = 1_790_000_042
-MINUTE = f"r{NOW // 60}"
-BOUND = 300
-
-
-class FakePlan:
-    """A call that may cost 300, or whatever the key's default output limit says."""
-
-    needs_settings = False
-
-    def terms(self, snapshot: KeySnapshot | None) -> Terms:
-        if snapshot and snapshot.budget is None:
-            return Terms(has_budget=False)
-        default = snapshot.default_max_output if snapshot else 8_192
-        return Terms(has_budget=True, amount=BOUND, default_max_output=default)
-
-    def offer(self, terms: Terms | None) -> Offer:
-        return Offer(terms.amount if terms else 0, "USD", lambda _left: 0)
-
-
-class Ledger:
-    """A key with its ledger, at a fixed time."""
-
-    def __init__(self, aws: Aws, **fields: Any) -> None:
-        self._aws = aws
-        self.token = new_token()
-        self.id = token.parse(self.token).id
-        self.client = FlakyClient(aws.dynamodb)
-        self.put_key(**fields)
-        table = KeysTable(aws.dynamodb, self.client, aws.keys_table)  # type: ignore[arg-type]
-        self.records = UsageLedger(aws.dynamodb, aws.usage_table, 400)
-        self.settlements = Settlements(table, self.records)
-        self.admissions = Admissions(table, KnownKeys(), clock=lambda: NOW + 0.5, sleep=lambda _: None)
-        self.plan = FakePlan()
-
-    def put_key(self, **fields: Any) -> None:
-        self._aws.dynamodb.put_item(TableName=self._aws.keys_table, Item=key_item(self.token, **fields))
-
-    def admit(self, *faults: Any, seconds: float = 60) -> Admission:
-        self.client.faults = iter(faults)
-        caller = Caller(self.id, token.digest(self.token), ULID, "qwen-plus")
-        return self.admissions.admit(caller, self.plan, lambda: seconds)
-
-    def refuse(self, *faults: Any, seconds: float = 60) -> AdmissionRefused:
-        with pytest.raises(AdmissionRefused) as refused:
-            self.admit(*faults, seconds=seconds)
-        return refused.value
-
-    @property
-    def item(self) -> dict[str, Any]:
-        key = {"id": {"S": self.id}}
-        return from_item(self._aws.dynamodb.get_item(TableName=self._aws.keys_table, Key=key)["Item"])
-
-    @property
-    def holds(self) -> dict[str, int]:
-        return self.item["holds"]
-
-    def is_balanced(self) -> bool:
-        item = self.item
-        return item["budget"] == item["remaining"] + sum(item["holds"].values()) + item["spent"]
-
-
-@pytest.fixture
-def ledger(aws: Aws) -> Ledger:
-    """A key with a budget of 1,000."""
-    return Ledger(aws, budget=1_000)
-
+from tests.integration.ledger.flaky_client import client_error
+from tests.integration.ledger.key_with_ledger import BOUND, MINUTE, NOW, ULID, Ledger
 
 NOT_SENT = [EndpointConnectionError(endpoint_url="http://x"), ConnectTimeoutError(endpoint_url="http://x")]
 
@@ -218,77 +135,6 @@ def test_the_budget_is_used_to_the_last_unit(aws: Aws) -> None:
     assert ledger.admit().snapshot.remaining == 0
 
 
-def test_settling_twice_charges_once(ledger: Ledger) -> None:
-    admission = ledger.admit()
-    record = usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70)
-
-    for cost in (70, 200):
-        winner = ledger.settlements.put(admission, record._replace(cost=cost))
-        assert winner.cost == 70
-        ledger.settlements.release(admission, winner, 5, NOW)
-
-    assert (ledger.item["spent"], ledger.holds, ledger.is_balanced()) == (70, {}, True)
-
-
-def test_settling_after_reconcile_follows_its_record(ledger: Ledger, aws: Aws) -> None:
-    admission = ledger.admit()
-    abandoned = {
-        "pk": f"KEY#{ledger.id}",
-        "sk": f"USE#{ULID}",
-        "state": "abandoned",
-        "hold": admission.hold,
-        "cost": 300,
-    }
-    aws.dynamodb.put_item(TableName=aws.usage_table, Item=to_item(abandoned))
-
-    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
-    ledger.settlements.release(admission, winner, 0, NOW)
-
-    assert (winner.state, ledger.item["spent"], ledger.is_balanced()) == ("abandoned", 300, True)
-
-
-def test_a_hold_with_another_amount_is_released_at_that_amount(ledger: Ledger) -> None:
-    admission = ledger.admit()
-    raised = ledger.settlements.raise_hold(admission, 450)
-    assert raised
-    winner = ledger.settlements.put(raised, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
-
-    ledger.settlements.release(admission, winner, 0, NOW)
-
-    assert (ledger.item["spent"], ledger.holds, ledger.is_balanced()) == (70, {}, True)
-
-
-def test_a_hold_is_raised_once_and_only_within_the_budget(ledger: Ledger) -> None:
-    admission = ledger.admit()
-
-    raised = [ledger.settlements.raise_hold(admission, 1_000) for _ in range(2)]
-
-    assert raised == [admission._replace(amount=1_000)] * 2
-    assert ledger.settlements.raise_hold(admission._replace(amount=1_000), 1_001) is None
-    assert (ledger.item["remaining"], ledger.is_balanced()) == (0, True)
-
-
-def test_a_key_deleted_in_mid_call_ends_the_settlement(ledger: Ledger, aws: Aws) -> None:
-    admission = ledger.admit()
-    aws.dynamodb.delete_item(TableName=aws.keys_table, Key={"id": {"S": ledger.id}})
-
-    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=70))
-
-    assert ledger.settlements.release(admission, winner, 5, NOW) is None
-    assert aws.dynamodb.scan(TableName=aws.keys_table)["Count"] == 0
-
-
-def test_stale_minutes_are_removed_with_the_hold(aws: Aws) -> None:
-    old, young = NOW // 60 - 11, NOW // 60 - 10
-    ledger = Ledger(aws, budget=1_000, tpm=100, window={f"r{old}": 1, f"t{old}": 9, f"r{young}": 2})
-    admission = ledger.admit()
-    winner = ledger.settlements.put(admission, usage_record(id=ULID, key_id=ledger.id, hold=admission.hold, cost=1))
-
-    ledger.settlements.release(admission, winner, 15, NOW)
-
-    assert ledger.item["window"] == {f"r{young}": 2, MINUTE: 1, f"t{NOW // 60}": 15}
-
-
 @pytest.mark.parametrize(("period", "end"), [("day", 1_790_035_200), ("month", 1_790_812_800)])
 def test_a_period_is_rolled_to_the_end_of_the_one_that_runs(aws: Aws, period: str, end: int) -> None:
     ledger = Ledger(aws, budget=1_000, period=period, period_end=NOW - 90 * 86_400, spent=900, remaining=100)
@@ -296,18 +142,6 @@ def test_a_period_is_rolled_to_the_end_of_the_one_that_runs(aws: Aws, period: st
     ledger.admit()
 
     assert (ledger.item["period_end"], ledger.item["remaining"]) == (end, 1_000 - BOUND)
-
-
-def test_an_open_record_is_replaced_once(ledger: Ledger) -> None:
-    record = usage_record(key_id=ledger.id, state="open", status=None, latency_ms=None, outcome="open")
-    for _ in range(2):
-        ledger.records.put_open(record)
-
-    costs = [ledger.records.replace_open(record._replace(state="settled", cost=cost)).cost for cost in (1, 2)]
-
-    assert costs == [1, 1]
-    with pytest.raises(LedgerUnavailable):
-        ledger.records.put_open(record)
 
 
 def test_each_refused_condition_has_a_cause(aws: Aws) -> None:

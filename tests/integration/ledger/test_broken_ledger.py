@@ -19,7 +19,7 @@ from qwen_gateway.ledger import (
     usage_ledger,
 )
 from qwen_gateway.ledger.expressions import Update
-from tests.integration.ledger.test_state_machine import LedgerMachine
+from tests.integration.ledger.ledger_machine import LedgerMachine
 
 EXAMPLES = 1_000
 """Most faults are found within a hundred, a few need several hundred."""

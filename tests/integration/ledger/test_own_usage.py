@@ -12,7 +12,7 @@ from tests.builders.ledger import KEY_ID
 from tests.integration.emulated_aws import Aws
 from tests.integration.ledger.clients import UNREACHABLE, client_without_retries
 from tests.integration.ledger.items import put_key
-from tests.integration.ledger.test_roll_up import put_call
+from tests.integration.ledger.rolled_up_days import put_call
 
 NOW = 1_795_543_200
 """2026-11-24, 18:00 UTC."""

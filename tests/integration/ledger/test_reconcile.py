@@ -14,8 +14,8 @@ from qwen_gateway.ledger.reconcile import Outcome, Reconcile, Tables
 from tests.builders import key_item, old_key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
+from tests.integration.ledger.interrupted_clients import InterruptedClient, RepeatingClient
 from tests.integration.ledger.items import put_key, put_record, read_key, read_record
-from tests.integration.ledger.test_administration import InterruptedClient, RepeatingClient
 
 NOW = 1_790_000_000
 MIDNIGHT = 1_790_035_200

@@ -4,14 +4,13 @@ from typing import Any, cast
 
 import pytest
 
-from qwen_gateway.ledger.dynamodb import from_item
 from qwen_gateway.ledger.key_errors import HoldOpen, KeyConflict, KeyNotFound, RefundRefused
 from qwen_gateway.ledger.refunds import Refund, Refunds
 from tests.builders import key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
-from tests.integration.ledger.items import put_key, put_record, read_key, read_record
-from tests.integration.ledger.test_set_key import spend
+from tests.integration.ledger.interrupted_clients import InterruptedTransaction
+from tests.integration.ledger.items import list_adjustments, put_key, put_record, read_key, read_record, spend
 
 NOW = 1_790_000_000
 CALL = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -21,30 +20,6 @@ HOLD = f"{CALL}.0"
 def refund(aws: Aws, *, client: Any = None) -> Refund:
     refunds = Refunds(cast("Any", client or aws.dynamodb), aws.keys_table, aws.usage_table, 400)
     return refunds.refund(read_record(aws, CALL), NOW)
-
-
-def list_adjustments(aws: Aws) -> list[dict[str, Any]]:
-    items = aws.dynamodb.scan(TableName=aws.usage_table)["Items"]
-    return [fields for fields in map(from_item, items) if fields["sk"].startswith("ADJ#")]
-
-
-class InterruptedTransaction:
-    """A client that calls `before` between the read and the transaction, and repeats it if `repeats`."""
-
-    def __init__(self, client: Any, before: Any = None, *, repeats: bool = False) -> None:
-        self._client = client
-        self._before = before
-        self._repeats = repeats
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def transact_write_items(self, **request: Any) -> Any:
-        if self._before:
-            self._before()
-        if self._repeats:
-            self._client.transact_write_items(**request)
-        return self._client.transact_write_items(**request)
 
 
 @pytest.mark.parametrize("state", ["settled", "abandoned"])

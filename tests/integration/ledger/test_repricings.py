@@ -12,9 +12,9 @@ from qwen_gateway.ledger.roll_up import RollUp
 from tests.builders import key_snapshot
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
-from tests.integration.ledger.items import put_key, put_record, read_key, read_record
-from tests.integration.ledger.test_refunds import InterruptedTransaction, list_adjustments
-from tests.integration.ledger.test_roll_up import check_sums, cost_of, read_rows
+from tests.integration.ledger.interrupted_clients import InterruptedTransaction
+from tests.integration.ledger.items import list_adjustments, put_key, put_record, read_key, read_record
+from tests.integration.ledger.rolled_up_days import check_sums, cost_of, read_rows
 
 NOW = 1_790_000_000
 AT_MS = 1_789_000_000_000

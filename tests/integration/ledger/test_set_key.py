@@ -13,8 +13,8 @@ from qwen_gateway.ledger.key_limits import KeyLimits
 from tests.builders import key_item, old_key_item, token
 from tests.builders.ledger import KEY_ID, budget_item
 from tests.integration.emulated_aws import Aws
-from tests.integration.ledger.items import put_key, read_key
-from tests.integration.ledger.test_administration import InterruptedClient, RepeatingClient
+from tests.integration.ledger.interrupted_clients import InterruptedClient, RepeatingClient
+from tests.integration.ledger.items import put_key, read_key, spend
 
 NOW = 1_790_000_000
 MIDNIGHT = 1_790_035_200
@@ -28,17 +28,6 @@ def administration(aws: Aws) -> KeyAdministration:
 
 def change(administration: KeyAdministration, **changes: Any) -> None:
     administration.set(KEY_ID, cast("KeyChanges", changes), NOW)
-
-
-def spend(aws: Aws, amount: int) -> None:
-    """Spend an amount, as the calls of a key do meanwhile."""
-    aws.dynamodb.update_item(
-        TableName=aws.keys_table,
-        Key={"id": {"S": KEY_ID}},
-        UpdateExpression="SET #remaining = #remaining - :amount, #spent = #spent + :amount",
-        ExpressionAttributeNames={"#remaining": "remaining", "#spent": "spent"},
-        ExpressionAttributeValues={":amount": {"N": str(amount)}},
-    )
 
 
 @pytest.mark.parametrize(("budget", "remaining"), [(150, 110), (100, 60), (40, 0), (39, -1), (1, -39)])
