@@ -30,11 +30,14 @@ settings.load_profile("quick")
 class TierScheduling(LoadScopeScheduling):
     """Send the stack tier to one worker, because its tests share one stack, and every other file to one worker.
 
-    A file's tests share servers and a built layer. xdist's own groups (`--dist loadgroup`) do not work with pytest 9.2.
+    A file's tests share servers and a built layer; those of the ledger share nothing, and some of them take minutes.
+    xdist's own groups (`--dist loadgroup`) do not work with pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/stack" if nodeid.startswith("tests/stack/") else nodeid.partition("::")[0]
+        if nodeid.startswith("tests/stack/"):
+            return "tests/stack"
+        return nodeid if nodeid.startswith("tests/integration/ledger/") else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -51,6 +51,7 @@ def test_a_broken_protocol_is_caught(mutation: Mutation) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(300)
 @EACH_MUTATION
 def test_the_protocol_keeps_its_promises_where_a_mutation_breaks_them(mutation: Mutation) -> None:
     assert explore_once(mutation.configuration).broken == ""

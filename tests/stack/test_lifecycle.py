@@ -273,16 +273,16 @@ def test_when_a_process_ends_the_command_names_it_and_stops_the_others(own: Repo
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_during_the_build_cleans_up(own: Repository, number: signal.Signals) -> None:
-    (own.local / "build.stamp").unlink(missing_ok=True)
-    with own.run_in_foreground() as command:
-        wait_until(lambda: any(process["name"] == "sam build" for process in list_started(own)))
+def test_an_interrupt_during_the_build_cleans_up(tmp_path: Path, number: signal.Signals) -> None:
+    unbuilt = Repository(tmp_path)
+    with unbuilt.run_in_foreground() as command:
+        wait_until(lambda: any(process["name"] == "sam build" for process in list_started(unbuilt)))
 
         command.send(number)
 
         assert command.wait() == 130
     assert "Traceback" not in command.output
-    assert_clean(own)
+    assert_clean(unbuilt)
 
 
 @pytest.mark.thorough
