@@ -6,6 +6,8 @@ from tests.contract.fake_cloudformation import FakeCloudFormation
 from tests.contract.fake_sam import Repository, check_refused
 from tests.contract.template import ROOT
 
+pytestmark = pytest.mark.thorough  # each case is a process of its own
+
 
 def test_the_local_stage_is_not_deployed(repository: Repository) -> None:
     done = repository.make("deploy", "STAGE=local")
@@ -81,7 +83,6 @@ def test_parameters_that_violate_a_rule_of_the_template_stop_before_the_build(
     assert done.calls == []
 
 
-@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -109,7 +110,6 @@ def test_a_stack_that_cannot_be_updated_is_refused_before_the_build(
     assert cloudformation.stacks == ["qwen-gateway-dev"]
 
 
-@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize(
     "status",
     ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "REVIEW_IN_PROGRESS"],
@@ -130,7 +130,6 @@ def test_the_region_of_samconfig_is_asked(repository: Repository, cloudformation
     assert cloudformation.regions == {"eu-central-1"}
 
 
-@pytest.mark.thorough  # each case is a process of its own
 @pytest.mark.parametrize("target", ["deploy", "rollback"])
 @pytest.mark.parametrize(
     ("variables", "words"),

@@ -64,6 +64,7 @@ def test_a_stack_named_in_the_environment_passes_with_the_permissions_of_its_pol
     assert find_unused(used, list_permissions("SmokePolicy")) == set()
 
 
+@pytest.mark.thorough  # a test session of its own
 def test_claims_without_all_their_tests_are_not_proven(stack: dict[str, Any], account: dict[str, str]) -> None:
     places = {"BASE_URL": stack["base_url"], "PROVIDER_URL": stack["provider_url"]}
     caller = {name: value for name, value in os.environ.items() if name not in CALLER_ENV}

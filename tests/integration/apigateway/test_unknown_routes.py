@@ -66,7 +66,7 @@ def test_no_unknown_route_starts_a_function(template: Template, tmp_path: Path) 
         assert not list((tmp_path / "logs").glob("*Function.log"))
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", pytest.param("/v1", marks=pytest.mark.thorough)])
 def test_the_smoke_test_finds_a_missing_method(template: Template, tmp_path: Path, path: str) -> None:
     with serve(tmp_path, remove_any(template, path)) as gateway:
         reply = gateway.ask(path, headers={"authorization": f"Bearer {KEY}"}, method="GET")

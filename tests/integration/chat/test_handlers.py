@@ -105,7 +105,7 @@ def test_the_deadline_is_the_remaining_time_less_the_reserve_for_the_ledger(
     provider.control({"faults": [{"kind": "hang"}]})
     handler = import_handler("chat.handler")
 
-    status, body = parse_response(handler.lambda_handler(chat_event(chat_request(), key), Context(seconds=10)))
+    status, body = parse_response(handler.lambda_handler(chat_event(chat_request(), key), Context(seconds=11)))
 
     assert (status, body["error"]["code"]) == (504, "provider_timeout")
     assert "the time for the whole call was over" in body["error"]["message"]
