@@ -13,6 +13,9 @@ from qwen_gateway.upstream import Deadline, connections
 from qwen_gateway.upstream.timeouts import AttemptTimeouts
 from tests.unit.upstream.fakes import FakeClock
 
+# Every test patches what would open a socket. pytest-socket's guard, in place of it, would be restored after the test.
+pytestmark = pytest.mark.enable_socket
+
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
 
