@@ -121,24 +121,27 @@ class ResponsesService:
         return parts
 
     def _read(self, call: MeteredCall, stored: StoredResponse) -> Mapping[str, Any]:
-        answer = self._run_stored(call, StoredResponseOperation(stored.id))
+        answer = self._run_at(call, self._check_provider(stored), StoredResponseOperation(stored.id))
         if isinstance(answer.body, GatewayError):
             raise answer.body
         return answer.body
 
     def _run_stored(self, call: MeteredCall, operation: StoredResponseOperation) -> JsonResponse:
-        targets = call.route(lambda: self._find_provider(operation.response_id, call.key_id))
-        answer = call.run_unmetered(operation, RoutedRequest(targets[0].model, targets, {}))
+        find = functools.partial(self._stored.find, call.key_id, operation.response_id, time.time())
+        return self._run_at(call, call.route(lambda: self._check_provider(find())), operation)
+
+    def _run_at(self, call: MeteredCall, target: Target, operation: StoredResponseOperation) -> JsonResponse:
+        answer = call.run_unmetered(operation, RoutedRequest(target.model, (target,), {}))
         if isinstance(answer.body, ProviderError) and _is_missing(answer.body, is_list="?" in operation.path):
             return answer._replace(body=response_unknown(operation.response_id))
         return answer
 
-    def _find_provider(self, response_id: str, key_id: str) -> tuple[Target, ...]:
-        target = self._stored.find(key_id, response_id, time.time()).target
-        provider = self._routes.provider(target)
+    def _check_provider(self, stored: StoredResponse) -> Target:
+        """Return the target of a stored response, or raise ResponseUnknown if its provider is not used any more."""
+        provider = self._routes.provider(stored.target)
         if provider is None or not provider.serves(_ENDPOINT):
-            raise response_unknown(response_id, f" It was made at {target.provider}, which is not used any more.")
-        return (target,)
+            raise response_unknown(stored.id, f" It was made at {stored.target.provider}, which is not used any more.")
+        return stored.target
 
     def _keep(self, key_id: str, request: HttpRequest) -> OnAnswer:
         """Return what puts the item of an answer; without the item the response cannot be continued or read."""

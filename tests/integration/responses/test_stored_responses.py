@@ -9,6 +9,7 @@ from qwen_gateway.ledger.dynamodb import ledger_unavailable
 from qwen_gateway_cli.local.mock_qwen import RunningMockQwen
 from tests.builders import responses_request
 from tests.builders.responses import RESPONSE_ID, whole_response
+from tests.integration.chat.aws_calls import record_aws_calls
 from tests.integration.chat.conftest import Answer, Gateway, MakeGateway
 from tests.integration.chat.fake_provider import respond_with, run_fake_provider, sse_response
 
@@ -210,6 +211,15 @@ class TestReferences:
 
         assert answer.status == 200
         assert provider.calls()[-1]["body"]["input"] == [*output, {"role": "user", "content": "And now?"}]
+
+    def test_each_is_one_read_beside_that_of_the_key(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        (part,) = gateway.respond(responses_request()).body["output"]
+        operations = record_aws_calls(monkeypatch)
+
+        answer = gateway.respond(responses_request(input=[{"type": "item_reference", "id": part["id"]}]))
+
+        assert answer.status == 200
+        assert operations.count("GetItem") == 2
 
     def test_a_request_with_them_may_fall_back(self, make_gateway: MakeGateway, provider: RunningMockQwen) -> None:
         gateway = make_gateway(provider.url, attempts=4)
