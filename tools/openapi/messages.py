@@ -1,16 +1,7 @@
 """Anthropic's Messages: the routes, and the schemas of their responses."""
 
 from qwen_gateway.api import ANTHROPIC
-from qwen_gateway.errors import (
-    DependencyFailed,
-    EndpointNotServed,
-    InternalError,
-    KeyRefused,
-    ModelUnknown,
-    ProviderError,
-    RequestInvalid,
-    RequestTooLarge,
-)
+from qwen_gateway.errors import EndpointNotServed, ModelUnknown, ProviderError
 from tools.openapi.headers import ADJUSTMENT_HEADERS, PROVIDER_HEADERS
 from tools.openapi.operations import (
     METERED_ERRORS,
@@ -18,6 +9,7 @@ from tools.openapi.operations import (
     RELAYED,
     TIMEOUT,
     UNMETERED,
+    UNMETERED_ERRORS,
     Operation,
     build_parameter,
     describe_events,
@@ -77,8 +69,8 @@ OPERATIONS = {
         description=f"The provider counts. {UNMETERED}",
         response="TokenCount",
         errors=(
-            *(RequestInvalid, RequestTooLarge, ModelUnknown, EndpointNotServed),
-            *(KeyRefused, InternalError, DependencyFailed),
+            *UNMETERED_ERRORS,
+            *(ModelUnknown, EndpointNotServed),
             *(kind for kind in METERED_ERRORS if issubclass(kind, ProviderError)),
         ),
         headers=(*_HEADERS, *PROVIDER_HEADERS),

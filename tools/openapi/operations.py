@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 from qwen_gateway.api import HTTP_ERRORS, OPENAI, WireFormat
 from qwen_gateway.errors import (
+    DependencyFailed,
     GatewayError,
     InternalError,
     KeyRefused,
     LedgerUnavailable,
     ProviderResponseMissing,
+    RequestInvalid,
+    RequestTooLarge,
     ResponseUnknown,
 )
 from tools.openapi.headers import LIMIT_HEADERS, PROVIDER_HEADERS, RETIREMENT_HEADERS
@@ -20,6 +23,8 @@ ERRORS_OF_ALL_ROUTES: Errors = (KeyRefused, LedgerUnavailable, InternalError)
 ERRORS_OF_STORED_RESPONSES: Errors = (ResponseUnknown, ProviderResponseMissing)
 METERED_ERRORS: Errors = tuple(kind for kind in HTTP_ERRORS if not issubclass(kind, ERRORS_OF_STORED_RESPONSES))
 """The errors of calls that leave a record and refer to no stored response."""
+UNMETERED_ERRORS: Errors = (RequestInvalid, RequestTooLarge, KeyRefused, InternalError, DependencyFailed)
+"""The errors of calls without a record, beside those of their provider."""
 
 ONE_RECORD = "A call that was let through leaves one usage record"
 RELAYED = "It is relayed to providers that serve this API, not translated for others."

@@ -1,14 +1,6 @@
 """OpenAI's Responses: the routes, and the schemas of their responses."""
 
-from qwen_gateway.errors import (
-    DependencyFailed,
-    InternalError,
-    KeyRefused,
-    ProviderError,
-    RequestInvalid,
-    RequestTooLarge,
-    ResponseUnknown,
-)
+from qwen_gateway.errors import ProviderError, ResponseUnknown
 from tools.openapi.headers import ADJUSTMENT_HEADERS, PROVIDER_HEADERS
 from tools.openapi.operations import (
     ERRORS_OF_STORED_RESPONSES,
@@ -16,6 +8,7 @@ from tools.openapi.operations import (
     RELAYED,
     TIMEOUT,
     UNMETERED,
+    UNMETERED_ERRORS,
     Operation,
     build_parameter,
     build_path_parameter,
@@ -64,15 +57,7 @@ def _build_stored(operation_id: str, summary: str, response: str, query: tuple[J
         summary=summary,
         description=f"Only for the key that made it, and for as long as the provider keeps it. {UNMETERED}",
         response=response,
-        errors=(
-            RequestInvalid,
-            RequestTooLarge,
-            ResponseUnknown,
-            KeyRefused,
-            InternalError,
-            DependencyFailed,
-            ProviderError,
-        ),
+        errors=(*UNMETERED_ERRORS, ResponseUnknown, ProviderError),
         headers=("x-request-id", *PROVIDER_HEADERS),
         parameters=(build_path_parameter("response_id", "Its id."), *query, TIMEOUT),
     )
