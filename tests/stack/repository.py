@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from tests.hand_calculated_costs import CASES, DEFAULT_PROVIDER
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("qwen-gateway")
 TIMEOUT_S = 300
+BODY = {"model": "qwen-plus", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 CALLER_ENV = {
     "AWS_PROFILE": "production",
@@ -145,6 +148,13 @@ class ForegroundCommand:
     def wait(self) -> int:
         """Wait for the end and return the exit status."""
         return self._process.wait(timeout=TIMEOUT_S)
+
+
+def post(stack: dict[str, Any]) -> httpx2.Response:
+    """Make a chat call of a stack, and return the response."""
+    with httpx2.Client(trust_env=False, timeout=30) as client:
+        headers = {"authorization": f"Bearer {stack['api_key']}"}
+        return client.post(f"{stack['base_url']}/chat/completions", json=BODY, headers=headers)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
